@@ -1,0 +1,93 @@
+"""Whether a launch's figures may be trusted, from what was seen while it ran."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from edgebench.records import Parity, Precision, Record
+
+Validity = Literal["valid", "suspect", "invalid"]
+
+MIN_COSINE: dict[Precision, float] = {
+    "fp32": 0.9999,
+    "fp16": 0.999,
+    "bf16": 0.99,
+    "int8": 0.90,
+    "int8_dynamic": 0.90,
+}
+"""Smallest cosine similarity of any output vector to the fp32 reference's, by precision."""
+MIN_TOP1_RATIO: dict[Precision, float] = {
+    "fp32": 0.98,
+    "fp16": 0.98,
+    "bf16": 0.95,
+    "int8": 0.85,
+    "int8_dynamic": 0.85,
+}
+"""Smallest share of reference inputs that keep their largest output, by precision."""
+_RUN_DELAY_RATIO = 0.05
+_OTHERS_RATIO = 0.10
+_CLOCK_RATIO = 0.01
+
+
+def parity_fault(parity: Parity | None, precision: Precision) -> str:
+    """Why outputs do not match the reference, in one line; empty where they do."""
+    if parity is None:
+        return ""
+    if parity.cosine < MIN_COSINE[precision]:
+        return f"parity: cosine {parity.cosine:.4f} below {MIN_COSINE[precision]:g}"
+    if parity.top1_ratio < MIN_TOP1_RATIO[precision]:
+        return (
+            f"parity: top-1 agreement {parity.top1_ratio:.2f} below {MIN_TOP1_RATIO[precision]:g}"
+        )
+    return ""
+
+
+def disturbances(record: Record) -> list[str]:
+    """What spoiled a launch, a line each; empty for a quiet one.
+
+    Nothing that could not be read counts as quiet or as noisy: it is passed over.
+    """
+    found: list[str] = []
+    window_ns = record.window_ns
+    if not window_ns:
+        return found
+    if record.run_delay_ns is not None and record.run_delay_ns > _RUN_DELAY_RATIO * window_ns:
+        share = record.run_delay_ns / window_ns
+        found.append(f"waited for a CPU {share:.0%} of the time")
+    before, after = record.environment_before, record.environment_after
+    if before is None or after is None:
+        return found
+    if before.throttled_ns is not None and after.throttled_ns is not None:
+        held_ns = after.throttled_ns - before.throttled_ns
+        if held_ns > 0:
+            found.append(f"held back by the cgroup's CPU quota for {held_ns / 1e6:.0f} ms")
+    if before.busy_all_ns is not None and after.busy_all_ns is not None:
+        others_ns = after.busy_all_ns - before.busy_all_ns - (record.cpu_ns or 0)
+        # /proc/stat counts in ticks of 10 ms: two of them may be rounding.
+        if others_ns > max(_OTHERS_RATIO * window_ns, 30_000_000):
+            found.append(f"other processes used {others_ns / window_ns:.0%} of a CPU")
+    if (after.swap_used_byte or 0) > (before.swap_used_byte or 0):
+        found.append("swapping")
+    return found
+
+
+def clock_caveat(clock_ns: int | None, median_ns: float) -> str:
+    """A note where the clock's own cost is more than 1 % of what it measures."""
+    if clock_ns and median_ns and clock_ns > _CLOCK_RATIO * median_ns:
+        return f"reading the clock ({clock_ns} ns) is {clock_ns / median_ns:.1%} of the median"
+    return ""
+
+
+def verdict(launches: list[Record], precision: Precision) -> tuple[Validity, list[str]]:
+    """``(validity, reasons)`` of a case from its ok launches.
+
+    Outputs that do not match make a case invalid whatever its speed; a disturbance in half of the
+    launches or more makes it suspect, since fewer hardly move the median of medians.
+    """
+    faults = {fault for r in launches if (fault := parity_fault(r.parity, precision))}
+    if faults:
+        return "invalid", sorted(faults)
+    noisy = [reasons for record in launches if (reasons := disturbances(record))]
+    if noisy and 2 * len(noisy) >= len(launches):
+        return "suspect", noisy[0]
+    return "valid", []

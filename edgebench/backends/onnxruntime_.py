@@ -1,0 +1,245 @@
+"""ONNX Runtime, through its I/O binding: inputs and outputs stay in buffers bound once.
+
+Reference: https://onnxruntime.ai/docs/api/python/api_summary.html (InferenceSession, IOBinding).
+The wheels' telemetry is switched off by ``ORT_DISABLE_TELEMETRY=1`` in the worker's environment,
+which must be set before the import below.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from edgebench.errors import ModelRefusedError
+from edgebench.protocols import Feeds, Probe, Settings, Tensor
+from edgebench.records import Effective
+
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(uint8)": "uint8",
+    "tensor(int8)": "int8",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+}
+_CPU = "CPUExecutionProvider"
+
+
+class OnnxRuntime:
+    """The backend ``onnxruntime``."""
+
+    name = "onnxruntime"
+    formats: tuple[str, ...] = ("onnx",)
+    precisions: tuple[str, ...] = ("fp32", "fp16", "int8", "int8_dynamic")
+
+    def probe(self) -> Probe:
+        """The wheel's version and its execution providers."""
+        providers = onnxruntime.get_available_providers()
+        return Probe(
+            name=self.name,
+            available=True,
+            version=onnxruntime.__version__,
+            accelerators=tuple(_accelerator(name) for name in providers),
+            formats=self.formats,
+            precisions=self.precisions,
+        )
+
+    def open(self, model: Path, settings: Settings) -> OnnxRuntimeSession:
+        """A session on one execution provider, without silent fallback to another."""
+        wanted = {_accelerator(name): name for name in onnxruntime.get_available_providers()}
+        if settings.accelerator not in wanted:
+            raise ModelRefusedError(
+                f"this onnxruntime has no provider {settings.accelerator!r} (has: "
+                f"{', '.join(wanted)})"
+            )
+        return OnnxRuntimeSession(model, settings, wanted[settings.accelerator])
+
+
+def _accelerator(provider: str) -> str:
+    """``CPUExecutionProvider`` -> ``cpu``."""
+    return provider.removesuffix("ExecutionProvider").lower()
+
+
+def _options(settings: Settings) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = settings.threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    if settings.tuning == "equal":
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    for key, value in settings.options.items():
+        options.add_session_config_entry(key, value)
+    return options
+
+
+class OnnxRuntimeSession:
+    """A model on one execution provider; buffers live on the CPU."""
+
+    invoke: Callable[[], None]
+
+    def __init__(self, model: Path, settings: Settings, provider: str) -> None:
+        self._model = model
+        self._settings = settings
+        self._providers = [provider] if provider == _CPU else [provider, _CPU]
+        self._session = onnxruntime.InferenceSession(
+            str(model), _options(settings), providers=self._providers
+        )
+        batch = settings.batch
+        self.inputs = tuple(_tensor(node, batch) for node in self._session.get_inputs())
+        self.outputs = tuple(_tensor(node, batch) for node in self._session.get_outputs())
+        self._ring: list[list[NDArray[Any]]] = []
+        self._in: list[NDArray[Any]] = []
+        self._out: dict[str, NDArray[Any]] = {}
+
+    def bind(self, ring: Sequence[Feeds]) -> None:
+        """One buffer per input and output, bound once; the ring is kept converted beside them."""
+        self._ring = [
+            [np.ascontiguousarray(feeds[t.name], dtype=t.dtype) for t in self.inputs]
+            for feeds in ring
+        ]
+        if not self._in:
+            self._in = [np.empty_like(array) for array in self._ring[0]]
+            self._bind_buffers()
+
+    def _bind_buffers(self) -> None:
+        binding = self._session.io_binding()
+        for tensor, array in zip(self.inputs, self._in, strict=True):
+            binding.bind_input(
+                tensor.name,
+                "cpu",
+                0,
+                array.dtype,
+                array.shape,
+                array.__array_interface__["data"][0],
+            )
+        for tensor in self.outputs:
+            out = np.zeros(tensor.shape, dtype=tensor.dtype)
+            binding.bind_output(
+                tensor.name, "cpu", 0, out.dtype, out.shape, out.__array_interface__["data"][0]
+            )
+            self._out[tensor.name] = out
+        # A partial on the C++ session: no Python frame between the clock and the runtime.
+        self.invoke = functools.partial(
+            self._session._sess.run_with_iobinding,  # noqa: SLF001 - see above
+            binding._iobinding,  # noqa: SLF001 - see above
+            None,
+        )
+
+    def stage(self, slot: int) -> None:
+        """Copy the slot into the bound buffers."""
+        for buffer, array in zip(self._in, self._ring[slot], strict=False):
+            buffer[...] = array
+
+    def read(self) -> dict[str, NDArray[Any]]:
+        """Copies of the bound outputs."""
+        return {name: array.copy() for name, array in self._out.items()}
+
+    def effective(self) -> Effective:
+        """Types and providers of the kernels that ran, from the runtime's profiler."""
+        kernels = self._profile()
+        macs: Counter[str] = Counter()
+        for kernel in kernels:
+            count, kind = _multiplications(kernel)
+            macs[kind] += count
+        on = Counter(str(kernel.get("provider", "")) for kernel in kernels)
+        main = self._providers[0]
+        names = Counter(f"{k['op_name']}" for k in kernels)
+        return Effective(
+            backend_version=onnxruntime.__version__,
+            precision=macs.most_common(1)[0][0] if macs.total() else None,
+            accelerator=_accelerator(on.most_common(1)[0][0]) if on else None,
+            accelerator_ops_ratio=on[main] / on.total() if on else None,
+            threads=self._session.get_session_options().intra_op_num_threads,
+            words=" ".join(f"{name}x{count}" for name, count in sorted(names.items())),
+        )
+
+    def _profile(self) -> list[dict[str, Any]]:
+        """Kernel events of one inference in a second, profiled session."""
+        with tempfile.TemporaryDirectory(prefix="edgebench-") as folder:
+            options = _options(self._settings)
+            options.enable_profiling = True
+            options.profile_file_prefix = str(Path(folder) / "ort")
+            # Same kernels, but weights stay visible: a prepacked weight has no shape to count.
+            options.add_session_config_entry("session.disable_prepacking", "1")
+            session = onnxruntime.InferenceSession(
+                str(self._model), options, providers=self._providers
+            )
+            feeds = {t.name: a for t, a in zip(self.inputs, self._in, strict=True)}
+            session.run(None, feeds)
+            events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+        return [
+            event["args"]
+            for event in events
+            if event.get("cat") == "Node" and event.get("name", "").endswith("_kernel_time")
+        ]
+
+    def close(self) -> None:
+        """Drop the session; ONNX Runtime frees it with its last reference."""
+        self._out.clear()
+        self._in.clear()
+
+
+def _tensor(node: Any, batch: int) -> Tensor:  # noqa: ANN401 - the runtime's own NodeArg
+    """A declared tensor with symbolic sizes resolved: the first one is the batch."""
+    shape = list(node.shape)
+    if shape and not isinstance(shape[0], int):
+        shape[0] = batch
+    if any(not isinstance(size, int) for size in shape):
+        raise ModelRefusedError(f"{node.name} has the open shape {node.shape}")
+    if shape and shape[0] != batch:
+        raise ModelRefusedError(f"the model's batch is fixed at {shape[0]}, not {batch}")
+    if node.type not in _DTYPES:
+        raise ModelRefusedError(f"{node.name} is a {node.type}")
+    return Tensor(name=node.name, shape=tuple(shape), dtype=_DTYPES[node.type])
+
+
+def _shapes(entries: list[dict[str, list[int]]]) -> list[tuple[str, list[int]]]:
+    return [next(iter(entry.items())) if entry else ("", []) for entry in entries]
+
+
+def _multiplications(kernel: dict[str, Any]) -> tuple[int, str]:
+    """``(multiply-accumulates, precision)`` of a convolution or matrix product, else ``(0, "")``.
+
+    An output element of a convolution costs as many multiplications as one filter has weights;
+    one of a matrix product, as many as the first operand's last axis is long. The largest input
+    of rank 2 or more after the first is the weight.
+    """
+    name = str(kernel["op_name"])
+    if not any(part in name for part in ("Conv", "Gemm", "MatMul")):
+        return 0, ""
+    inputs = [(t, s) for t, s in _shapes(kernel.get("input_type_shape", [])) if len(s) > 1]
+    outputs = _shapes(kernel.get("output_type_shape", []))
+    if len(inputs) < 2 or not outputs:  # noqa: PLR2004 - an activation and a weight
+        return 0, ""
+    (activation, first), (weight, second) = inputs[0], inputs[1]
+    out = int(np.prod(outputs[0][1]))
+    each = int(np.prod(second[1:])) if "Conv" in name else first[-1]
+    return out * each, _precision(name, activation, weight)
+
+
+def _precision(name: str, activation: str, weight: str) -> str:
+    """Precision of a kernel by its operand types.
+
+    Kernels that quantise their activations as they go (``DynamicQuantize*``) or return raw integer
+    sums (``*Integer``) belong to dynamic quantisation; ``QLinear*`` and ``QGemm`` to static.
+    """
+    if name.startswith("DynamicQuantize") or "Integer" in name:
+        return "int8_dynamic"
+    if "int8" in weight and "int8" in activation:
+        return "int8"
+    known = {"float": "fp32", "float16": "fp16", "bfloat16": "bf16"}
+    return known.get(activation, activation)

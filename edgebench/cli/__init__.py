@@ -1,0 +1,1 @@
+"""The command line: one module a subcommand; the only place that prints or exits."""

@@ -1,0 +1,87 @@
+"""The command `edgebench`: subcommands are imported when they are called, so --help is fast."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from edgebench import __version__
+from edgebench.errors import EdgebenchError, StoreError
+
+EXIT_USAGE = 2
+EXIT_FAILED_CELLS = 3
+EXIT_INTERRUPTED = 130
+
+_COMMANDS = {
+    "run": "Measure CNN workloads on this device.",
+    "report": "Show results as a table, or write them as CSV.",
+    "workloads": "List, show, verify and build workloads.",
+    "backends": "List the inference runtimes and what each one lacks.",
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands live in modules of their own, imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"edgebench.cli.{cmd_name}_")
+        command = module.command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing one."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, package_name="edgebench")
+def cli() -> None:
+    """Which board, which runtime, which precision for a vision CNN?
+
+    Run `edgebench run` on each device, then put the result folders together.
+    """
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends a run as Ctrl-C does: what was measured is kept, workers are cleared away."""
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line; every failure that edgebench understands is one line on stderr."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        code = EXIT_INTERRUPTED
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except EdgebenchError as error:
+        click.echo(f"edgebench: {error}", err=True)
+        code = EXIT_FAILED_CELLS if isinstance(error, StoreError) else EXIT_USAGE
+    except BrokenPipeError:  # `edgebench report | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Option types shared by subcommands: repetition and commas are both accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+
+class CommaList(click.ParamType[tuple[Any, ...]]):
+    """``-w a,b`` as ``("a", "b")``; with ``multiple=True`` use `flatten` on the result."""
+
+    name = "list"
+
+    def __init__(self, item: click.ParamType[Any] | type = str, metavar: str = "NAME") -> None:
+        self._item = click.types.convert_type(item)
+        self.name = metavar
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's contract
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[Any, ...]:
+        """Convert each part on its own, so that the message names the part that is wrong."""
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in str(value).split(",") if part.strip()]
+        return tuple(self._item.convert(part, param, ctx) for part in parts)
+
+
+def flatten(groups: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+    """``(("a", "b"), ("c",))`` as ``("a", "b", "c")``, each once."""
+    return tuple(dict.fromkeys(item for group in groups for item in group))

@@ -1,0 +1,78 @@
+"""`edgebench report`: stored results as a table, JSON or CSV."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from edgebench.cli import show
+from edgebench.cli.params import CommaList, flatten
+from edgebench.errors import UsageError
+from edgebench.report import csv_, rows
+from edgebench.report.columns import BY_NAME, COLUMNS
+from edgebench.store import merge
+from edgebench.store.read import read_all
+
+
+@click.command("report")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--csv", "csv_file", metavar="FILE", help="Write every column as CSV (- for stdout).")
+@click.option("--columns", multiple=True, type=CommaList(), help="Columns to show or write.")
+@click.option(
+    "--all-runs", is_flag=True, help="Every run, not only the latest of each case and device."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON instead of a table.")
+@click.option("--list-columns", is_flag=True, help="Print every column with its meaning and stop.")
+def command(
+    paths: tuple[Path, ...],
+    csv_file: str | None,
+    columns: tuple[tuple[str, ...], ...],
+    *,
+    all_runs: bool,
+    as_json: bool,
+    list_columns: bool,
+) -> None:
+    """Show results as a table, or write them as CSV.
+
+    PATHS are run folders or any folders above them (default: edgebench-results); several devices'
+    results are put together by naming, or copying together, their folders.
+    """
+    if list_columns:
+        for column in COLUMNS:
+            click.echo(f"{column.name:24} {column.meaning}")
+        return
+    names = flatten(columns)
+    _check(names)
+    runs, problems = read_all(paths or (Path("edgebench-results"),))
+    for problem in problems:
+        click.echo(f"edgebench: {problem}", err=True)
+    found = rows.of_runs(runs)
+    if not all_runs:
+        found = merge.latest(found)
+    if csv_file is None or as_json:
+        show.print_rows(found, names, as_json=as_json)
+    if csv_file is not None:
+        _write_csv(found, csv_file, names)
+
+
+def _check(names: Sequence[str]) -> None:
+    for name in names:
+        if name not in BY_NAME:
+            raise UsageError(
+                f"there is no column {name!r}", remedy="see `edgebench report --list-columns`"
+            )
+
+
+def _write_csv(found: list[rows.Row], target: str, names: Sequence[str]) -> None:
+    if target == "-":
+        csv_.write(found, sys.stdout, names)
+        return
+    try:
+        with Path(target).open("w", encoding="utf-8", newline="") as file:
+            csv_.write(found, file, names)
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror}") from None
+    click.echo(f"{len(found)} rows in {target}", err=True)

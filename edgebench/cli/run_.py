@@ -1,0 +1,301 @@
+"""`edgebench run`: plan, check everything, measure, show."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from edgebench import __version__
+from edgebench.cli.main import EXIT_FAILED_CELLS, EXIT_INTERRUPTED
+from edgebench.cli.params import CommaList, flatten
+from edgebench.errors import UsageError
+from edgebench.host import cpu, identify
+from edgebench.protocols import Probe
+from edgebench.records import PRECISIONS, Manifest, to_builtins
+from edgebench.runner import config as configs
+from edgebench.runner import journal, launcher, plan
+from edgebench.runner.config import PRESETS, Preset, RunConfig
+from edgebench.runner.execute import Execution
+from edgebench.runner.journal import Journal
+from edgebench.store.read import StoredRun, read_run
+from edgebench.units import human_s
+
+_SYSTEMS = ("linux",)
+_SETTLED = frozenset({"ok", "skipped"})
+
+
+@click.command("run", context_settings={"show_default": False})
+@click.option(
+    "-w",
+    "--workload",
+    multiple=True,
+    type=CommaList(),
+    help="Workloads (default: all with default = true).",
+)
+@click.option(
+    "-b", "--backend", multiple=True, type=CommaList(), help="Backends (default: all installed)."
+)
+@click.option(
+    "-p",
+    "--precision",
+    multiple=True,
+    type=CommaList(click.Choice(PRECISIONS), "|".join(PRECISIONS)),
+    help="Precisions (default: all there are).",
+)
+@click.option(
+    "--threads",
+    multiple=True,
+    type=CommaList(int, "N"),
+    help="Threads of the runtime (default: 1; --thorough adds all usable).",
+)
+@click.option(
+    "--batch",
+    multiple=True,
+    type=CommaList(int, "N"),
+    help="Samples in one inference (default: 1).",
+)
+@click.option("--quick", "preset", flag_value="quick", help="3 launches of 0.3 s each (default).")
+@click.option("--standard", "preset", flag_value="standard", help="6 launches of 2 s each.")
+@click.option(
+    "--thorough",
+    "preset",
+    flag_value="thorough",
+    help="6 to 20 launches of 2 s, until the median is known to 2 %.",
+)
+@click.option(
+    "-o", "--output", metavar="DIR", help="Parent of the run folder (default: edgebench-results)."
+)
+@click.option(
+    "--resume",
+    metavar="RUN_DIR",
+    type=click.Path(path_type=Path),
+    help="Rerun what is missing or failed in a run folder.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="List the cells and the expected time; measure nothing."
+)
+@click.option(
+    "--config",
+    "config_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Options from a TOML file; the command line wins.",
+)
+@click.option("--dump-config", is_flag=True, help="Print the options as TOML and stop.")
+@click.option("--seed", type=int, help="Fixes the order of launches.")
+@click.option("--device-name", metavar="NAME", help="A name for this unit instead of a hash.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=float,
+    metavar="S",
+    help="Seconds that a stage of a launch may take (default: 60).",
+)
+@click.option(
+    "--memory-limit",
+    "memory_limit_mib",
+    type=int,
+    metavar="MIB",
+    help="Stop a worker that grows beyond this.",
+)
+@click.option(
+    "--columns",
+    multiple=True,
+    type=CommaList(),
+    help="Columns of the table (see `edgebench report --list-columns`).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the rows as JSON instead of a table.")
+def command(**options: Any) -> None:  # noqa: ANN401 - click passes options by name
+    """Measure CNN workloads on this device.
+
+    Without options: every default workload on every installed runtime in every precision, in
+    under a minute on two cores. Results go to a new folder in edgebench-results/.
+    """
+    if sys.platform not in _SYSTEMS:
+        raise UsageError(
+            f"`edgebench run` needs Linux on x86_64 or aarch64, this is {sys.platform}",
+            remedy="reading, comparing and reporting work here",
+        )
+    if options["resume"] is not None:
+        _resume(options)
+        return
+    config = _config(options)
+    if options["dump_config"]:
+        click.echo(configs.dump_config(config), nl=False)
+        return
+    _check_columns(options)
+    preset = PRESETS[config.preset]
+    planned = _plan(config)
+    if options["dry_run"]:
+        _show_plan(planned, preset)
+        return
+    with journal.one_run_at_a_time():
+        seed = config.seed if config.seed is not None else secrets.randbelow(1 << 31)
+        manifest = _manifest(config, preset, planned, seed)
+        store = Journal.create(Path(config.output), manifest)
+        execution = Execution(
+            run_id=manifest.run_id,
+            plan=planned,
+            preset=preset,
+            config=config,
+            seed=seed,
+            store=store,
+        )
+        _carry_out(execution, manifest, store, options)
+
+
+def _config(options: dict[str, Any]) -> RunConfig:
+    """The configuration file's keys, overridden by what the command line says."""
+    file = options["config_file"]
+    config = configs.read_config(file) if file is not None else RunConfig()
+    given: dict[str, Any] = {
+        "workloads": flatten(options["workload"]),
+        "backends_named": flatten(options["backend"]),
+        "precisions": flatten(options["precision"]),
+        "threads": flatten(options["threads"]),
+        "batch": flatten(options["batch"]),
+    }
+    for name in ("preset", "output", "seed", "device_name", "timeout_s", "memory_limit_mib"):
+        given[name] = options[name]
+    changes = {key: value for key, value in given.items() if value not in (None, ())}
+    config = msgspec.structs.replace(config, **changes)
+    usable = cpu.usable_cpus()
+    configs.check(config, usable)
+    if not config.threads:
+        every = (1, usable) if config.preset == "thorough" else (1,)
+        config = msgspec.structs.replace(config, threads=tuple(dict.fromkeys(every)))
+    return config
+
+
+def _check_columns(options: dict[str, Any]) -> None:
+    from edgebench.report.columns import BY_NAME
+
+    for name in flatten(options["columns"]):
+        if name not in BY_NAME:
+            raise UsageError(
+                f"there is no column {name!r}", remedy="see `edgebench report --list-columns`"
+            )
+
+
+def _plan(config: RunConfig) -> plan.Plan:
+    """The plan, everything checked before anything is measured."""
+    workloads = plan.choose_workloads(config.workloads)
+    probes = _probe(config, plan.wanted_backends(config))
+    planned = plan.build(config, workloads, plan.choose_backends(config, probes))
+    if not planned.runnable:
+        reasons = "; ".join(dict.fromkeys(cell.skip for cell in planned.cases))
+        raise UsageError(f"nothing to measure: {reasons or 'no cell fits what was asked for'}")
+    return planned
+
+
+def _manifest(config: RunConfig, preset: Preset, planned: plan.Plan, seed: int) -> Manifest:
+    now = datetime.now(timezone.utc)
+    return Manifest(
+        run_id=journal.new_run_id(now),
+        started_at_utc=journal.utc(now),
+        edgebench_version=__version__,
+        preset=preset.name,
+        seed=seed,
+        launches=preset.min_launches,
+        method={k: v for k, v in to_builtins(preset).items() if v is not None},
+        facts=identify.identify(device_name=config.device_name),
+        backend_versions={name: probe.version for name, probe in planned.probes.items()},
+        config=to_builtins(config),
+        plan=planned.cases,
+    )
+
+
+def _resume(options: dict[str, Any]) -> None:
+    """Rerun all but ok and skipped launches of a run, by its own plan and method."""
+    folder: Path = options["resume"]
+    stored = read_run(folder)
+    config = msgspec.convert(stored.manifest.config, RunConfig)
+    preset = msgspec.convert(stored.manifest.method, Preset)
+    workloads = plan.choose_workloads(config.workloads or _names(stored))
+    names = tuple(dict.fromkeys(p.case.backend for p in stored.manifest.plan))
+    probed = plan.choose_backends(
+        msgspec.structs.replace(config, backends_named=names), _probe(config, names)
+    )
+    planned = plan.Plan(cases=stored.manifest.plan, workloads=workloads, probes=probed)
+    _refuse_changed(planned)
+    for problem in stored.damage:
+        click.echo(f"edgebench: {problem}", err=True)
+    with journal.one_run_at_a_time():
+        store = Journal(folder)
+        execution = Execution(
+            run_id=stored.manifest.run_id,
+            plan=planned,
+            preset=preset,
+            config=config,
+            seed=stored.manifest.seed,
+            store=store,
+            earlier=stored.records,
+        )
+        _carry_out(execution, stored.manifest, store, options)
+
+
+def _names(stored: StoredRun) -> list[str]:
+    return list(dict.fromkeys(p.case.workload for p in stored.manifest.plan))
+
+
+def _probe(config: RunConfig, names: tuple[str, ...]) -> list[Probe]:
+    """What each backend's own interpreter says of it; one worker an interpreter."""
+    by_python: dict[str | None, list[str]] = {}
+    for name in names:
+        settings = config.backends.get(name)
+        by_python.setdefault(settings.python if settings else None, []).append(name)
+    return [p for python, mine in by_python.items() for p in launcher.probe(mine, python)]
+
+
+def _refuse_changed(planned: plan.Plan) -> None:
+    for cell in planned.cases:
+        workload = planned.workloads.get(cell.case.workload)
+        now = workload.spec if workload else None
+        if now is None or now.version != cell.case.workload_version:
+            raise UsageError(
+                f"workload {cell.case.workload} is not the version that this run began with",
+                remedy="start a new run",
+            )
+
+
+def _show_plan(planned: plan.Plan, preset: Preset) -> None:
+    for cell in planned.cases:
+        click.echo(f"{cell.case.label}{f'  skipped: {cell.skip}' if cell.skip else ''}")
+    launches = len(planned.runnable) * preset.min_launches
+    per_launch_s = preset.measure_s + preset.warmup_s + 0.7  # start, load, check of a small CNN
+    click.echo(
+        f"{len(planned.runnable)} cells x {preset.min_launches} launches, about "
+        f"{human_s(launches * per_launch_s)} for small models",
+        err=True,
+    )
+
+
+def _carry_out(
+    execution: Execution, manifest: Manifest, store: Journal, options: dict[str, Any]
+) -> None:
+    from edgebench.cli import show
+
+    interrupted = False
+    start = time.monotonic()
+    columns = flatten(options["columns"])
+    with show.progress(manifest, execution, columns) as listener:
+        try:
+            execution.run(listener)
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            store.close()
+    records = tuple(execution.records.values())
+    show.results(manifest, records, columns, as_json=options["as_json"])
+    show.ending(store.folder, len(records), time.monotonic() - start, interrupted=interrupted)
+    if interrupted:
+        raise click.exceptions.Exit(EXIT_INTERRUPTED)
+    if any(record.status not in _SETTLED for record in records):
+        raise click.exceptions.Exit(EXIT_FAILED_CELLS)

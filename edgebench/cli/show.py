@@ -1,0 +1,143 @@
+"""What a person sees: progress while measuring, a table at the end; stderr for the first."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgebench.records import Manifest, PlannedCase, Record
+from edgebench.report import rows, table
+from edgebench.runner.execute import Execution, Listener
+from edgebench.units import human_s
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live
+
+_PLAIN_WIDTH = 80
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A rich console; 80 columns wide where nobody looks (a pipe, a file)."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else _PLAIN_WIDTH)
+
+
+@contextlib.contextmanager
+def progress(
+    manifest: Manifest, execution: Execution, columns: Sequence[str]
+) -> Iterator[Listener]:
+    """A listener: a live table on a terminal, plain lines elsewhere."""
+    cells = len(execution.plan.runnable)
+    skipped = len(execution.plan.cases) - cells
+    total = cells * execution.preset.min_launches
+    head = (
+        f"{manifest.facts.device}: {cells} cells x {execution.preset.min_launches} launches "
+        f"({execution.preset.name})" + (f", {skipped} skipped" if skipped else "")
+    )
+    click.echo(head, err=True)
+    if not sys.stderr.isatty():
+        yield _Lines(total)
+        return
+    from rich.live import Live
+
+    # Refreshed by hand, between launches only: a redraw during one would be measured too.
+    with Live(console=console(stderr=True), auto_refresh=False, transient=True) as live:
+        yield _Live(live, manifest, total, columns)
+
+
+class _Lines:
+    """A line per launch: for logs, pipes and nohup."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = 0
+
+    def launch_begins(self, case: PlannedCase, launch: int, left_s: float | None) -> None:
+        """Nothing to say yet."""
+
+    def launch_ended(self, case: PlannedCase, record: Record) -> None:
+        """One line."""
+        if record.status == "skipped":
+            click.echo(f"{case.case.label}: skipped: {record.reason}", err=True)
+            return
+        self._done += 1
+        words = record.status if record.status == "ok" else f"{record.status}: {record.reason}"
+        click.echo(
+            f"[{self._done}/{self._total}] {case.case.label} launch {record.launch}: {words}",
+            err=True,
+        )
+
+    def block_ended(self, records: tuple[Record, ...]) -> None:
+        """The table comes at the end."""
+
+
+class _Live:
+    """The table so far and one line of progress below it."""
+
+    def __init__(self, live: Live, manifest: Manifest, total: int, columns: Sequence[str]) -> None:
+        self._live = live
+        self._manifest = manifest
+        self._total = total
+        self._columns = columns
+        self._done = 0
+        self._rows: list[rows.Row] = []
+
+    def launch_begins(self, case: PlannedCase, launch: int, left_s: float | None) -> None:
+        """Draw what is about to be measured."""
+        left = "" if left_s is None else f", {human_s(left_s)} left"
+        self._draw(f"[{self._done + 1}/{self._total}] {case.case.label} launch {launch}{left}")
+
+    def launch_ended(self, case: PlannedCase, record: Record) -> None:
+        """Count; the next launch draws."""
+        del case
+        self._done += record.status != "skipped"
+
+    def block_ended(self, records: tuple[Record, ...]) -> None:
+        """The table grows by one launch of every case."""
+        self._rows = rows.of_records(self._manifest, records, tails=False)
+        self._draw(f"[{self._done}/{self._total}]")
+
+    def _draw(self, line: str) -> None:
+        from rich.console import Group
+        from rich.text import Text
+
+        parts = [table.build(self._rows, self._columns)] if self._rows else []
+        self._live.update(Group(*parts, Text(line)), refresh=True)
+
+
+def results(
+    manifest: Manifest, records: tuple[Record, ...], columns: Sequence[str], *, as_json: bool
+) -> None:
+    """The final table (or JSON) on stdout, its notes on stderr."""
+    print_rows(rows.of_records(manifest, records), columns, as_json=as_json)
+
+
+def print_rows(found: list[rows.Row], columns: Sequence[str], *, as_json: bool) -> None:
+    """Rows as a table or as JSON on stdout, notes on stderr."""
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    console().print(table.build(found, columns))
+    for note in table.notes(found):
+        click.echo(note, err=True)
+
+
+def ending(folder: Path, launches: int, took_s: float, *, interrupted: bool) -> None:
+    """Where the results are, and what to do next."""
+    took = human_s(took_s)
+    if interrupted:
+        click.echo(
+            f"interrupted after {launches} launches; continue: edgebench run --resume {folder}",
+            err=True,
+        )
+    else:
+        click.echo(f"{launches} launches in {took}; results: {folder}", err=True)

@@ -1,0 +1,1 @@
+"""This machine's facts, read from a root that tests may plant."""

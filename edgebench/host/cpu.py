@@ -1,0 +1,111 @@
+"""CPUs that this process may really use, and which of them to measure on."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+ROOT = Path("/")
+
+
+def read_text(path: Path) -> str | None:
+    """A small kernel file, stripped; None where it is missing, unreadable or vanished."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip("\0\n ")
+    except OSError:
+        return None
+
+
+def read_int(path: Path) -> int | None:
+    """A kernel file that holds one whole number; None for anything else."""
+    text = read_text(path)
+    try:
+        return int(text) if text is not None else None
+    except ValueError:
+        return None
+
+
+def parse_cpu_list(text: str) -> tuple[int, ...]:
+    """CPU numbers of a kernel list such as ``0-3,8``; malformed parts are passed over.
+
+    Source: Linux Documentation/admin-guide/cputopology.rst.
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        if first.isdigit() and (last or first).isdigit():
+            found.update(range(int(first), min(int(last or first), int(first) + 4096) + 1))
+    return tuple(sorted(found))
+
+
+def cgroup_folders(root: Path = ROOT) -> tuple[Path, ...]:
+    """This process's cgroup (version 2) and its ancestors, innermost first.
+
+    Source: Linux Documentation/admin-guide/cgroup-v2.rst: a limit of any ancestor holds too.
+    """
+    text = read_text(root / "proc/self/cgroup") or ""
+    base = root / "sys/fs/cgroup"
+    for line in text.splitlines():
+        hierarchy, _, path = line.split(":", 2) if line.count(":") > 1 else ("", "", "")
+        if hierarchy == "0":
+            folder = base / path.lstrip("/")
+            chain = [folder, *folder.parents]
+            return tuple(f for f in chain if f == base or base in f.parents)
+    return (base,)
+
+
+def cgroup_cpu_quota(root: Path = ROOT) -> float | None:
+    """CPUs that the cgroup's quota grants (1.5 = one and a half); None without a quota.
+
+    Reads ``cpu.max`` (version 2) or ``cpu.cfs_quota_us`` / ``cpu.cfs_period_us`` (version 1).
+    """
+    quotas = []
+    for folder in cgroup_folders(root):
+        quota, _, period = (read_text(folder / "cpu.max") or "").partition(" ")
+        if quota.isdigit() and period.isdigit() and int(period):
+            quotas.append(int(quota) / int(period))
+    version1 = root / "sys/fs/cgroup/cpu"
+    quota_us = read_int(version1 / "cpu.cfs_quota_us")
+    period_us = read_int(version1 / "cpu.cfs_period_us")
+    if quota_us and period_us and quota_us > 0:
+        quotas.append(quota_us / period_us)
+    return min(quotas) if quotas else None
+
+
+def online_cpus(root: Path = ROOT) -> tuple[int, ...]:
+    """CPUs that the kernel has switched on."""
+    listed = parse_cpu_list(read_text(root / "sys/devices/system/cpu/online") or "")
+    return listed or tuple(range(os.cpu_count() or 1))
+
+
+def allowed_cpus() -> tuple[int, ...]:
+    """CPUs in this process's affinity mask."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
+def usable_cpus(root: Path = ROOT) -> int:
+    """How many threads can run at once: min(affinity, floor(cgroup quota), online), 1 or more."""
+    count = len(set(allowed_cpus()) & set(online_cpus(root))) or 1
+    quota = cgroup_cpu_quota(root)
+    return max(1, min(count, math.floor(quota))) if quota is not None else count
+
+
+def choose_cpus(threads: int, root: Path = ROOT) -> tuple[int, ...]:
+    """CPUs to measure on: the fastest clusters, whole, as many as hold ``threads`` threads.
+
+    A cluster is the CPUs of one maximum frequency (big.LITTLE boards have several). Whole
+    clusters, not single CPUs: the scheduler can then step around other work.
+    """
+    clusters: dict[int, list[int]] = {}
+    for cpu in sorted(set(allowed_cpus()) & set(online_cpus(root))) or allowed_cpus():
+        top = root / f"sys/devices/system/cpu/cpu{cpu}/cpufreq/cpuinfo_max_freq"
+        clusters.setdefault(read_int(top) or 0, []).append(cpu)
+    chosen: list[int] = []
+    for speed in sorted(clusters, reverse=True):
+        chosen += clusters[speed]
+        if len(chosen) >= threads:
+            break
+    return tuple(sorted(chosen))

@@ -1,0 +1,1 @@
+"""The child process: load, warm up, time, check."""

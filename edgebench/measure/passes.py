@@ -1,0 +1,156 @@
+"""The passes of a launch, one instrument each: warm-up, latency, outputs, accuracy."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgebench.errors import ModelRefusedError
+from edgebench.measure import loop
+from edgebench.protocols import Feeds, Session
+from edgebench.records import Accuracy, Parity
+from edgebench.samples import Samples
+from edgebench.units import NS_PER_S
+
+_MIN_INFERENCES = 5
+_MAX_INFERENCES = 1 << 22
+_CHUNK_S = 0.05
+"""The loop is left this often to look whether time is up; never within a chunk."""
+_EPSILON = 1e-30
+
+
+class Window(NamedTuple):
+    """What the latency pass saw."""
+
+    latency_ns: Samples
+    window_ns: int
+    cpu_ns: int
+
+
+def load_reference(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """``(inputs (n, h, w, c), fp32 outputs (n, classes))`` of a workload; no pickles."""
+    with np.load(path, allow_pickle=False) as archive:
+        return archive["inputs"].astype(np.float32), archive["outputs"].astype(np.float32)
+
+
+def load_samples(
+    path: Path, mean: tuple[float, ...], std: tuple[float, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """``(inputs (n, h, w, c), labels (n,))``: stored pixels, normalised as the workload says."""
+    with np.load(path, allow_pickle=False) as archive:
+        pixels = archive["images"].astype(np.float32)
+        labels = archive["labels"].astype(np.int64)
+    normalised = (pixels - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
+    return normalised.astype(np.float32), labels
+
+
+def feeds(
+    session: Session, images: NDArray[np.float32], layout: str, batch: int
+) -> Iterator[Feeds]:
+    """Images (n, h, w, c) as feeds of ``batch``, in the session's layout.
+
+    The last feed is filled up with the first images.
+
+    Raises:
+        ModelRefusedError: The model has more than one input, or another shape.
+    """
+    if len(session.inputs) != 1:
+        raise ModelRefusedError(f"the model has {len(session.inputs)} inputs, one is supported")
+    tensor = session.inputs[0]
+    shaped = images
+    if (tensor.layout or layout) == "NCHW":
+        shaped = images.transpose(0, 3, 1, 2)
+    if tuple(tensor.shape[1:]) != shaped.shape[1:]:
+        raise ModelRefusedError(f"the model's input is {tensor.shape}, not {shaped.shape[1:]}")
+    for first in range(0, len(images), batch):
+        rows = np.arange(first, first + batch) % len(images)
+        yield {tensor.name: np.ascontiguousarray(shaped[rows], dtype=tensor.dtype)}
+
+
+def warm_up(session: Session, ring: int, at_least_s: float, at_most_s: float) -> Samples:
+    """Run until ``at_least_s`` have passed and `_MIN_INFERENCES` were made, or ``at_most_s``."""
+    taken: list[int] = []
+    start = time.perf_counter()
+    while (passed := time.perf_counter() - start) < at_most_s:
+        if passed >= at_least_s and len(taken) >= _MIN_INFERENCES:
+            break
+        taken.append(loop.once(session.stage, session.invoke, len(taken) % ring))
+    return Samples(taken)
+
+
+def latency(session: Session, ring: int, measure_s: float, expected_ns: int) -> Window:
+    """Time inferences back to back for ``measure_s``, in chunks of about 50 ms.
+
+    Args:
+        session: Bound and warm.
+        ring: Slots in the ring, visited in order.
+        measure_s: At least so long, and at least 5 inferences.
+        expected_ns: One inference, for the size of a chunk.
+    """
+    per_chunk = max(1, min(1 << 16, int(_CHUNK_S * NS_PER_S / max(1, expected_ns))))
+    slots = tuple(i % ring for i in range(per_chunk + ring))
+    buffer = array("q", bytes(8 * per_chunk))
+    taken = array("q")
+    window_ns = 0
+    loop.quiet()
+    cpu_start = time.process_time_ns()
+    while len(taken) < _MAX_INFERENCES:
+        first = len(taken) % ring
+        chunk = slots[first : first + per_chunk]
+        window_ns += loop.timed(session.stage, session.invoke, chunk, buffer)
+        taken += buffer
+        if window_ns >= measure_s * NS_PER_S and len(taken) >= _MIN_INFERENCES:
+            break
+    cpu_ns = time.process_time_ns() - cpu_start
+    return Window(Samples.from_bytes(taken.tobytes()), window_ns, cpu_ns)
+
+
+def run_all(
+    session: Session, images: NDArray[np.float32], layout: str, batch: int
+) -> NDArray[np.float32]:
+    """The first output for every image, shape (n, ...), float32; no clock."""
+    rows = []
+    for one in feeds(session, images, layout, batch):
+        session.bind([one])
+        session.stage(0)
+        session.invoke()
+        rows.append(next(iter(session.read().values())).astype(np.float32))
+    return np.concatenate(rows)[: len(images)]
+
+
+def compare(outputs: NDArray[Any], reference: NDArray[np.float32]) -> Parity:
+    """Outputs (n, classes) against the reference's logits.
+
+    Raises:
+        ModelRefusedError: The outputs have another shape.
+    """
+    if outputs.shape != reference.shape:
+        raise ModelRefusedError(
+            f"the model's output is {outputs.shape[1:]}, the reference's {reference.shape[1:]}"
+        )
+    ours = outputs.reshape(len(outputs), -1).astype(np.float64)
+    theirs = reference.reshape(len(reference), -1).astype(np.float64)
+    norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
+    cosine = (ours * theirs).sum(axis=1) / np.maximum(norms, _EPSILON)
+    # A NaN output is as wrong as an output can be: it must never look like "not measured".
+    cosine = np.nan_to_num(cosine, nan=-1.0, posinf=-1.0, neginf=-1.0)
+    error = np.nan_to_num(np.abs(ours - theirs), nan=np.finfo(np.float64).max)
+    agree = ours.argmax(axis=1) == theirs.argmax(axis=1)
+    return Parity(
+        samples=len(ours),
+        cosine=float(cosine.min()),
+        max_abs_error=float(error.max()),
+        top1_ratio=float(agree.mean()),
+    )
+
+
+def score(outputs: NDArray[Any], labels: NDArray[np.int64], source: str) -> Accuracy:
+    """Top-1 hits of outputs (n, classes) against labels (n,)."""
+    hits = outputs.reshape(len(outputs), -1).argmax(axis=1) == labels
+    return Accuracy(samples=len(labels), correct=int(hits.sum()), source=source)

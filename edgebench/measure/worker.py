@@ -1,0 +1,187 @@
+"""The worker: ``python -m edgebench.measure.worker``, one fresh process a launch.
+
+It reads one request from stdin and answers with frames on a private copy of its stdout; whatever
+a runtime prints lands on stderr. It prints nothing itself and dies with its parent.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import msgspec
+
+from edgebench import plugins, wire
+from edgebench.errors import EdgebenchError
+from edgebench.host import environment, process
+from edgebench.protocols import Session, Settings
+from edgebench.records import SCHEMA_VERSION, Record, Stage
+from edgebench.wire import Done, LaunchRequest, Probed, ProbeRequest, Progress
+
+_REASON_CHARACTERS = 400
+
+
+class _Pipe(NamedTuple):
+    """Where replies go."""
+
+    stream: BinaryIO
+
+    def send(self, message: wire.Reply) -> None:
+        self.stream.write(wire.pack(message))
+        self.stream.flush()
+
+
+def _private_stdout() -> BinaryIO:
+    """Take stdout for ourselves and point the old one at stderr."""
+    sys.stdout.flush()
+    private = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(private, "wb")
+
+
+class _Launch:
+    """One launch in the making: the record grows pass by pass."""
+
+    def __init__(self, request: LaunchRequest, pipe: _Pipe) -> None:
+        self.request = request
+        self.pipe = pipe
+        self.stage: Stage = "start"
+        self.record = Record(
+            run_id=request.run_id,
+            case_id=request.case_id,
+            launch=request.launch,
+            attempt=request.attempt,
+            started_at_utc=request.started_at_utc,
+            status="ok",
+            model_sha256=request.model_sha256,
+        )
+
+    def enter(self, stage: Stage) -> None:
+        self.stage = stage
+        self.pipe.send(Progress(stage=stage))
+
+    def keep(self, **fields: object) -> None:
+        self.record = msgspec.structs.replace(self.record, **fields)
+
+    def run(self) -> Record:
+        """Every pass in its order; a failure ends the launch and is told in its own words."""
+        try:
+            session = self._load()
+            try:
+                self._measure(session)
+                self._check(session)
+            finally:
+                session.close()
+        except Exception as error:  # noqa: BLE001 - any failure of a runtime is a result
+            traceback.print_exc()
+            self.keep(status="failed", stage=self.stage, reason=_words(error))
+        return self.record
+
+    def _load(self) -> Session:
+        request, case = self.request, self.request.case
+        backend = plugins.open_backend(case.backend)
+        self.enter("load")
+        settings = Settings(
+            threads=case.threads,
+            precision=case.precision,
+            accelerator=case.accelerator,
+            tuning="equal" if request.tuning == "equal" else "native",
+            batch=case.batch,
+            options=case.options,
+        )
+        model = Path(request.model_path)
+        self.keep(model_size_byte=model.stat().st_size)
+        process.reset_peak_rss()
+        self.keep(rss_baseline_byte=process.status_byte("VmRSS"))
+        start = time.perf_counter_ns()
+        session = backend.open(model, settings)
+        self.keep(load_ns=time.perf_counter_ns() - start)
+        return session
+
+    def _measure(self, session: Session) -> None:
+        from edgebench.measure import loop, passes  # noqa: PLC0415 - numpy after the affinity
+
+        request = self.request
+        inputs, _ = passes.load_reference(Path(request.reference_path))
+        feeds = list(passes.feeds(session, inputs, request.model_layout, request.case.batch))
+        ring = [feeds[i % len(feeds)] for i in range(request.ring)]
+        session.bind(ring)
+        self.keep(rss_load_byte=process.status_byte("VmRSS"))
+        self.enter("warmup")
+        self.keep(first_inference_ns=loop.once(session.stage, session.invoke, 0))
+        warm = passes.warm_up(session, len(ring), request.warmup_s, request.warmup_max_s)
+        self.keep(warmup_ns=warm, clock_ns=loop.clock_cost_ns())
+        self.enter("measure")
+        before = environment.snapshot()
+        delay, switches = process.run_delay_ns(), process.involuntary_switches()
+        expected_ns = sorted(warm)[len(warm) // 2] if len(warm) else 1
+        window = passes.latency(session, len(ring), request.measure_s, expected_ns)
+        self.keep(
+            run_delay_ns=_grown(delay, process.run_delay_ns()),
+            involuntary_switches=_grown(switches, process.involuntary_switches()),
+            environment_before=before,
+            environment_after=environment.snapshot(),
+            latency_ns=window.latency_ns,
+            inferences=len(window.latency_ns),
+            window_ns=window.window_ns,
+            cpu_ns=window.cpu_ns,
+            rss_peak_byte=process.status_byte("VmHWM"),
+        )
+
+    def _check(self, session: Session) -> None:
+        from edgebench.measure import passes  # noqa: PLC0415 - as above
+
+        request, batch = self.request, self.request.case.batch
+        self.enter("check")
+        inputs, reference = passes.load_reference(Path(request.reference_path))
+        outputs = passes.run_all(session, inputs, request.model_layout, batch)
+        self.keep(parity=passes.compare(outputs, reference))
+        if request.samples_path is not None:
+            images, labels = passes.load_samples(
+                Path(request.samples_path), request.samples_mean, request.samples_std
+            )
+            outputs = passes.run_all(session, images, request.model_layout, batch)
+            self.keep(accuracy=passes.score(outputs, labels, request.samples_source))
+        self.keep(effective=session.effective())
+
+
+def _grown(before: int | None, after: int | None) -> int | None:
+    return after - before if before is not None and after is not None else None
+
+
+def _words(error: Exception) -> str:
+    """An exception as one line."""
+    text = " ".join(str(error).split()) or "no message"
+    if not isinstance(error, EdgebenchError):
+        text = f"{type(error).__name__}: {text}"
+    return text[:_REASON_CHARACTERS]
+
+
+def _probe(request: ProbeRequest) -> Probed:
+    probes = tuple(plugins.probe_backend(name) for name in request.backends)
+    return Probed(schema_version=SCHEMA_VERSION, probes=probes)
+
+
+def main() -> None:
+    """Answer one request and end."""
+    pipe = _Pipe(_private_stdout())
+    request = wire.read_request(sys.stdin.buffer)
+    process.die_with_parent(request.parent_pid)
+    if isinstance(request, ProbeRequest):
+        pipe.send(_probe(request))
+        return
+    if request.cpus and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, request.cpus)
+    pipe.send(Progress(stage="start"))
+    pipe.send(Done(record=_Launch(request, pipe).run()))
+    # Some runtimes crash in their destructors; the record is out, so nothing may follow it.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Readers of physical quantities, one class a file."""

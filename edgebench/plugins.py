@@ -1,0 +1,79 @@
+"""Finding backends, meters, importers and exporters: entry points, loaded one at a time.
+
+A name that holds a colon (``my_module:MyBackend``) is imported as it stands, so a plug-in can be
+tried before it is packaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from edgebench.errors import UsageError
+from edgebench.protocols import Backend, Probe
+
+BACKENDS = "edgebench.backends"
+
+
+def names(group: str) -> tuple[str, ...]:
+    """The names registered in a group, sorted; nothing is imported."""
+    return tuple(sorted({point.name for point in entry_points(group=group)}))
+
+
+def _points(group: str, name: str) -> Iterator[EntryPoint]:
+    yield from entry_points(group=group, name=name)
+    if ":" in name:
+        yield EntryPoint(name=name, value=name, group=group)
+
+
+def load(group: str, name: str) -> Any:  # noqa: ANN401 - the group's contract tells the type
+    """Import what a name stands for.
+
+    Raises:
+        UsageError: No such name.
+        ImportError: Its module, or a package that module needs, is not installed.
+    """
+    point = next(_points(group, name), None)
+    if point is None:
+        known = ", ".join(names(group)) or "none"
+        kind = group.rpartition(".")[2].rstrip("s")
+        raise UsageError(f"no {kind} named {name!r} (known: {known})")
+    try:
+        return point.load()
+    except AttributeError as error:
+        raise UsageError(f"{point.value}: {error}") from None
+
+
+def open_backend(name: str) -> Backend:
+    """The backend of a name, its framework imported.
+
+    Raises:
+        UsageError: No such name, or not a backend.
+        ImportError: Its framework is not installed.
+    """
+    backend = load(BACKENDS, name)()
+    if not isinstance(backend, Backend):
+        raise UsageError(f"{name!r} is not a backend", remedy="see edgebench.protocols.Backend")
+    return backend
+
+
+def probe_backend(name: str) -> Probe:
+    """Whether a backend can be used in this interpreter; never raises for a missing one."""
+    try:
+        return open_backend(name).probe()
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0]
+        return Probe(
+            name=name,
+            available=False,
+            reason=f"{package} is not installed" if package else str(error),
+            remedy=_pip_line(name, package),
+        )
+
+
+def _pip_line(name: str, package: str) -> str:
+    for point in _points(BACKENDS, name):
+        if point.dist is not None and point.dist.name == "edgebench":
+            return f"pip install 'edgebench[{name}]'"
+    return f"pip install {package}" if package else ""

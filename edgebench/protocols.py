@@ -1,0 +1,138 @@
+"""The contracts that backends, sessions and meters fulfil, and what passes through them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+import msgspec
+
+from edgebench.records import Effective, Precision
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Tier = Literal[
+    "wall_measured",
+    "board_measured",
+    "partial_measured",
+    "model_calibrated",
+    "envelope",
+    "proxy",
+]
+"""Where a power figure comes from, best first; tiers are never mixed in a ranking."""
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a backend or meter can be used here, and if not, why and what to do."""
+
+    name: str
+    available: bool
+    version: str = ""
+    accelerators: tuple[str, ...] = ("cpu",)
+    formats: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ()
+    reason: str = ""
+    remedy: str = ""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a session is to run."""
+
+    threads: int = 1
+    precision: Precision = "fp32"
+    accelerator: str = "cpu"
+    tuning: Literal["native", "equal"] = "native"
+    batch: int = 1
+    options: dict[str, str] = {}
+
+
+class Tensor(msgspec.Struct, frozen=True, kw_only=True):
+    """One input or output of a session."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    """A numpy dtype name."""
+    layout: str = ""
+    """``NCHW`` or ``NHWC`` where the tensor is an image, else empty."""
+
+
+Feeds = Mapping[str, "NDArray[Any]"]
+"""One inference's inputs by name; images as (batch, height, width, channels)."""
+
+
+class Session(Protocol):
+    """One model, opened: one a stream. It never holds a clock.
+
+    ``bind`` allocates and converts everything once; then ``stage(slot)`` and ``invoke()``
+    alternate, and ``read()`` copies the outputs of the last ``invoke()``.
+    """
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The inputs as the runtime declares them."""
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """The outputs as the runtime declares them."""
+
+    def bind(self, ring: Sequence[Feeds]) -> None:
+        """Convert the ring's inputs to the runtime's layout and allocate buffers, once."""
+
+    def stage(self, slot: int) -> None:
+        """Copy ring slot ``slot`` into the input buffer (untimed)."""
+
+    def invoke(self) -> None:
+        """Run the model on the staged input: synchronous, timed, no conversion inside."""
+
+    def read(self) -> dict[str, NDArray[Any]]:
+        """Copies of the outputs of the last ``invoke``, by name."""
+
+    def effective(self) -> Effective:
+        """What really runs, read back from the runtime; may take its time."""
+
+    def close(self) -> None:
+        """Release everything."""
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """An inference runtime."""
+
+    name: str
+    formats: tuple[str, ...]
+    """Model formats it reads, best first."""
+    precisions: tuple[str, ...]
+
+    def probe(self) -> Probe:
+        """Whether it can be used here."""
+
+    def open(self, model: Path, settings: Settings) -> Session:
+        """Open a model.
+
+        Raises:
+            ModelRefusedError: The runtime cannot run it so, in the runtime's own words.
+        """
+
+
+@runtime_checkable
+class Meter(Protocol):
+    """Reads one physical quantity; cumulative energy in uJ or momentary power in uW."""
+
+    name: str
+    tier: Tier
+    quantity: Literal["energy_uj", "power_uw"]
+    covers: tuple[str, ...]
+    wrap_uj: int | None
+    """Where a cumulative counter starts again at 0."""
+
+    def probe(self, root: Path) -> Probe:
+        """Whether it can be read; ``root`` stands for ``/``."""
+
+    def read(self) -> tuple[int, int] | None:
+        """``(t_ns, value)``; None where it cannot be read now (never 0 for that)."""
+
+    def close(self) -> None:
+        """Release everything."""

@@ -1,0 +1,1 @@
+"""Rows, tables, CSV and frames."""

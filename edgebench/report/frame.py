@@ -1,0 +1,104 @@
+"""Results as pandas frames: what `edgebench.load` and `edgebench.load_samples` return."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from edgebench.errors import UsageError
+from edgebench.report import rows
+from edgebench.report.columns import COLUMNS, Kind
+from edgebench.store.read import StoredRun, read_all
+
+try:
+    import pandas as pd
+except ImportError:
+    raise UsageError(
+        "reading results into a frame needs pandas", remedy="pip install 'edgebench[report]'"
+    ) from None
+
+_DTYPES: dict[Kind, str] = {"str": "string", "int": "Int64", "float": "Float64"}
+_PLAIN: dict[Kind, str] = {"float": "float64"}
+
+
+def load(*paths: str | os.PathLike[str]) -> pd.DataFrame:
+    """Results of all runs at or below the given paths, one row a case of a run.
+
+    Args:
+        paths: Run folders or any folders above them.
+
+    Returns:
+        A frame with one row per (run_id, case_id) and the columns of
+        `edgebench.report.columns.COLUMNS`; the unit is the last word of a column's name, and a
+        missing value means "not measured". Counts are nullable ``Int64``.
+
+    Raises:
+        UsageError: A path does not exist or holds no run.
+        StoreError: Nothing there can be read. Damage that costs only some launches is a warning.
+    """
+    return frame(rows.of_runs(_runs(paths)))
+
+
+def frame(found: list[rows.Row]) -> pd.DataFrame:
+    """Rows as a frame with every column, in the table's order."""
+    data = {
+        column.name: pd.Series(
+            [row.get(column.name) for row in found],
+            dtype=_PLAIN.get(column.kind, _DTYPES[column.kind]),
+        )
+        for column in COLUMNS
+    }
+    return pd.DataFrame(data)
+
+
+def load_samples(*paths: str | os.PathLike[str]) -> pd.DataFrame:
+    """Every timed inference, one row each, in the order measured.
+
+    Args:
+        paths: Run folders or any folders above them.
+
+    Returns:
+        Columns run_id, case_id, workload, backend, precision (categories), launch, index (within
+        the launch) and latency_ns.
+
+    Raises:
+        UsageError: A path does not exist or holds no run.
+        StoreError: Nothing there can be read.
+    """
+    parts = []
+    for run in _runs(paths):
+        cases = run.cases
+        for record in run.latest():
+            if record.status != "ok" or record.case_id not in cases:
+                continue
+            latency_ns = np.frombuffer(record.latency_ns.tobytes(), dtype=np.uint64)
+            case = cases[record.case_id]
+            part = pd.DataFrame(
+                {"index": np.arange(len(latency_ns)), "latency_ns": latency_ns.astype(np.int64)}
+            )
+            part.insert(0, "launch", record.launch)
+            names = {
+                "run_id": record.run_id,
+                "case_id": record.case_id,
+                "workload": case.workload,
+                "backend": case.backend,
+                "precision": case.precision,
+            }
+            for position, (name, value) in enumerate(names.items()):
+                part.insert(position, name, value)
+            parts.append(part)
+    columns = ["run_id", "case_id", "workload", "backend", "precision"]
+    if not parts:
+        return pd.DataFrame(columns=[*columns, "launch", "index", "latency_ns"])
+    samples = pd.concat(parts, ignore_index=True)
+    return samples.astype(dict.fromkeys(columns, "category"))
+
+
+def _runs(paths: tuple[str | os.PathLike[str], ...]) -> tuple[StoredRun, ...]:
+    runs, problems = read_all([Path(path) for path in paths])
+    for problem in problems:
+        warnings.warn(problem, stacklevel=3)
+    return runs

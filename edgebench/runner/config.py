@@ -1,0 +1,125 @@
+"""What the user asked for: options of the command line or keys of a TOML file, checked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from edgebench.errors import UsageError
+from edgebench.records import PRECISIONS, Precision
+from edgebench.specs import read_toml_as
+
+PresetName = Literal["quick", "standard", "thorough"]
+
+
+class Preset(msgspec.Struct, frozen=True, kw_only=True):
+    """How long and how often to measure."""
+
+    name: PresetName
+    min_launches: int
+    max_launches: int
+    measure_s: float
+    warmup_s: float
+    warmup_max_s: float = 10.0
+    target_ratio: float | None = None
+    """Half-width of the median's interval at which a case needs no more launches."""
+
+
+PRESETS: dict[PresetName, Preset] = {
+    "quick": Preset(name="quick", min_launches=3, max_launches=3, measure_s=0.3, warmup_s=0.05),
+    "standard": Preset(
+        name="standard", min_launches=6, max_launches=6, measure_s=2.0, warmup_s=0.5
+    ),
+    "thorough": Preset(
+        name="thorough",
+        min_launches=6,
+        max_launches=20,
+        measure_s=2.0,
+        warmup_s=0.5,
+        target_ratio=0.02,
+    ),
+}
+
+
+class BackendConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[backends.NAME]`` of a configuration file."""
+
+    python: str | None = None
+    """Interpreter of another environment that has this backend and edgebench installed."""
+    options: dict[str, str] = {}
+
+
+class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything `edgebench run` can be told; empty tuples mean "the default selection".
+
+    Keys of a file are the long options' names; ``[backends.NAME]`` holds a backend's settings.
+    """
+
+    workloads: tuple[str, ...] = msgspec.field(default=(), name="workload")
+    backends_named: tuple[str, ...] = msgspec.field(default=(), name="backend")
+    precisions: tuple[Precision, ...] = msgspec.field(default=(), name="precision")
+    threads: tuple[int, ...] = ()
+    batch: tuple[int, ...] = (1,)
+    preset: PresetName = "quick"
+    output: str = "edgebench-results"
+    device_name: str | None = None
+    seed: int | None = None
+    timeout_s: float = 60.0
+    memory_limit_mib: int | None = None
+    tuning: Literal["native", "equal"] = "native"
+    backends: dict[str, BackendConfig] = {}
+
+
+def read_config(path: Path) -> RunConfig:
+    """A configuration file.
+
+    Raises:
+        UsageError: It cannot be read, or a key is unknown or of the wrong type.
+    """
+    return read_toml_as(path, RunConfig)
+
+
+def check(config: RunConfig, usable_cpus: int) -> None:
+    """Refuse numbers that cannot be measured.
+
+    Raises:
+        UsageError: In one line that says how to mend it.
+    """
+    if bad := [n for n in config.threads if not 1 <= n <= usable_cpus]:
+        raise UsageError(
+            f"--threads {bad[0]}: this process may use {usable_cpus} CPU(s)",
+            remedy=f"choose 1 to {usable_cpus}; affinity and cgroup quota count",
+        )
+    if bad := [n for n in config.batch if not 1 <= n <= 4096]:  # noqa: PLR2004 - sanity
+        raise UsageError(f"--batch {bad[0]}: choose 1 to 4096")
+    if config.timeout_s <= 0:
+        raise UsageError(f"--timeout {config.timeout_s:g}: must be above 0 s")
+    if config.memory_limit_mib is not None and config.memory_limit_mib <= 0:
+        raise UsageError(f"--memory-limit {config.memory_limit_mib}: must be above 0 MiB")
+
+
+def dump_config(config: RunConfig) -> str:
+    """The configuration as TOML that `read_config` reads back to the same."""
+    plain = msgspec.to_builtins(config)
+    tables: dict[str, dict[str, object]] = plain.pop("backends")
+    lines = [f"{key} = {_toml(value)}" for key, value in plain.items() if value is not None]
+    for name, table in tables.items():
+        lines += ["", f"[backends.{json.dumps(name)}]"]
+        lines += [f"{key} = {_toml(value)}" for key, value in table.items() if value is not None]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    return json.dumps(value)  # TOML's basic strings, numbers and booleans are JSON's
+
+
+def ordered_precisions(wanted: tuple[Precision, ...]) -> tuple[Precision, ...]:
+    """The wanted precisions (all if none), in the order they are always shown in."""
+    return tuple(p for p in PRECISIONS if p in wanted or not wanted)

@@ -1,0 +1,195 @@
+"""Carrying out a plan: block after block, launch after launch, each one stored as it ends."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from typing import Protocol
+
+import msgspec
+
+from edgebench import stats
+from edgebench.errors import UsageError
+from edgebench.host import cpu
+from edgebench.records import PlannedCase, Record
+from edgebench.runner import journal, launcher, schedule
+from edgebench.runner.config import Preset, RunConfig
+from edgebench.runner.journal import Journal
+from edgebench.runner.plan import Plan
+from edgebench.specs import ModelSpec
+from edgebench.units import BYTE_PER_MIB
+from edgebench.wire import LaunchRequest
+
+
+class Listener(Protocol):
+    """Who wants to know how a run goes; called between launches, never during one."""
+
+    def launch_begins(self, case: PlannedCase, launch: int, left_s: float | None) -> None:
+        """A launch is about to start; ``left_s`` estimates the rest of the run."""
+
+    def launch_ended(self, case: PlannedCase, record: Record) -> None:
+        """A launch ended and its record is on the disk."""
+
+    def block_ended(self, records: tuple[Record, ...]) -> None:
+        """Every case had one more launch."""
+
+
+class Execution:
+    """One run under way.
+
+    Args:
+        run_id: Of the run folder.
+        plan: What to measure.
+        preset: How long and how often.
+        config: Time-outs, interpreters, tuning.
+        seed: Fixes the order of launches.
+        store: Where records go.
+        earlier: Records of an interrupted run that is being resumed.
+    """
+
+    def __init__(
+        self,
+        *,
+        run_id: str,
+        plan: Plan,
+        preset: Preset,
+        config: RunConfig,
+        seed: int,
+        store: Journal,
+        earlier: Iterable[Record] = (),
+    ) -> None:
+        self.run_id = run_id
+        self.plan = plan
+        self.preset = preset
+        self.config = config
+        self.seed = seed
+        self.store = store
+        self.records: dict[tuple[str, int], Record] = {}
+        self._limits = launcher.Limits(
+            timeout_s=config.timeout_s,
+            measure_s=preset.measure_s,
+            memory_byte=config.memory_limit_mib * BYTE_PER_MIB if config.memory_limit_mib else None,
+        )
+        self._took_s: list[float] = []
+        for record in earlier:
+            known = self.records.get((record.case_id, record.launch))
+            if known is None or known.attempt <= record.attempt:
+                self.records[record.case_id, record.launch] = record
+
+    def run(self, listener: Listener) -> tuple[Record, ...]:
+        """Measure everything that is not measured yet; return the latest record of each launch.
+
+        Raises:
+            StoreError: The results folder can no longer be written; earlier records stay.
+        """
+        self._skip_impossible(listener)
+        for launch in range(self.preset.max_launches):
+            by_id = {planned.case_id: planned for planned in self._wanted(launch)}
+            order = schedule.order(list(by_id), self.seed, launch)
+            for index, case_id in enumerate(order):
+                left_s = self._left_s(launch, len(order) - index)
+                listener.launch_begins(by_id[case_id], launch, left_s)
+                listener.launch_ended(by_id[case_id], self._measure(by_id[case_id], launch))
+            if order:
+                listener.block_ended(tuple(self.records.values()))
+        return tuple(self.records.values())
+
+    def _skip_impossible(self, listener: Listener) -> None:
+        for planned in self.plan.cases:
+            if planned.skip and (planned.case_id, 0) not in self.records:
+                record = self._record(planned, 0, status="skipped", reason=planned.skip)
+                listener.launch_ended(planned, self._keep(record))
+
+    def _wanted(self, launch: int) -> list[PlannedCase]:
+        """Cases that lack this launch, or whose launch of an earlier attempt was not ok."""
+        chosen = []
+        for planned in self.plan.runnable:
+            done = self.records.get((planned.case_id, launch))
+            again = done is not None and done.status != "ok"
+            if again or (done is None and self._needs(planned.case_id)):
+                chosen.append(planned)
+        return chosen
+
+    def _needs(self, case_id: str) -> bool:
+        mine = [r for (owner, _), r in self.records.items() if owner == case_id]
+        good = [r for r in mine if r.status == "ok" and len(r.latency_ns)]
+        if mine and not good:
+            return False  # it has never worked: once more would cost time and tell nothing
+        medians = [stats.quantile(list(r.latency_ns), 0.5) for r in good]
+        return schedule.needs_more(medians, len(mine), self.preset)
+
+    def _left_s(self, launch: int, in_block: int) -> float | None:
+        if not self._took_s:
+            return None
+        blocks = max(0, self.preset.min_launches - launch - 1)
+        launches = in_block + blocks * len(self.plan.runnable)
+        return launches * sum(self._took_s) / len(self._took_s)
+
+    def _measure(self, planned: PlannedCase, launch: int) -> Record:
+        start = time.monotonic()
+        earlier = self.records.get((planned.case_id, launch))
+        attempt = earlier.attempt + 1 if earlier is not None else 0
+        request = self._request(planned, launch, attempt)
+        log = self.store.logs / f"{planned.case_id}-{launch}-{attempt}.log"
+        backend = self.config.backends.get(planned.case.backend)
+        record = launcher.launch(request, self._limits, log, backend.python if backend else None)
+        self._took_s.append(time.monotonic() - start)
+        return self._keep(record)
+
+    def _keep(self, record: Record) -> Record:
+        self.store.append(record)
+        self.records[record.case_id, record.launch] = record
+        return record
+
+    def _record(self, planned: PlannedCase, launch: int, **fields: object) -> Record:
+        base = Record(
+            run_id=self.run_id,
+            case_id=planned.case_id,
+            launch=launch,
+            started_at_utc=_now_utc(),
+            status="failed",
+        )
+        return msgspec.structs.replace(base, **fields)
+
+    def _request(self, planned: PlannedCase, launch: int, attempt: int) -> LaunchRequest:
+        case = planned.case
+        workload = self.plan.workloads[case.workload]
+        spec = workload.spec
+        model = _model(workload.model(case.format, case.precision), case.workload)
+        # Accuracy does not change from launch to launch: once is enough.
+        samples = spec.samples if launch == 0 else None
+        return LaunchRequest(
+            parent_pid=os.getpid(),
+            run_id=self.run_id,
+            case_id=planned.case_id,
+            launch=launch,
+            attempt=attempt,
+            started_at_utc=_now_utc(),
+            case=case,
+            model_path=str(workload.file(model.path)),
+            model_layout=model.layout,
+            model_sha256=model.sha256,
+            input_name=spec.input.name,
+            reference_path=str(workload.file(spec.reference.path)),
+            samples_path=str(workload.file(samples.path)) if samples else None,
+            samples_source=samples.source if samples else "",
+            samples_mean=spec.preprocess.mean,
+            samples_std=spec.preprocess.std,
+            warmup_s=self.preset.warmup_s,
+            warmup_max_s=self.preset.warmup_max_s,
+            measure_s=self.preset.measure_s,
+            cpus=cpu.choose_cpus(case.threads),
+            tuning=self.config.tuning,
+        )
+
+
+def _model(model: ModelSpec | None, workload: str) -> ModelSpec:
+    if model is None:
+        raise UsageError(f"workload {workload} has changed since this run was planned")
+    return model
+
+
+def _now_utc() -> str:
+    return journal.utc(datetime.now(timezone.utc))

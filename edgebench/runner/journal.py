@@ -1,0 +1,148 @@
+"""The journal of a run: a manifest written whole, records appended one by one, a lock.
+
+A record is on the disk (fsync) before the next launch starts: whatever happens then, it stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+from edgebench.errors import StoreError, UsageError
+from edgebench.records import Manifest, Record, encode_line, encode_manifest
+
+MANIFEST = "run.json"
+RESULTS = "results.jsonl"
+LOGS = "logs"
+
+
+def new_run_id(now: datetime) -> str:
+    """``20261122T101500Z-ab12cd``: sorts by time, unique without asking anyone."""
+    return f"{now.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def utc(now: datetime) -> str:
+    """A time as ``2026-11-22T10:15:00Z``."""
+    return f"{now.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+
+
+class Journal:
+    """An open run folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            self._file = (folder / RESULTS).open("ab")
+        except OSError as error:
+            raise _cannot_write(folder, error) from None
+
+    @classmethod
+    def create(cls, parent: Path, manifest: Manifest) -> Journal:
+        """A new run folder with its manifest.
+
+        Raises:
+            UsageError: The folder cannot be written; nothing was measured.
+        """
+        folder = parent / manifest.run_id
+        try:
+            (folder / LOGS).mkdir(parents=True)
+            write_whole(folder / MANIFEST, encode_manifest(manifest))
+        except OSError as error:
+            raise UsageError(
+                f"cannot write to {parent}: {error.strerror}", remedy="choose a folder with -o"
+            ) from None
+        return cls(folder)
+
+    @property
+    def logs(self) -> Path:
+        """Where workers' stderr goes."""
+        return self.folder / LOGS
+
+    def append(self, record: Record) -> None:
+        """Add a record and wait until it is on the disk.
+
+        Raises:
+            StoreError: The disk is full or gone; earlier records stay.
+        """
+        end = self._file.tell()
+        try:
+            self._start_line()
+            self._file.write(encode_line(record))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):  # half a line would cost nothing, but be clean
+                os.truncate(self.folder / RESULTS, end)
+            raise _cannot_write(self.folder, error) from None
+
+    def _start_line(self) -> None:
+        """After a crash the file may end inside a line: the next record starts on its own."""
+        path = self.folder / RESULTS
+        size = path.stat().st_size
+        if size:
+            with path.open("rb") as file:
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    self._file.write(b"\n")
+
+    def close(self) -> None:
+        """Close the file; a last failure to write was already told."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+
+def _cannot_write(folder: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"cannot write to {folder}: {error.strerror}",
+        remedy="what was measured is kept; make room and use --resume",
+    )
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all (write, fsync, rename, fsync)."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextlib.contextmanager
+def one_run_at_a_time() -> Iterator[None]:
+    """Hold this device's lock; the kernel frees it when the process ends, however it ends.
+
+    Raises:
+        UsageError: Another run is under way.
+    """
+    path = Path(tempfile.gettempdir()) / "edgebench.lock"
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+    except OSError:
+        handle = os.open(path, os.O_RDONLY)  # another user's file in a sticky folder
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise UsageError(
+            "another edgebench run is under way on this device",
+            remedy="two runs would disturb each other; wait for it to end",
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(handle)

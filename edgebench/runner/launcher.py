@@ -1,0 +1,307 @@
+"""Starting workers: one fresh process a launch, watched, timed out, and cleared away whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+import msgspec
+import psutil
+
+from edgebench import wire
+from edgebench.errors import UsageError, WireError
+from edgebench.host.cpu import ROOT, cgroup_folders, read_text
+from edgebench.protocols import Probe
+from edgebench.records import SCHEMA_VERSION, Record, Stage, Status
+from edgebench.units import BYTE_PER_MIB
+
+_TICK_S = 1.0
+_LOG_BYTE = 64 * 1024
+_PADDING_BYTE = 4096
+_PROBE_TIMEOUT_S = 60.0
+_KEEP = frozenset(
+    {
+        *("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"),
+        *("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX"),
+        *("ADSP_LIBRARY_PATH", "INTEL_OPENVINO_DIR", "OCL_ICD_VENDORS"),
+        *("VK_ICD_FILENAMES", "VK_DRIVER_FILES"),
+    }
+)
+"""What runtimes and their drivers need; anything else may be a secret."""
+_KEEP_PREFIXES = ("LC_", "CUDA_", "NVIDIA_", "EDGEBENCH_", "HAILO", "QNN_", "RKNN_", "KMP_")
+
+
+_Left = Callable[[], float]
+_Check = Callable[[int], None]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How long each stage may take, and how much memory the worker."""
+
+    timeout_s: float
+    measure_s: float
+    memory_byte: int | None = None
+
+    def of(self, stage: Stage) -> float:
+        """Seconds that a stage may take; outputs of thousands of images take longest."""
+        return {"measure": self.timeout_s + 2 * self.measure_s, "check": 10 * self.timeout_s}.get(
+            stage, self.timeout_s
+        )
+
+
+def environment(threads: int) -> dict[str, str]:
+    """A worker's environment: what runtimes need, no secrets, and a padding of random length.
+
+    Program layout shifts with the size of the environment and speed with it (Mytkowicz et al.
+    2009, "Producing wrong data without doing anything obviously wrong"); a random length turns
+    that bias into spread between launches, where the interval sees it.
+    """
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if key in _KEEP or key.startswith(_KEEP_PREFIXES)
+    }
+    if "PYTHONPATH" in kept:  # workers start in an empty folder: relative entries would be lost
+        parts = kept["PYTHONPATH"].split(os.pathsep)
+        kept["PYTHONPATH"] = os.pathsep.join(str(Path(part).absolute()) for part in parts)
+    pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    kept |= dict.fromkeys(pools, str(threads))
+    kept |= {"ORT_DISABLE_TELEMETRY": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    kept["EDGEBENCH_PADDING"] = "x" * random.randrange(_PADDING_BYTE)  # noqa: S311 - no secret
+    return kept
+
+
+def probe(names: Sequence[str], python: str | None = None) -> tuple[Probe, ...]:
+    """Ask an interpreter which of these backends it can use; no framework enters this process.
+
+    Raises:
+        UsageError: The interpreter cannot be started, has no edgebench, or an unlike one.
+    """
+    worker = _Worker(python, 1)
+    reply: wire.Reply | None = None
+    try:
+        worker.ask(wire.ProbeRequest(parent_pid=os.getpid(), backends=tuple(names)))
+        deadline = time.monotonic() + _PROBE_TIMEOUT_S
+        reply = next(worker.replies(lambda: deadline - time.monotonic(), None), None)
+    except (WireError, TimeoutError, OSError) as error:
+        raise UsageError(f"{python or sys.executable} does not answer: {error}") from None
+    finally:
+        worker.end()
+    if not isinstance(reply, wire.Probed):
+        raise UsageError(
+            f"{python or sys.executable} cannot run workers: {worker.last_words()}",
+            remedy="install edgebench in that environment" if python else "",
+        )
+    if reply.schema_version != SCHEMA_VERSION:
+        raise UsageError(
+            f"{python} has an edgebench of schema {reply.schema_version}, this one has "
+            f"{SCHEMA_VERSION}",
+            remedy="install the same version in both",
+        )
+    return reply.probes
+
+
+def launch(
+    request: wire.LaunchRequest, limits: Limits, log: Path, python: str | None = None
+) -> Record:
+    """Measure one case in a fresh process and return its record, whatever becomes of it."""
+    watch = _Watch(limits)
+    worker = _Worker(python, request.case.threads)
+    kills_before = _oom_kills()
+    record: Record | None = None
+    status: Status = "failed"
+    reason = ""
+    try:
+        worker.ask(request)
+        for reply in worker.replies(watch.left, watch.check_memory):
+            if isinstance(reply, wire.Progress):
+                watch.enter(reply.stage)
+            elif isinstance(reply, wire.Done):
+                record = reply.record
+                break
+    except TimeoutError:
+        status, reason = "timeout", f"no answer for {limits.of(watch.stage):g} s"
+    except MemoryError as error:
+        reason = str(error)
+    except (WireError, OSError) as error:
+        reason = f"the worker's answer cannot be read: {error}"
+    finally:
+        worker.end()
+    worker.save_log(log)
+    if record is not None:
+        return record
+    if not reason:
+        status, reason = _cause(worker, oom=_oom_kills() > kills_before)
+    return _lost(request, watch.stage, status, reason)
+
+
+class _Watch:
+    """Which stage a worker is in, since when, and how large it may grow."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.stage: Stage = "start"
+        self._since = time.monotonic()
+
+    def enter(self, stage: Stage) -> None:
+        self.stage = stage
+        self._since = time.monotonic()
+
+    def left(self) -> float:
+        """Seconds until the present stage times out."""
+        return self._since + self._limits.of(self.stage) - time.monotonic()
+
+    def check_memory(self, pid: int) -> None:
+        """Address-space limits break GPU runtimes, so resident memory is looked at instead."""
+        limit = self._limits.memory_byte
+        if limit is None:
+            return
+        with contextlib.suppress(psutil.Error):
+            rss = psutil.Process(pid).memory_info().rss
+            if rss > limit:
+                raise MemoryError(
+                    f"stopped at the memory limit: {rss // BYTE_PER_MIB} MiB resident, "
+                    f"{limit // BYTE_PER_MIB} MiB allowed"
+                )
+
+
+class _Worker:
+    """One worker process in a session and process group of its own."""
+
+    def __init__(self, python: str | None, threads: int) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="edgebench-worker-")
+        self._log = bytearray()
+        command = [python or sys.executable, "-m", "edgebench.measure.worker"]
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment(threads),
+                cwd=self._folder.name,  # `-m` puts it first on sys.path: nothing may lie there
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._folder.cleanup()
+            raise UsageError(f"cannot start {command[0]}: {error.strerror}") from None
+
+    def ask(self, request: wire.Request) -> None:
+        """Send the one request; a worker that is already dead is found out by `replies`."""
+        stdin = self._process.stdin
+        with contextlib.suppress(BrokenPipeError):
+            if stdin is not None:
+                stdin.write(wire.pack(request))
+                stdin.close()
+
+    def replies(self, left: _Left, every_tick: _Check | None) -> Iterator[wire.Reply]:
+        """Replies as they come, until the worker closes its pipe.
+
+        Raises:
+            TimeoutError: ``left()`` ran out.
+            WireError: The worker sent garbage.
+        """
+        reader = wire.FrameReader()
+        with selectors.DefaultSelector() as selector:
+            for stream in (self._process.stdout, self._process.stderr):
+                if stream is not None:
+                    selector.register(stream, selectors.EVENT_READ)
+            while selector.get_map():
+                if left() <= 0:
+                    raise TimeoutError
+                for key, _ in selector.select(min(_TICK_S, max(0.0, left()))):
+                    data = os.read(key.fd, 1 << 16)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                    elif key.fileobj is self._process.stderr:
+                        self._keep_log(data)
+                    else:
+                        yield from reader.feed(data)
+                if every_tick is not None:
+                    every_tick(self._process.pid)
+        if reader.rest:
+            raise WireError("it ended in the middle of a frame")
+
+    def _keep_log(self, data: bytes) -> None:
+        self._log += data[: max(0, _LOG_BYTE - len(self._log))]
+
+    def end(self) -> None:
+        """Kill the whole process group and collect the exit status; nothing is left behind."""
+        grace_s = 0.5 if self._process.poll() is None else 0.0
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(grace_s)  # one that is just ending keeps its own exit status
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            _close(stream)
+        self._folder.cleanup()
+
+    @property
+    def returncode(self) -> int:
+        """As `subprocess.Popen.returncode`: negative for a signal."""
+        return self._process.returncode
+
+    def last_words(self) -> str:
+        """The last line that the worker wrote to stderr."""
+        lines = self._log.decode("utf-8", "replace").strip().splitlines()
+        return lines[-1].strip()[:300] if lines else "it said nothing"
+
+    def save_log(self, path: Path) -> None:
+        """Keep stderr where there is any; a log that cannot be written costs no result."""
+        if self._log:
+            with contextlib.suppress(OSError):
+                path.write_bytes(self._log)
+
+
+def _close(stream: IO[bytes] | None) -> None:
+    if stream is not None:
+        with contextlib.suppress(OSError):
+            stream.close()
+
+
+def _cause(worker: _Worker, *, oom: bool) -> tuple[Status, str]:
+    """Why a worker ended without a record."""
+    code = worker.returncode
+    if code >= 0:
+        return "failed", f"the worker ended with exit code {code}: {worker.last_words()}"
+    name = signal.Signals(-code).name
+    if oom and -code == signal.SIGKILL:
+        return "oom", "the kernel killed the worker for want of memory (oom_kill)"
+    return "crashed", f"killed by {name}"
+
+
+def _oom_kills(root: Path = ROOT) -> int:
+    """The kernel's count of processes killed for memory, ours and our cgroup's (cgroup-v2.rst)."""
+    total = 0
+    files = [folder / "memory.events" for folder in cgroup_folders(root)[:1]]
+    for path in [*files, root / "proc/vmstat"]:
+        for line in (read_text(path) or "").splitlines():
+            key, _, value = line.partition(" ")
+            if key == "oom_kill" and value.isdigit():
+                total += int(value)
+    return total
+
+
+def _lost(request: wire.LaunchRequest, stage: Stage, status: Status, reason: str) -> Record:
+    return Record(
+        run_id=request.run_id,
+        case_id=request.case_id,
+        launch=request.launch,
+        attempt=request.attempt,
+        started_at_utc=request.started_at_utc,
+        model_sha256=request.model_sha256,
+        status=status,
+        stage=stage,
+        reason=reason,
+    )

@@ -1,0 +1,114 @@
+"""The plan: which cases a run measures, and why the others cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from edgebench import plugins, resources
+from edgebench.errors import UsageError
+from edgebench.protocols import Probe
+from edgebench.records import Case, PlannedCase, Precision
+from edgebench.runner.config import RunConfig, ordered_precisions
+from edgebench.specs import ModelSpec, Workload
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Cases in table order, and the workloads they come from by name."""
+
+    cases: tuple[PlannedCase, ...]
+    workloads: dict[str, Workload]
+    probes: dict[str, Probe]
+
+    @property
+    def runnable(self) -> tuple[PlannedCase, ...]:
+        """Cases that can be launched."""
+        return tuple(planned for planned in self.cases if not planned.skip)
+
+
+def choose_workloads(names: Sequence[str]) -> dict[str, Workload]:
+    """The named workloads, or those with ``default = true``; their files checked.
+
+    Raises:
+        UsageError: An unknown name, or files that are not what ``workload.toml`` says.
+    """
+    if names:
+        chosen = [resources.open_workload(name) for name in dict.fromkeys(names)]
+    else:
+        every = [resources.open_workload(name) for name in resources.workload_folders()]
+        chosen = [workload for workload in every if workload.spec.default]
+    if not chosen:
+        raise UsageError("there is no workload to run", remedy="name one with -w")
+    for workload in chosen:
+        if problems := workload.problems():
+            raise UsageError(
+                f"workload {workload.spec.name}: {problems[0]}", remedy="reinstall or rebuild it"
+            )
+    return {workload.spec.name: workload for workload in chosen}
+
+
+def wanted_backends(config: RunConfig) -> tuple[str, ...]:
+    """Backends to ask: the named ones, else all that are registered."""
+    return tuple(dict.fromkeys(config.backends_named)) or plugins.names(plugins.BACKENDS)
+
+
+def choose_backends(config: RunConfig, probes: Sequence[Probe]) -> dict[str, Probe]:
+    """The backends that can be used here; a named one must be.
+
+    Raises:
+        UsageError: A named backend is not available, or none is.
+    """
+    for probe in probes:
+        if probe.name in config.backends_named and not probe.available:
+            raise UsageError(f"backend {probe.name}: {probe.reason}", remedy=probe.remedy)
+    chosen = {probe.name: probe for probe in probes if probe.available}
+    if not chosen:
+        remedies = "; ".join(probe.remedy for probe in probes if probe.remedy)
+        raise UsageError("no backend is installed", remedy=remedies)
+    return chosen
+
+
+def build(config: RunConfig, workloads: dict[str, Workload], probes: dict[str, Probe]) -> Plan:
+    """Every combination that was asked for, as a case; impossible ones carry their reason."""
+    cases: list[PlannedCase] = []
+    for workload in workloads.values():
+        for name, probe in probes.items():
+            for precision in ordered_precisions(config.precisions):
+                cases += _cells(config, workload, probe, name, precision)
+    return Plan(cases=tuple(cases), workloads=workloads, probes=probes)
+
+
+def _cells(
+    config: RunConfig, workload: Workload, probe: Probe, name: str, precision: Precision
+) -> Iterator[PlannedCase]:
+    model = _model(workload, probe, precision)
+    asked = precision in config.precisions
+    skip = ""
+    if precision not in probe.precisions:
+        skip = f"{name} has no {precision}"
+    elif model is None:
+        skip = f"{workload.spec.name} has no {precision} model as {' or '.join(probe.formats)}"
+    if skip and not asked and model is None:
+        return  # nobody asked for it and nothing could run it: not a hole in the table
+    backend = config.backends.get(name)
+    for threads in config.threads or (1,):
+        for batch in config.batch:
+            case = Case(
+                workload=workload.spec.name,
+                workload_version=workload.spec.version,
+                source_sha256=workload.spec.source_sha256,
+                backend=name,
+                format=model.format if model else (probe.formats or ("",))[0],
+                precision=precision,
+                threads=threads,
+                batch=batch,
+                options=backend.options if backend else {},
+            )
+            yield PlannedCase(case_id=case.case_id, case=case, skip=skip)
+
+
+def _model(workload: Workload, probe: Probe, precision: Precision) -> ModelSpec | None:
+    """The workload's model in the backend's most preferred format that has this precision."""
+    found = (workload.model(fmt, precision) for fmt in probe.formats)
+    return next((model for model in found if model is not None), None)

@@ -1,0 +1,1 @@
+"""Reading results folders and putting them together."""

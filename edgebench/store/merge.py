@@ -1,0 +1,22 @@
+"""Choosing among many runs: the newest figures of each case on each device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+_Row = TypeVar("_Row", bound=Mapping[str, object])
+
+
+def latest(rows: Iterable[_Row]) -> list[_Row]:
+    """The last row of each (device_id, case_id) by run_id, in the order they came.
+
+    run_ids start with the time, so the greatest is the newest.
+    """
+    chosen: dict[tuple[object, object], _Row] = {}
+    for row in rows:
+        key = (row["device_id"], row["case_id"])
+        known = chosen.get(key)
+        if known is None or str(known["run_id"]) <= str(row["run_id"]):
+            chosen[key] = row
+    return list(chosen.values())

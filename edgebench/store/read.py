@@ -1,0 +1,121 @@
+"""Reading run folders: what is whole is returned, what is damaged is named, nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from edgebench.errors import StoreError, UsageError
+from edgebench.records import Case, Manifest, PlannedCase, Record, decode_line, decode_manifest
+
+_MANIFEST = "run.json"
+_RESULTS = "results.jsonl"
+
+
+class StoredRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as it lies on the disk."""
+
+    folder: Path
+    manifest: Manifest
+    records: tuple[Record, ...]
+    damage: tuple[str, ...] = ()
+    """What could not be read, a line each."""
+
+    @property
+    def cases(self) -> dict[str, Case]:
+        """The run's cases by their id, in the order of the plan."""
+        return {planned.case_id: planned.case for planned in self.manifest.plan}
+
+    @property
+    def planned(self) -> dict[str, PlannedCase]:
+        """The run's planned cases by their id."""
+        return {planned.case_id: planned for planned in self.manifest.plan}
+
+    def latest(self) -> tuple[Record, ...]:
+        """The last attempt of every launch, in the order of the journal."""
+        latest: dict[tuple[str, int], Record] = {}
+        for record in self.records:
+            known = latest.get((record.case_id, record.launch))
+            if known is None or known.attempt <= record.attempt:
+                latest[record.case_id, record.launch] = record
+        return tuple(latest.values())
+
+
+def read_run(folder: Path) -> StoredRun:
+    """One run folder.
+
+    Raises:
+        StoreError: The manifest is missing, damaged, or of a newer edgebench.
+    """
+    try:
+        data = (folder / _MANIFEST).read_bytes()
+    except OSError as error:
+        raise StoreError(f"{folder} is no run folder: run.json: {error.strerror}") from None
+    try:
+        manifest = decode_manifest(data)
+    except StoreError as error:
+        raise StoreError(f"{folder}: {error.message}", remedy=error.remedy) from None
+    records, damage = read_journal(folder / _RESULTS)
+    return StoredRun(folder=folder, manifest=manifest, records=records, damage=damage)
+
+
+def read_journal(path: Path) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+    """``(records, damage)`` of a journal: a bad line costs itself and nothing else."""
+    records, damage = [], []
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return (), ()
+    except OSError as error:
+        return (), (f"{path}: {error.strerror}",)
+    with file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                records.append(decode_line(line))
+            except StoreError as error:
+                damage.append(f"{path}:{number}: {error}; one launch is lost")
+    return tuple(records), tuple(damage)
+
+
+def find_runs(paths: Iterable[Path]) -> Iterator[Path]:
+    """Run folders at or anywhere below the given paths, sorted, each once.
+
+    Raises:
+        UsageError: A path does not exist, or there is no run below it.
+    """
+    seen: set[Path] = set()
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist", remedy="run `edgebench run` first")
+        below = [manifest.parent for manifest in sorted(path.rglob(_MANIFEST))]
+        if not below:
+            raise UsageError(f"there is no run in {path}", remedy="name a folder with run.json")
+        for folder in below:
+            if folder.resolve() not in seen:
+                seen.add(folder.resolve())
+                yield folder
+
+
+def read_all(paths: Iterable[Path]) -> tuple[tuple[StoredRun, ...], tuple[str, ...]]:
+    """Every run at or below the paths, and what could not be read.
+
+    Raises:
+        UsageError: There is nothing to read.
+        StoreError: Nothing of what is there can be read.
+    """
+    runs, problems = [], []
+    for folder in find_runs(paths):
+        try:
+            run = read_run(folder)
+        except StoreError as error:
+            problems.append(str(error))
+            continue
+        runs.append(run)
+        problems += run.damage
+    if not runs:
+        raise StoreError(problems[0])
+    return tuple(sorted(runs, key=lambda run: run.manifest.run_id)), tuple(problems)

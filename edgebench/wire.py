@@ -1,0 +1,149 @@
+"""What a parent and its worker say to each other: length-prefixed JSON frames over pipes.
+
+A frame is 4 bytes (length, little-endian) and that many bytes of JSON. The worker writes frames
+to a private copy of its stdout; whatever a runtime prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO, TypeVar
+
+import msgspec
+
+from edgebench import records
+from edgebench.errors import WireError
+from edgebench.protocols import Probe
+from edgebench.records import Case, Record, Stage
+
+MAX_FRAME_BYTE = 1 << 30
+_HEAD = struct.Struct("<I")
+
+
+class LaunchRequest(msgspec.Struct, frozen=True, kw_only=True, tag="launch"):
+    """Parent to worker: measure one case."""
+
+    schema_version: int = records.SCHEMA_VERSION
+    parent_pid: int
+    run_id: str
+    case_id: str
+    launch: int
+    attempt: int = 0
+    started_at_utc: str
+    case: Case
+    model_path: str
+    model_layout: str
+    model_sha256: str
+    input_name: str
+    reference_path: str
+    samples_path: str | None = None
+    samples_source: str = ""
+    samples_mean: tuple[float, ...] = ()
+    samples_std: tuple[float, ...] = ()
+    warmup_s: float
+    warmup_max_s: float
+    measure_s: float
+    ring: int = 16
+    cpus: tuple[int, ...] = ()
+    tuning: str = "native"
+
+
+class ProbeRequest(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
+    """Parent to worker: which of these backends can be used here?"""
+
+    schema_version: int = records.SCHEMA_VERSION
+    parent_pid: int
+    backends: tuple[str, ...]
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, tag="progress"):
+    """Worker to parent: a stage begins."""
+
+    stage: Stage
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
+    """Worker to parent: the launch's record, ok or failed in the runtime's own words."""
+
+    record: Record
+
+
+class Probed(msgspec.Struct, frozen=True, kw_only=True, tag="probed"):
+    """Worker to parent: the answer to a `ProbeRequest`."""
+
+    schema_version: int
+    probes: tuple[Probe, ...]
+
+
+Request = LaunchRequest | ProbeRequest
+Reply = Progress | Done | Probed
+
+_encoder = msgspec.json.Encoder(enc_hook=records.encode_hook)
+_requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
+    LaunchRequest | ProbeRequest,
+    dec_hook=records.decode_hook,
+)
+_replies: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(
+    Progress | Done | Probed,
+    dec_hook=records.decode_hook,
+)
+
+
+def pack(message: Request | Reply) -> bytes:
+    """A message as a frame."""
+    body = _encoder.encode(message)
+    return _HEAD.pack(len(body)) + body
+
+
+def read_request(stream: BinaryIO) -> Request:
+    """The next request from a stream.
+
+    Raises:
+        WireError: The stream ended or holds something else.
+    """
+    head = stream.read(_HEAD.size)
+    if len(head) < _HEAD.size:
+        raise WireError("the parent closed the pipe before it asked for anything")
+    return _decode(_requests, stream.read(_HEAD.unpack(head)[0]))
+
+
+class FrameReader:
+    """Cuts replies out of a byte stream that arrives in pieces."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Reply]:
+        """Add bytes; return the replies they complete.
+
+        Raises:
+            WireError: The bytes are no frames (a runtime wrote into the worker's private pipe).
+        """
+        self._buffer += data
+        replies: list[Reply] = []
+        while len(self._buffer) >= _HEAD.size:
+            (length,) = _HEAD.unpack_from(self._buffer)
+            if length > MAX_FRAME_BYTE:
+                raise WireError("garbage instead of a frame")
+            end = _HEAD.size + length
+            if len(self._buffer) < end:
+                break
+            body = bytes(self._buffer[_HEAD.size : end])
+            del self._buffer[:end]
+            replies.append(_decode(_replies, body))
+        return replies
+
+    @property
+    def rest(self) -> int:
+        """Bytes of an unfinished frame."""
+        return len(self._buffer)
+
+
+_Message = TypeVar("_Message")
+
+
+def _decode(decoder: msgspec.json.Decoder[_Message], body: bytes) -> _Message:
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise WireError(f"not a message: {error}") from None
