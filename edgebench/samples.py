@@ -8,15 +8,18 @@ about 3 bytes a sample.
 from __future__ import annotations
 
 import base64
-import binascii
 import sys
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
 
 _WIDTH = 8
-_MAX_BYTE = 1 << 30
-"""No launch holds 2^27 samples; a record that claims more is damaged or hostile."""
+_MAX_BYTE = 1 << 27
+"""No launch holds 2^24 samples; a record that claims more is damaged or hostile."""
 
 
 class Samples:
@@ -51,8 +54,15 @@ class Samples:
         return f"Samples(<{len(self)} values>)"
 
     def tobytes(self) -> bytes:
-        """Native-endian uint64 bytes: ``numpy.frombuffer(s.tobytes(), "uint64")``."""
+        """Native-endian uint64 bytes."""
         return self._values.tobytes()
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """The series as numpy sees it: ``numpy.asarray(samples, dtype=float)``."""
+        import numpy as np  # noqa: PLC0415 - reading a record needs no numpy
+
+        del copy  # the array module's buffer is always copied: a series is immutable
+        return np.array(self._values, dtype=dtype or np.uint64)
 
     def encode(self) -> str:
         """The series as text for a journal line."""
@@ -75,7 +85,7 @@ class Samples:
             packed = base64.b64decode(text, validate=True)
             inflate = zlib.decompressobj()
             shuffled = inflate.decompress(packed, _MAX_BYTE)
-        except (binascii.Error, zlib.error) as error:
+        except (ValueError, zlib.error) as error:
             raise ValueError(f"not a sample series: {error}") from None
         if not inflate.eof or len(shuffled) % _WIDTH:
             raise ValueError("not a sample series: cut short or too long")

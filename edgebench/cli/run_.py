@@ -290,8 +290,6 @@ def _carry_out(
             execution.run(listener)
         except KeyboardInterrupt:
             interrupted = True
-        finally:
-            store.close()
     records = tuple(execution.records.values())
     show.results(manifest, records, columns, as_json=options["as_json"])
     show.ending(store.folder, len(records), time.monotonic() - start, interrupted=interrupted)

@@ -74,11 +74,9 @@ def load_samples(*paths: str | os.PathLike[str]) -> pd.DataFrame:
         for record in run.latest():
             if record.status != "ok" or record.case_id not in cases:
                 continue
-            latency_ns = np.frombuffer(record.latency_ns.tobytes(), dtype=np.uint64)
+            latency_ns = np.asarray(record.latency_ns, dtype=np.int64)
             case = cases[record.case_id]
-            part = pd.DataFrame(
-                {"index": np.arange(len(latency_ns)), "latency_ns": latency_ns.astype(np.int64)}
-            )
+            part = pd.DataFrame({"index": np.arange(len(latency_ns)), "latency_ns": latency_ns})
             part.insert(0, "launch", record.launch)
             names = {
                 "run_id": record.run_id,

@@ -108,9 +108,7 @@ def _reason(record: Record) -> str:
 
 def _latency(good: list[Record], caveats: list[str], *, tails: bool) -> Row:
     launches: _Launches = [
-        np.frombuffer(record.latency_ns.tobytes(), dtype=np.uint64).astype(np.float64)
-        for record in good
-        if len(record.latency_ns)
+        np.asarray(record.latency_ns, dtype=np.float64) for record in good if len(record.latency_ns)
     ]
     if not launches:
         return {}

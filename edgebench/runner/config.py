@@ -107,17 +107,22 @@ def dump_config(config: RunConfig) -> str:
     tables: dict[str, dict[str, object]] = plain.pop("backends")
     lines = [f"{key} = {_toml(value)}" for key, value in plain.items() if value is not None]
     for name, table in tables.items():
-        lines += ["", f"[backends.{json.dumps(name)}]"]
+        lines += ["", f"[backends.{_json(name)}]"]
         lines += [f"{key} = {_toml(value)}" for key, value in table.items() if value is not None]
     return "\n".join(lines) + "\n"
 
 
 def _toml(value: object) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+        return "{ " + ", ".join(f"{_json(k)} = {_toml(v)}" for k, v in value.items()) + " }"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return json.dumps(value)  # TOML's basic strings, numbers and booleans are JSON's
+    return _json(value)  # TOML's basic strings, numbers and booleans are JSON's
+
+
+def _json(value: object) -> str:
+    """JSON that is TOML too: TOML has no surrogate escapes and wants DEL escaped."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def ordered_precisions(wanted: tuple[Precision, ...]) -> tuple[Precision, ...]:

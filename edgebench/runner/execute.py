@@ -117,7 +117,8 @@ class Execution:
         good = [r for r in mine if r.status == "ok" and len(r.latency_ns)]
         if mine and not good:
             return False  # it has never worked: once more would cost time and tell nothing
-        medians = [stats.quantile(list(r.latency_ns), 0.5) for r in good]
+        adaptive = self.preset.target_ratio is not None
+        medians = [stats.quantile(r.latency_ns, 0.5) for r in good] if adaptive else []
         return schedule.needs_more(medians, len(mine), self.preset)
 
     def _left_s(self, launch: int, in_block: int) -> float | None:

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import BinaryIO
 
 from edgebench.errors import StoreError, UsageError
 from edgebench.records import Manifest, Record, encode_line, encode_manifest
@@ -33,14 +34,10 @@ def utc(now: datetime) -> str:
 
 
 class Journal:
-    """An open run folder."""
+    """A run folder that records are added to."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        try:
-            self._file = (folder / RESULTS).open("ab")
-        except OSError as error:
-            raise _cannot_write(folder, error) from None
 
     @classmethod
     def create(cls, parent: Path, manifest: Manifest) -> Journal:
@@ -70,31 +67,27 @@ class Journal:
         Raises:
             StoreError: The disk is full or gone; earlier records stay.
         """
-        end = self._file.tell()
+        path = self.folder / RESULTS
+        end = 0
         try:
-            self._start_line()
-            self._file.write(encode_line(record))
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            with path.open("ab+") as file:
+                end = file.tell()
+                line = encode_line(record)
+                file.write(line if _ends_a_line(file, end) else b"\n" + line)
+                file.flush()
+                os.fsync(file.fileno())
         except OSError as error:
             with contextlib.suppress(OSError):  # half a line would cost nothing, but be clean
-                os.truncate(self.folder / RESULTS, end)
+                os.truncate(path, end)
             raise _cannot_write(self.folder, error) from None
 
-    def _start_line(self) -> None:
-        """After a crash the file may end inside a line: the next record starts on its own."""
-        path = self.folder / RESULTS
-        size = path.stat().st_size
-        if size:
-            with path.open("rb") as file:
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    self._file.write(b"\n")
 
-    def close(self) -> None:
-        """Close the file; a last failure to write was already told."""
-        with contextlib.suppress(OSError):
-            self._file.close()
+def _ends_a_line(file: BinaryIO, end: int) -> bool:
+    """After a crash the file may end inside a line: the next record then starts on its own."""
+    if end == 0:
+        return True
+    file.seek(end - 1)
+    return file.read(1) == b"\n"
 
 
 def _cannot_write(folder: Path, error: OSError) -> StoreError:

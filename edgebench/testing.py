@@ -1,0 +1,237 @@
+"""Parts for testing edgebench and its plug-ins: fakes for faults and machines, and contracts.
+
+Product code: third parties test their backends with `check_backend`, and try their own runners
+with the null and faulty backends (``-b edgebench.testing:NullBackend``).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgebench.errors import ModelRefusedError
+from edgebench.protocols import Backend, Feeds, Probe, Session, Settings, Tensor
+from edgebench.records import PRECISIONS, Effective
+
+_CLASSES = 10
+_NOISE_LINES = 2000
+
+
+class NullSession:
+    """A session that computes nothing: what is left is edgebench's own cost.
+
+    Args:
+        settings: ``options["busy_us"]`` makes ``invoke`` spin that long; ``options["shape"]``
+            is the sample's shape (default ``28,28,1``).
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        shape = tuple(int(n) for n in settings.options.get("shape", "28,28,1").split(","))
+        self._busy_ns = int(float(settings.options.get("busy_us", "0")) * 1000)
+        self._settings = settings
+        self._slot = 0
+        self.inputs = (
+            Tensor(name="input", shape=(settings.batch, *shape), dtype="float32", layout="NHWC"),
+        )
+        self.outputs = (Tensor(name="output", shape=(settings.batch, _CLASSES), dtype="float32"),)
+
+    def bind(self, ring: Sequence[Feeds]) -> None:
+        """Nothing to allocate."""
+
+    def stage(self, slot: int) -> None:
+        """Remember the slot."""
+        self._slot = slot
+
+    def invoke(self) -> None:
+        """Spin for ``busy_us``, if any."""
+        if self._busy_ns:
+            end = time.perf_counter_ns() + self._busy_ns
+            while time.perf_counter_ns() < end:
+                pass
+
+    def read(self) -> dict[str, NDArray[Any]]:
+        """Ones: a vector that never has a length of 0."""
+        return {"output": np.ones((self._settings.batch, _CLASSES), np.float32)}
+
+    def effective(self) -> Effective:
+        """What was asked: nothing was computed."""
+        return Effective(
+            backend_version="0", precision=self._settings.precision, accelerator="cpu", words="null"
+        )
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class NullBackend:
+    """A backend that computes nothing."""
+
+    name = "edgebench.testing:NullBackend"
+    formats: tuple[str, ...] = ("onnx", "tflite")
+    precisions: tuple[str, ...] = PRECISIONS
+
+    def probe(self) -> Probe:
+        """Always there."""
+        return Probe(
+            name=self.name,
+            available=True,
+            version="0",
+            formats=self.formats,
+            precisions=self.precisions,
+        )
+
+    def open(self, model: Path, settings: Settings) -> NullSession:
+        """A `NullSession`; the model file is not read."""
+        del model
+        return NullSession(settings)
+
+
+class FaultyBackend(NullBackend):
+    """A backend that fails as told by ``options["fault"]``, at ``options["at"]``.
+
+    ``fault``: ``raise``, ``refuse``, ``exit``, ``segv``, ``kill``, ``hang``, ``garbage`` (bytes
+    into every open pipe, the worker's private one among them), ``noise`` (text on stdout),
+    ``eat`` (memory without end), ``orphan`` (a child that outlives its parent if it can).
+    ``at``: ``open`` or the number of an ``invoke`` call (default 3).
+    """
+
+    name = "edgebench.testing:FaultyBackend"
+
+    def open(self, model: Path, settings: Settings) -> FaultySession:
+        """A `FaultySession`, unless it fails right here."""
+        del model
+        fault = settings.options.get("fault", "raise")
+        if settings.options.get("at") == "open":
+            commit(fault)
+        return FaultySession(settings, fault)
+
+
+class FaultySession(NullSession):
+    """A null session that fails at one call of ``invoke``."""
+
+    def __init__(self, settings: Settings, fault: str) -> None:
+        super().__init__(settings)
+        self._fault = fault
+        self._left = int(settings.options.get("at", "3")) if fault else 0
+
+    def invoke(self) -> None:
+        """Count down to the fault."""
+        self._left -= 1
+        if self._left == 0:
+            commit(self._fault)
+
+
+def commit(fault: str) -> None:
+    """Fail in one of the ways that `FaultyBackend` lists."""
+    if fault == "raise":
+        raise RuntimeError("planted failure")
+    if fault == "refuse":
+        raise ModelRefusedError("planted refusal")
+    if fault == "exit":
+        os._exit(7)
+    if fault in {"segv", "kill"}:
+        os.kill(os.getpid(), signal.SIGSEGV if fault == "segv" else signal.SIGKILL)
+    if fault == "hang":
+        time.sleep(3600)
+    if fault == "garbage":
+        _write_garbage()
+    if fault == "noise":
+        sys.stdout.write("planted noise\n" * _NOISE_LINES)
+        sys.stdout.flush()
+    if fault == "orphan":
+        _leave_orphan()
+    hoard = []
+    while fault == "eat":
+        hoard.append(np.ones(1 << 22))  # 32 MiB a bite, touched
+
+
+def _write_garbage() -> None:
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        number = int(entry.name)
+        if number > 2 and "pipe:" in os.path.realpath(entry):  # noqa: PLR2004 - after stderr
+            os.write(number, b"\xff" * 64)
+    time.sleep(1)
+
+
+def _leave_orphan() -> None:
+    if os.fork() == 0:
+        time.sleep(3600)
+        os._exit(0)
+
+
+def write_tree(root: Path, files: Mapping[str, str]) -> Path:
+    """A planted /proc and /sys: relative paths to their content; returns ``root``."""
+    for relative, content in files.items():
+        path = root / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    return root
+
+
+def check_backend(
+    backend: Backend, model: Path, ring: Sequence[Feeds], settings: Settings | None = None
+) -> None:
+    """Hold a backend against the contract of `edgebench.protocols`.
+
+    Args:
+        backend: To be checked.
+        model: A model file it should run.
+        ring: At least two different inputs, as ``bind`` takes them.
+        settings: How to open the model.
+
+    Raises:
+        AssertionError: It breaks the contract; the message says which part.
+    """
+    _require(isinstance(backend, Backend), "it lacks a member of the Backend protocol")
+    probe = backend.probe()
+    _require(probe.available, f"it cannot be used here: {probe.reason}")
+    _require(bool(probe.version), "probe() must tell the runtime's version")
+    _require(set(probe.precisions) <= set(PRECISIONS), "unknown precision")
+    session = backend.open(model, settings or Settings())
+    try:
+        _check_session(session, ring)
+        effective = session.effective()
+        _require(bool(effective.words), "effective() must quote the runtime")
+        _require(bool(effective.backend_version), "effective() must tell the version that ran")
+    finally:
+        session.close()
+
+
+def _require(met: bool, message: str) -> None:
+    if not met:
+        raise AssertionError(message)
+
+
+def _check_session(session: Session, ring: Sequence[Feeds]) -> None:
+    _require(len(ring) > 1, "the ring needs two different inputs")
+    _require(bool(session.inputs and session.outputs), "a session has inputs and outputs")
+    for tensor in (*session.inputs, *session.outputs):
+        _require(all(size > 0 for size in tensor.shape), f"{tensor.name}: shape {tensor.shape}")
+    session.bind(ring)
+    first, other, again = (_answer(session, slot) for slot in (0, 1, 0))
+    for name, array in first.items():
+        _require(bool(np.isfinite(array.astype(np.float64)).all()), f"{name} holds NaN or infinity")
+        _require(np.array_equal(array, again[name]), f"{name}: slot 0 twice, two answers")
+    differs = any(not np.array_equal(array, other[name]) for name, array in first.items())
+    _require(differs, "two different inputs give the same answer: stage() has no effect")
+    kept = {name: array.copy() for name, array in again.items()}
+    _answer(session, 1)
+    copied = all(np.array_equal(kept[name], again[name]) for name in kept)
+    _require(copied, "read() must return copies")
+    shapes = {tuple(array.shape) for array in first.values()}
+    declared = {tensor.shape for tensor in session.outputs}
+    _require(shapes == declared, f"outputs have shapes {shapes}, declared are {declared}")
+
+
+def _answer(session: Session, slot: int) -> dict[str, NDArray[Any]]:
+    session.stage(slot)
+    session.invoke()
+    return session.read()

@@ -1,0 +1,194 @@
+"""Derive the four ONNX files of a workload with tf2onnx and onnxruntime's own tools."""
+
+from __future__ import annotations
+
+import logging
+import re
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import tensorflow as tf
+import tf2onnx
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    QuantFormat,
+    QuantType,
+    quantize_dynamic,
+    quantize_static,
+)
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from onnxruntime.transformers.float16 import convert_float_to_float16
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+PRECISIONS = ("fp32", "fp16", "int8", "int8_dynamic")
+
+
+def export(
+    model: Any,  # noqa: ANN401 - a Keras model
+    calibration: NDArray[np.float32],
+    folder: Path,
+    opset: int,
+) -> None:
+    """Write ``<precision>.onnx`` for each precision: NCHW, symbolic batch, float32 in and out.
+
+    Args:
+        model: A Keras model of any batch that ends at the logits.
+        calibration: float32, (n, height, width, channels), preprocessed training images.
+        folder: An existing folder.
+        opset: Of the files.
+    """
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    plain = folder / "fp32.onnx"
+    onnx.save(_from_keras(model, opset), plain)
+    half = convert_float_to_float16(onnx.load(plain), keep_io_types=True)
+    onnx.save(half, folder / "fp16.onnx")
+    with tempfile.TemporaryDirectory() as scratch:
+        prepared = Path(scratch) / "prepared.onnx"
+        # Shapes and folded constants are what the quantisers need to see every weight. Symbolic
+        # shapes need sympy and add nothing to a graph without control flow.
+        quant_pre_process(plain, prepared, skip_symbolic_shape=True)
+        _static(prepared, folder / "int8.onnx", calibration)
+        _dynamic(prepared, folder / "int8_dynamic.onnx")
+
+
+def tool(precision: str, opset: int) -> str:
+    """Say which tools made a file of this precision, and in which versions."""
+    ort = f"onnxruntime {version('onnxruntime')}"
+    how = {
+        "fp32": "",
+        "fp16": f"; {ort} transformers.float16, float32 in and out",
+        "int8": f"; {ort} quantize_static QDQ, U8 activations, S8 per-channel weights",
+        "int8_dynamic": f"; {ort} quantize_dynamic, U8 activations, U8 per-tensor weights",
+    }
+    return f"tf2onnx {version('tf2onnx')}, opset {opset}{how[precision]}"
+
+
+class _Reader(CalibrationDataReader):  # type: ignore[misc]
+    """Hand the calibration images over one at a time, channels first."""
+
+    def __init__(self, images: NDArray[np.float32]) -> None:
+        self._feeds = iter({"input": image[np.newaxis]} for image in images.transpose(0, 3, 1, 2))
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        """Give the next feed, or None at the end."""
+        return next(self._feeds, None)
+
+
+def _from_keras(model: Any, opset: int) -> Any:  # noqa: ANN401
+    signature = (tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="input"),)
+
+    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+    def logits(input: Any) -> Any:  # noqa: A002, ANN401 - the graph's input gets this name
+        return tf.identity(model(input, training=False), name="logits")
+
+    graph, _ = tf2onnx.convert.from_function(
+        logits, input_signature=signature, opset=opset, inputs_as_nchw=["input"]
+    )
+    return _tidy(graph.graph, graph)
+
+
+def _tidy(graph: Any, model: Any) -> Any:  # noqa: ANN401 - onnx messages
+    """Name the output and the batch, and drop what tf2onnx says of the machine's own graph."""
+    old = graph.output[0].name
+    for node in graph.node:
+        node.output[:] = ["logits" if name == old else name for name in node.output]
+    graph.output[0].name = "logits"
+    for value in (graph.input[0], graph.output[0]):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    # Shapes between input and output carry other names for the batch; they can be inferred.
+    del graph.value_info[:]
+    _drop_idle_reshape(graph)
+    _renumber(graph)
+    graph.name, graph.doc_string = "logits", ""
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _drop_idle_reshape(graph: Any) -> None:  # noqa: ANN401
+    """Remove the Reshape from NCHW to NCHW that tf2onnx leaves for an input of one channel."""
+    wanted = [dim.dim_value for dim in graph.input[0].type.tensor_type.shape.dim][1:]
+    shapes = {t.name: onnx.numpy_helper.to_array(t).tolist() for t in graph.initializer}
+    for node in graph.node:
+        if node.op_type != "Reshape" or node.input[0] != graph.input[0].name:
+            continue
+        if shapes.get(node.input[1]) != [-1, *wanted]:
+            continue
+        for user in graph.node:
+            user.input[:] = [node.input[0] if i == node.output[0] else i for i in user.input]
+        constant = next(t for t in graph.initializer if t.name == node.input[1])
+        graph.initializer.remove(constant)
+        graph.node.remove(node)
+        return
+
+
+def _renumber(graph: Any) -> None:  # noqa: ANN401
+    """Number tf2onnx's own names afresh: it counts on through a process, and bytes would differ."""
+    new: dict[str, str] = {}
+
+    def name(old: str) -> str:
+        if old not in new:
+            new[old] = re.sub(r"__\d+", f"__{len(new)}", old)
+        return new[old]
+
+    for tensor in graph.initializer:
+        tensor.name = name(tensor.name)
+    for node in graph.node:
+        node.name = name(node.name)
+        node.input[:] = [name(old) for old in node.input]
+        node.output[:] = [name(old) for old in node.output]
+
+
+def _static(source: Path, target: Path, calibration: NDArray[np.float32]) -> None:
+    quantize_static(
+        source,
+        target,
+        _Reader(calibration),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        # S8 with S8 has been seen to leave a convolution in float; the build checks what runs.
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+    )
+
+
+def _dynamic(source: Path, target: Path) -> None:
+    quantize_dynamic(
+        source,
+        target,
+        op_types_to_quantize=["Conv", "MatMul", "Gemm"],
+        # U8: ConvInteger with S8 weights has only a slow kernel in onnxruntime on x86-64.
+        weight_type=QuantType.QUInt8,
+    )
+
+
+def runtime_operators(path: Path) -> list[str]:
+    """List the operators that onnxruntime really runs, after its own optimisation.
+
+    Args:
+        path: An ONNX file.
+
+    Returns:
+        Operator types in graph order.
+    """
+    import onnxruntime as ort  # noqa: PLC0415 - only a check needs a session
+
+    with tempfile.TemporaryDirectory() as scratch:
+        options = ort.SessionOptions()
+        options.optimized_model_filepath = str(Path(scratch) / "optimised.onnx")
+        options.log_severity_level = 3
+        ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        graph = onnx.load(options.optimized_model_filepath).graph
+    return [node.op_type for node in graph.node]
+
+
+def float_convolutions(operators: Sequence[str]) -> int:
+    """Count the convolutions that still run in float."""
+    return sum(name in {"Conv", "FusedConv"} for name in operators)

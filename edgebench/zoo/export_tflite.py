@@ -1,0 +1,68 @@
+"""Derive the four TFLite files of a workload with TensorFlow's own converter."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+PRECISIONS = ("fp32", "fp16", "int8", "int8_dynamic")
+
+
+def export(model: Any, calibration: NDArray[Any], folder: Path) -> None:  # noqa: ANN401
+    """Write ``<precision>.tflite`` for each precision, NHWC, float32 in and out.
+
+    Args:
+        model: A Keras model with a fixed batch of one that ends at the logits. One keeps SHAPE
+            and PACK out of the graph; the reshape to (-1, n) lets a runtime resize it all the
+            same.
+        calibration: float32, (n, height, width, channels), preprocessed training images.
+        folder: An existing folder.
+    """
+    for precision in PRECISIONS:
+        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+        _configure(converter, precision, calibration)
+        # The exporter prints to stdout, where only data belongs.
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            # Meant for TensorFlow 1 models: the representative data set gives the statistics.
+            warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
+            content = converter.convert()
+        (folder / f"{precision}.tflite").write_bytes(content)
+
+
+def tool(precision: str) -> str:
+    """Say which tool made a file of this precision, and in which version."""
+    how = {
+        "fp32": "no optimisation",
+        "fp16": "float16 weights",
+        "int8": "full integer, per-channel weights, float32 in and out",
+        "int8_dynamic": "dynamic range, per-channel weights",
+    }
+    return f"TFLiteConverter of tensorflow {tf.__version__}, {how[precision]}"
+
+
+def _configure(converter: Any, precision: str, calibration: NDArray[Any]) -> None:  # noqa: ANN401
+    if precision == "fp32":
+        return
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "fp16":
+        converter.target_spec.supported_types = [tf.float16]
+    elif precision == "int8":
+
+        def samples() -> Iterator[list[NDArray[Any]]]:
+            for index in range(len(calibration)):
+                yield [calibration[index : index + 1]]
+
+        converter.representative_dataset = samples
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tf.float32
+        converter.inference_output_type = tf.float32

@@ -1,0 +1,56 @@
+"""Reference inputs for cifar10_cnn: crops of free photographs that scikit-image bundles.
+
+CIFAR-10's own images have no licence to be passed on. The four photographs are free: astronaut
+(NASA, public domain), chelsea (CC0, Stefan van der Walt), coffee (CC0, Rachel Michetti) and
+rocket (SpaceX, public domain), as scikit-image's documentation of each states.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+from skimage import data
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SIDE_PX = 32
+SMALLEST_CROP_PX = 48
+LEAST_CONTRAST = 15.0  # standard deviation of brightness in grey levels: leaves plain sky out
+
+
+def crops(count: int, seed: int) -> NDArray[np.uint8]:
+    """Draw square crops of random place and size and shrink them to 32x32.
+
+    Args:
+        count: How many.
+        seed: Of the draw; the same seed and library versions give the same crops.
+
+    Returns:
+        uint8, (count, 32, 32, 3), RGB.
+    """
+    pictures = [data.astronaut(), data.chelsea(), data.coffee(), data.rocket()]
+    generator = np.random.default_rng(seed)
+    found: list[NDArray[np.uint8]] = []
+    while len(found) < count:
+        picture = pictures[generator.integers(len(pictures))]
+        rows, columns = picture.shape[:2]
+        side = int(generator.integers(SMALLEST_CROP_PX, min(rows, columns) + 1))
+        top = int(generator.integers(rows - side + 1))
+        left = int(generator.integers(columns - side + 1))
+        square = Image.fromarray(picture[top : top + side, left : left + side])
+        small = np.asarray(square.resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX))
+        if small.mean(axis=2).std() >= LEAST_CONTRAST:
+            found.append(small)
+    return np.stack(found)
+
+
+def source(library_version: str) -> str:
+    """Say where the crops come from, with each picture's licence."""
+    return (
+        f"crops of photographs bundled with scikit-image {library_version}: astronaut (NASA, "
+        "public domain), chelsea (S. van der Walt, CC0), coffee (R. Michetti, CC0), rocket "
+        "(SpaceX, public domain)"
+    )

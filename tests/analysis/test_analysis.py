@@ -1,0 +1,114 @@
+"""Intervals cover the truth as often as they say; verdicts name what they saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgebench.analysis import intervals, validity
+from edgebench.records import Case, Environment, Parity, Record
+from edgebench.stats import Interval
+
+
+def launches(rng: np.random.Generator, k: int, n: int, sd: float) -> list[NDArray[np.float64]]:
+    """K launches of n lognormal samples with a 2 % exponential tail and a spread between them."""
+    made = []
+    for _ in range(k):
+        body = np.exp(rng.normal(0, 0.03, n))
+        tail = (rng.random(n) < 0.02) * rng.exponential(0.5, n)
+        made.append(1e6 * (body + tail) * np.exp(rng.normal(0, sd)))
+    return made
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_intervals_cover_the_truth(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = np.concatenate(launches(rng, 400, 5000, 0.01))
+    p50, p99 = np.quantile(truth, [0.5, 0.99])
+    hits50 = hits99 = 0
+    for _ in range(100):
+        sample = launches(rng, 6, 500, 0.01)
+        median, tail = intervals.median(sample), intervals.tail(sample, 0.99, resamples=300)
+        assert isinstance(median, Interval)
+        assert isinstance(tail, Interval)
+        hits50 += median.low <= p50 <= median.high
+        hits99 += tail.low <= p99 <= tail.high
+    # 95 % of 100, less what chance takes in 1 of 1,000 runs.
+    assert hits50 >= 88
+    assert hits99 >= 88
+
+
+def test_the_tail_is_refused_below_its_size_and_bare_below_three_launches() -> None:
+    rng = np.random.default_rng(1)
+    assert intervals.tail(launches(rng, 1, 367, 0), 0.99) is None
+    assert isinstance(intervals.tail(launches(rng, 2, 400, 0), 0.99), float)
+    assert intervals.tail([], 0.99) is None
+
+
+def test_the_tail_is_an_observed_value_inside_its_interval() -> None:
+    sample = launches(np.random.default_rng(3), 4, 300, 0.02)
+    tail = intervals.tail(sample, 0.99)
+    assert isinstance(tail, Interval)
+    assert tail.value in np.concatenate(sample)
+    assert tail.low <= tail.value <= tail.high
+
+
+def test_one_launch_has_its_own_interval_and_too_few_samples_none() -> None:
+    one = launches(np.random.default_rng(1), 1, 200, 0)
+    assert isinstance(intervals.median(one), Interval)
+    # A pure drift: its samples are worth a single one, and that has no interval.
+    assert intervals.median([np.arange(1.0, 101.0)]) == 50.0
+    assert intervals.median([np.array([1.0, 2.0])]) == 1.0
+    assert intervals.median([]) is None
+
+
+def test_outputs_that_do_not_match_make_a_cell_invalid(
+    case: Callable[..., Case], record: Callable[..., Record]
+) -> None:
+    good = Parity(samples=64, cosine=0.99999, max_abs_error=0.1, top1_ratio=1.0)
+    bad = Parity(samples=64, cosine=0.5, max_abs_error=9.0, top1_ratio=0.2)
+    one = case()
+    assert validity.verdict([record(one, parity=good)], "fp32") == ("valid", [])
+    verdict, reasons = validity.verdict([record(one, parity=good), record(one, parity=bad)], "fp32")
+    assert verdict == "invalid"
+    assert "cosine 0.5000" in reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"run_delay_ns": 100_000_000}, "waited for a CPU 17%"),
+        ({"environment_after": Environment(busy_all_ns=1_100_000_000)}, "other processes"),
+        ({"environment_after": Environment(throttled_ns=5_000_000)}, "quota for 5 ms"),
+        ({"environment_after": Environment(swap_used_byte=4096)}, "swapping"),
+        ({"environment_before": None}, ""),
+        ({}, ""),
+    ],
+)
+def test_disturbances_are_named(
+    case: Callable[..., Case],
+    record: Callable[..., Record],
+    changes: dict[str, object],
+    words: str,
+) -> None:
+    quiet = Environment(busy_all_ns=0, throttled_ns=0, swap_used_byte=0)
+    fields = {"environment_before": quiet, "environment_after": quiet, **changes}
+    reasons = validity.disturbances(record(case(), **fields))
+    assert (words in reasons[0]) if words else (reasons == [])
+
+
+def test_one_noisy_launch_of_three_is_forgiven_two_are_not(
+    case: Callable[..., Case], record: Callable[..., Record]
+) -> None:
+    calm, noisy = record(case()), record(case(), run_delay_ns=300_000_000)
+    assert validity.verdict([calm, calm, noisy], "fp32")[0] == "valid"
+    assert validity.verdict([calm, noisy, noisy], "fp32")[0] == "suspect"
+
+
+def test_a_clock_that_costs_more_than_a_hundredth_is_told() -> None:
+    assert "2.0%" in validity.clock_caveat(100, 5000.0)
+    assert validity.clock_caveat(40, 5000.0) == ""
+    assert validity.clock_caveat(None, 5000.0) == ""

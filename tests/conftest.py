@@ -1,0 +1,100 @@
+"""Fixtures: records, manifests and stored runs made by the product's own code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import runtimes without a worker's environment
+
+from edgebench.records import Case, DeviceFacts, Manifest, PlannedCase, Record
+from edgebench.samples import Samples
+
+DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests that need the data sets say so where these are absent."""
+    if item.get_closest_marker("data") and not (DATA / "mnist.npz").exists():
+        pytest.skip(f"the data sets are not at {DATA}")
+
+
+@pytest.fixture
+def data() -> Path:
+    """The folder of the data sets."""
+    return DATA
+
+
+@pytest.fixture(autouse=True)
+def _own_lock(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests must not collide with a run on the same machine, nor with each other."""
+    folder = tmp_path_factory.mktemp("tmp")
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+
+
+def make_case(**changes: object) -> Case:
+    """A case; any field can be changed."""
+    fields: dict[str, object] = {
+        "workload": "mnist_cnn",
+        "workload_version": 1,
+        "source_sha256": "0" * 64,
+        "backend": "onnxruntime",
+        "format": "onnx",
+        "precision": "fp32",
+    }
+    return Case(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def make_record(case: Case, **changes: object) -> Record:
+    """An ok record of 500 samples around 1 ms; any field can be changed."""
+    fields: dict[str, object] = {
+        "run_id": "20260101T000000Z-000001",
+        "case_id": case.case_id,
+        "launch": 0,
+        "started_at_utc": "2026-01-01T00:00:00Z",
+        "status": "ok",
+        "latency_ns": Samples(1_000_000 + 100 * (i * 7919 % 1000) for i in range(500)),
+        "window_ns": 600_000_000,
+        "inferences": 500,
+        "cpu_ns": 500_000_000,
+        "load_ns": 5_000_000,
+    }
+    return Record(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def make_manifest(*cases: Case, **changes: object) -> Manifest:
+    """A manifest that plans the given cases."""
+    fields: dict[str, object] = {
+        "run_id": "20260101T000000Z-000001",
+        "started_at_utc": "2026-01-01T00:00:00Z",
+        "edgebench_version": "0",
+        "preset": "quick",
+        "seed": 1,
+        "launches": 3,
+        "method": {},
+        "facts": DeviceFacts(device="fake-board", device_id="fake01"),
+        "plan": tuple(PlannedCase(case_id=case.case_id, case=case) for case in cases),
+    }
+    return Manifest(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def case() -> Callable[..., Case]:
+    """Makes cases."""
+    return make_case
+
+
+@pytest.fixture
+def record() -> Callable[..., Record]:
+    """Makes records."""
+    return make_record
+
+
+@pytest.fixture
+def manifest() -> Callable[..., Manifest]:
+    """Makes manifests."""
+    return make_manifest

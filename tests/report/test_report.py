@@ -1,0 +1,249 @@
+"""Rows, CSV, frames and tables: the same figures, empty where nothing was measured."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import edgebench
+from edgebench.errors import UsageError
+from edgebench.records import Accuracy, Case, Effective, Manifest, Parity, Record
+from edgebench.report import columns, csv_, frame, rows, table
+from edgebench.runner.journal import Journal
+from edgebench.samples import Samples
+from edgebench.store import merge
+
+
+@pytest.fixture
+def stored(
+    tmp_path: Path,
+    case: Callable[..., Case],
+    record: Callable[..., Record],
+    manifest: Callable[..., Manifest],
+) -> Path:
+    """A results folder with one good case and one that crashed."""
+    good, bad = case(), case(precision="int8")
+    store = Journal.create(tmp_path, manifest(good, bad))
+    for launch in range(3):
+        effective = Effective(precision="fp32", accelerator="cpu", backend_version="9.9")
+        accuracy = Accuracy(samples=1000, correct=990, source="x") if launch == 0 else None
+        parity = Parity(samples=64, cosine=1.0 - launch / 1e6, max_abs_error=0.0, top1_ratio=1.0)
+        store.append(
+            record(good, launch=launch, effective=effective, accuracy=accuracy, parity=parity)
+        )
+    store.append(
+        record(
+            bad, status="crashed", stage="load", reason="killed by SIGSEGV", latency_ns=Samples()
+        )
+    )
+    return tmp_path
+
+
+def test_the_columns_are_those_that_were_promised() -> None:
+    promised = [
+        "run_id",
+        "started_at_utc",
+        "edgebench_version",
+        "preset",
+        "device",
+        "device_id",
+        "workload",
+        "workload_version",
+        "model_sha256",
+        "backend",
+        "backend_version",
+        "format",
+        "precision",
+        "effective_precision",
+        "fallback",
+        "accelerator",
+        "threads",
+        "batch",
+        "streams",
+        "scenario",
+        "region",
+        "status",
+        "reason",
+        "launches",
+        "samples",
+        "latency_p50_ms",
+        "latency_p50_lo_ms",
+        "latency_p50_hi_ms",
+        "latency_p90_ms",
+        "latency_p95_ms",
+        "latency_p99_ms",
+        "latency_p99_lo_ms",
+        "latency_p99_hi_ms",
+        "latency_min_ms",
+        "latency_mean_ms",
+        "throughput_ips",
+        "load_ms",
+        "first_inference_ms",
+        "rss_baseline_mib",
+        "rss_load_mib",
+        "rss_peak_mib",
+        "model_size_mib",
+        "cpu_per_inference_ms",
+        "power_tier",
+        "power_w",
+        "energy_gross_mj",
+        "energy_net_mj",
+        "top1_ratio",
+        "top1_lo_ratio",
+        "top1_hi_ratio",
+        "top1_samples",
+        "top1_loss_ratio",
+        "parity_cosine",
+        "parity_top1_ratio",
+        "validity",
+        "caveats",
+    ]
+    names = [column.name for column in columns.COLUMNS if column.name != "case_id"]
+    assert names == promised
+    assert len(columns.DEFAULT) == 6
+
+
+def test_a_frame_has_one_row_a_case_with_its_figures(stored: Path) -> None:
+    found = edgebench.load(stored)
+    assert list(found.columns) == [column.name for column in columns.COLUMNS]
+    good, bad = found.iloc[0], found.iloc[1]
+    assert good["latency_p50_lo_ms"] <= good["latency_p50_ms"] <= good["latency_p50_hi_ms"]
+    assert good["launches"] == 3
+    assert good["samples"] == 1500
+    assert good["throughput_ips"] == pytest.approx(500 / 0.6)
+    assert good["cpu_per_inference_ms"] == pytest.approx(1.0)
+    assert good["top1_ratio"] == 0.99
+    assert good["top1_loss_ratio"] == 0.0
+    assert good["parity_cosine"] == pytest.approx(1 - 2e-6, abs=1e-12)
+    assert good["backend_version"] == "9.9"
+    assert pd.isna(good["fallback"])
+    assert (bad["status"], bad["launches"]) == ("crashed", 0)
+    assert "SIGSEGV" in bad["reason"]
+
+
+def test_what_was_not_measured_is_missing_and_never_zero(stored: Path) -> None:
+    found = edgebench.load(stored)
+    never = ["power_tier", "power_w", "energy_gross_mj", "energy_net_mj", "rss_peak_mib"]
+    assert found[never].isna().all().all()
+    figures = [c.name for c in columns.COLUMNS if c.kind == "float"]
+    assert found.iloc[1][figures].isna().all()
+
+
+def test_the_median_is_that_of_the_launch_medians(
+    case: Callable[..., Case],
+    record: Callable[..., Record],
+    manifest: Callable[..., Manifest],
+) -> None:
+    one = case()
+    made = [
+        record(one, launch=k, latency_ns=Samples([value] * 10))
+        for k, value in enumerate((1_000_000, 2_000_000, 4_000_000))
+    ]
+    (row,) = rows.of_records(manifest(one), made)
+    assert row["latency_p50_ms"] == pytest.approx(2.0)
+    assert row["latency_p90_ms"] is None
+    assert "p90 needs n >= 36" in str(row["caveats"])
+
+
+def test_what_ran_otherwise_than_asked_is_a_fallback(
+    case: Callable[..., Case],
+    record: Callable[..., Record],
+    manifest: Callable[..., Manifest],
+) -> None:
+    one = case(precision="fp16", accelerator="xnnpack")
+    made = record(one, effective=Effective(precision="fp32", accelerator="cpu"))
+    (row,) = rows.of_records(manifest(one), [made])
+    assert row["fallback"] == "precision+accelerator"
+    assert row["effective_precision"] == "fp32"
+    assert table.cell("precision", row) == "fp16 (ran fp32)"
+
+
+def test_csv_and_frame_hold_the_same(stored: Path) -> None:
+    found = edgebench.load(stored)
+    file = io.StringIO()
+    csv_.write(rows.of_runs(frame._runs((stored,))), file)
+    file.seek(0)
+    back = pd.read_csv(file)
+    assert list(back.columns) == list(found.columns)
+    for name in ("latency_p50_ms", "latency_p99_ms", "throughput_ips", "top1_ratio"):
+        assert np.allclose(back[name], found[name].astype(float), rtol=1e-8, equal_nan=True)
+
+
+@pytest.mark.parametrize("text", ["=cmd()", "+1", "-1", "@x", "\t="])
+def test_formulas_in_csv_are_inert(text: str) -> None:
+    file = io.StringIO()
+    csv_.write([{"reason": text}], file, ["reason"])
+    assert next(iter(list(csv.reader(io.StringIO(file.getvalue())))[1])) == f"'{text}"
+
+
+def test_samples_come_in_the_order_measured(stored: Path) -> None:
+    found = edgebench.load_samples(stored)
+    assert len(found) == 1500
+    assert list(found.columns) == [
+        "run_id",
+        "case_id",
+        "workload",
+        "backend",
+        "precision",
+        "launch",
+        "index",
+        "latency_ns",
+    ]
+    first = found[found["launch"] == 0]
+    assert first["index"].tolist() == list(range(500))
+    assert first["latency_ns"].iloc[1] == 1_000_000 + 100 * 919
+
+
+def test_damage_is_a_warning_and_costs_only_itself(stored: Path) -> None:
+    (journal,) = stored.glob("*/results.jsonl")
+    journal.write_bytes(journal.read_bytes() + b'{"crc32"')
+    with pytest.warns(UserWarning, match="one launch is lost"):
+        found = edgebench.load(stored)
+    assert len(found) == 2
+
+
+def test_a_wrong_path_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
+        edgebench.load(tmp_path / "nowhere")
+
+
+def test_the_newest_run_of_a_case_and_device_counts() -> None:
+    made: list[rows.Row] = [
+        {"run_id": "2", "device_id": "a", "case_id": "x"},
+        {"run_id": "1", "device_id": "a", "case_id": "x"},
+        {"run_id": "1", "device_id": "b", "case_id": "x"},
+    ]
+    assert [(r["run_id"], r["device_id"]) for r in merge.latest(made)] == [("2", "a"), ("1", "b")]
+
+
+def test_the_table_fits_and_hostile_names_are_inert(stored: Path) -> None:
+    from rich.console import Console
+
+    found = rows.of_runs(frame._runs((stored,)))
+    found[0]["workload"] = "\x1b[31mred[bold]"
+    out = io.StringIO()
+    Console(file=out, width=80, color_system=None).print(table.build(found))
+    text = out.getvalue()
+    assert max(map(len, text.splitlines())) <= 80
+    assert "\x1b" not in text
+    assert "[bold]" in text
+    assert "crashed" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), (0.0123456, "0.01235"), (1234567.8, "1,234,568"), (7, "7"), (1e-9, "0.000000")],
+)
+def test_numbers_are_written_for_people(value: rows.Value, text: str) -> None:
+    assert table._number(value) == text
+
+
+def test_the_glossary_names_every_column() -> None:
+    text = columns.glossary()
+    assert all(f"`{column.name}`" in text for column in columns.COLUMNS)

@@ -1,0 +1,230 @@
+"""Workers that fail in every way that can be planted: a record each, and nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from edgebench import resources, wire
+from edgebench.errors import UsageError
+from edgebench.records import Case, Record
+from edgebench.runner import launcher
+from edgebench.units import BYTE_PER_MIB
+
+FAULTY = "edgebench.testing:FaultyBackend"
+LIMITS = launcher.Limits(timeout_s=20.0, measure_s=0.05)
+
+
+@pytest.fixture
+def request_for(case: Callable[..., Case]) -> Callable[..., wire.LaunchRequest]:
+    """Makes requests for one short launch of mnist_cnn."""
+    workload = resources.open_workload("mnist_cnn")
+
+    def make(backend: str, **options: str) -> wire.LaunchRequest:
+        one = case(backend=backend, options=options)
+        model = workload.model("onnx", "fp32")
+        assert model is not None
+        return wire.LaunchRequest(
+            parent_pid=os.getpid(),
+            run_id="r",
+            case_id=one.case_id,
+            launch=0,
+            started_at_utc="2026-01-01T00:00:00Z",
+            case=one,
+            model_path=str(workload.file(model.path)),
+            model_layout=model.layout,
+            model_sha256=model.sha256,
+            input_name="input",
+            reference_path=str(workload.file("reference.npz")),
+            warmup_s=0.0,
+            warmup_max_s=1.0,
+            measure_s=0.05,
+        )
+
+    return make
+
+
+@pytest.fixture
+def launch(request_for: Callable[..., wire.LaunchRequest], tmp_path: Path) -> Callable[..., Record]:
+    """Launches one case of mnist_cnn, on the faulty backend unless told."""
+
+    def run(limits: launcher.Limits = LIMITS, *, backend: str = FAULTY, **options: str) -> Record:
+        return launcher.launch(request_for(backend, **options), limits, tmp_path / "log")
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    yield
+    deadline = time.monotonic() + 2
+    while (left := _workers()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == []
+
+
+def _workers() -> list[int]:
+    found = []
+    for child in psutil.process_iter(["pid", "cmdline", "status"]):
+        line = " ".join(child.info["cmdline"] or [])
+        if "edgebench.measure.worker" in line and child.info["status"] != psutil.STATUS_ZOMBIE:
+            found.append(child.info["pid"])
+    return found
+
+
+def test_a_good_launch_is_a_whole_record(launch: Callable[..., Record]) -> None:
+    record = launch(backend="onnxruntime")
+    assert (record.status, record.reason) == ("ok", "")
+    assert len(record.latency_ns) == record.inferences
+    assert record.parity is not None
+    assert record.parity.cosine > 0.9999
+    assert record.effective is not None
+    assert record.effective.precision == "fp32"
+    for value in (record.load_ns, record.first_inference_ns, record.window_ns, record.clock_ns):
+        assert value
+    assert record.rss_baseline_byte
+    assert record.rss_load_byte
+    assert record.rss_peak_byte
+    assert record.rss_baseline_byte < record.rss_load_byte <= record.rss_peak_byte
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "stage", "words"),
+    [
+        ("raise", "failed", "warmup", "RuntimeError: planted failure"),
+        ("refuse", "failed", "warmup", "planted refusal"),
+        ("exit", "failed", "warmup", "exit code 7"),
+        ("segv", "crashed", "warmup", "SIGSEGV"),
+        ("kill", "crashed", "warmup", "SIGKILL"),
+        ("garbage", "failed", "warmup", "cannot be read"),
+        ("noise", "ok", None, ""),
+        ("orphan", "ok", None, ""),
+    ],
+)
+def test_each_fault_is_named(
+    launch: Callable[..., Record], fault: str, status: str, stage: str | None, words: str
+) -> None:
+    record = launch(fault=fault)
+    assert (record.status, record.stage) == (status, stage)
+    assert words in record.reason
+    assert "\n" not in record.reason
+
+
+def test_a_fault_while_loading_is_told_as_such(launch: Callable[..., Record]) -> None:
+    record = launch(fault="segv", at="open")
+    assert (record.status, record.stage) == ("crashed", "load")
+
+
+def test_a_hang_is_timed_out_in_its_stage(launch: Callable[..., Record]) -> None:
+    start = time.monotonic()
+    record = launch(launcher.Limits(timeout_s=2.0, measure_s=0.05), fault="hang")
+    assert (record.status, record.stage) == ("timeout", "warmup")
+    assert "2 s" in record.reason
+    assert time.monotonic() - start < 10
+
+
+def test_a_worker_that_eats_memory_is_stopped_at_the_limit(launch: Callable[..., Record]) -> None:
+    limits = launcher.Limits(timeout_s=30.0, measure_s=0.05, memory_byte=400 * BYTE_PER_MIB)
+    record = launch(limits, fault="eat")
+    assert record.status == "failed"
+    assert "memory limit" in record.reason
+
+
+def test_what_a_runtime_prints_is_kept_apart_and_capped(
+    launch: Callable[..., Record], tmp_path: Path
+) -> None:
+    assert launch(fault="noise").status == "ok"
+    log = (tmp_path / "log").read_text()
+    assert "planted noise" in log
+    assert len(log) <= 64 * 1024
+
+
+def test_an_unknown_backend_is_told_by_its_name(launch: Callable[..., Record]) -> None:
+    record = launch(backend="nonsense")
+    assert record.status == "failed"
+    assert "nonsense" in record.reason
+
+
+PARENT = """
+import os, sys
+import msgspec
+from edgebench import wire
+from edgebench.runner import launcher
+from pathlib import Path
+with open("request", "rb") as file:
+    request = wire.read_request(file)
+request = msgspec.structs.replace(request, parent_pid=os.getpid())
+launcher.launch(request, launcher.Limits(timeout_s=60, measure_s=1), Path("log"))
+"""
+
+
+def test_a_measuring_worker_dies_with_its_parent(
+    request_for: Callable[..., wire.LaunchRequest], tmp_path: Path
+) -> None:
+    (tmp_path / "request").write_bytes(wire.pack(request_for(FAULTY, fault="hang")))
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=tmp_path)
+    deadline = time.monotonic() + 20
+    while not _hanging() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _hanging(), "the worker never began to hang"
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()  # the fixture above sees to it that no worker is left
+
+
+def _hanging() -> bool:
+    """Whether a worker has imported numpy and sleeps: it is past its start."""
+    for pid in _workers():
+        with contextlib.suppress(psutil.Error, OSError):
+            maps = Path(f"/proc/{pid}/maps").read_text()
+            if "numpy" in maps and psutil.Process(pid).status() == psutil.STATUS_SLEEPING:
+                return True
+    return False
+
+
+def test_probing_tells_what_is_there_and_what_is_not() -> None:
+    good, bad = launcher.probe(["onnxruntime", "no_such_module:Backend"])
+    assert good.available
+    assert good.version
+    assert not bad.available
+    assert "no_such_module" in bad.reason
+
+
+def test_an_interpreter_without_edgebench_is_a_usage_error(tmp_path: Path) -> None:
+    fake = tmp_path / "python"
+    fake.write_text("#!/bin/sh\necho 'No module named edgebench' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    with pytest.raises(UsageError, match="No module named edgebench"):
+        launcher.probe(["onnxruntime"], str(fake))
+    with pytest.raises(UsageError, match="cannot start"):
+        launcher.probe(["onnxruntime"], str(tmp_path / "missing"))
+
+
+def test_the_environment_holds_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setenv("PYTHONPATH", "relative")
+    kept = launcher.environment(2)
+    assert "AWS_SECRET_ACCESS_KEY" not in kept
+    assert kept["CUDA_VISIBLE_DEVICES"] == "0"
+    assert kept["OMP_NUM_THREADS"] == "2"
+    assert kept["ORT_DISABLE_TELEMETRY"] == "1"
+    assert Path(kept["PYTHONPATH"]).is_absolute()
+
+
+def test_a_large_parent_does_not_show_in_the_worker(launch: Callable[..., Record]) -> None:
+    small = launch(fault="").rss_peak_byte
+    hoard = bytearray(400 * BYTE_PER_MIB)
+    large = launch(fault="").rss_peak_byte
+    assert len(hoard) == 400 * BYTE_PER_MIB
+    assert small is not None
+    assert large is not None
+    assert abs(large - small) < BYTE_PER_MIB

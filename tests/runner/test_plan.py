@@ -1,0 +1,142 @@
+"""What is planned, what is refused, and in which order it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgebench.errors import UsageError
+from edgebench.protocols import Probe
+from edgebench.records import PRECISIONS
+from edgebench.runner import config as configs
+from edgebench.runner import plan, schedule
+from edgebench.runner.config import PRESETS, BackendConfig, RunConfig
+
+ORT = Probe(
+    name="onnxruntime",
+    available=True,
+    version="1",
+    formats=("onnx",),
+    precisions=("fp32", "fp16", "int8", "int8_dynamic"),
+)
+GONE = Probe(name="litert", available=False, reason="it is not installed", remedy="pip install it")
+
+
+def build(config: RunConfig) -> plan.Plan:
+    workloads = plan.choose_workloads(config.workloads)
+    return plan.build(config, workloads, plan.choose_backends(config, [ORT, GONE]))
+
+
+def test_the_default_plan_is_every_default_workload_in_every_precision() -> None:
+    planned = build(RunConfig())
+    labels = [cell.case.label for cell in planned.cases]
+    assert len(labels) == len(set(labels)) == 8
+    assert labels[:4] == [f"cifar10_cnn/onnxruntime/{p}" for p in ORT.precisions]
+    assert planned.runnable == planned.cases
+
+
+def test_threads_and_batches_multiply() -> None:
+    config = RunConfig(workloads=("mnist_cnn",), precisions=("int8",), threads=(1, 2), batch=(1, 4))
+    labels = [cell.case.label for cell in build(config).cases]
+    assert labels == [f"mnist_cnn/onnxruntime/int8{tail}" for tail in ("", "/b4", "/t2", "/t2/b4")]
+
+
+def test_a_precision_that_was_asked_for_and_cannot_be_is_a_cell_with_its_reason() -> None:
+    config = RunConfig(workloads=("mnist_cnn",), precisions=("bf16", "fp32"))
+    fp32, bf16 = build(config).cases
+    assert (fp32.skip, bf16.skip) == ("", "onnxruntime has no bf16")
+
+
+def test_a_missing_backend_is_not_planned_and_a_named_one_is_an_error() -> None:
+    assert {cell.case.backend for cell in build(RunConfig()).cases} == {"onnxruntime"}
+    with pytest.raises(UsageError, match="pip install it"):
+        build(RunConfig(backends_named=("litert",)))
+    with pytest.raises(UsageError, match="no backend"):
+        plan.choose_backends(RunConfig(), [GONE])
+
+
+def test_options_of_a_backend_are_part_of_the_case() -> None:
+    plain = build(RunConfig(workloads=("mnist_cnn",))).cases[0]
+    tuned = build(
+        RunConfig(
+            workloads=("mnist_cnn",), backends={"onnxruntime": BackendConfig(options={"a": "b"})}
+        )
+    ).cases[0]
+    assert tuned.case.options == {"a": "b"}
+    assert tuned.case_id != plain.case_id
+
+
+@given(st.integers(0, 2**31), st.integers(0, 30))
+def test_a_block_holds_every_case_once_in_a_repeatable_order(seed: int, launch: int) -> None:
+    ids = [f"{n:012x}" for n in range(20)]
+    block = schedule.order(ids, seed, launch)
+    assert sorted(block) == ids
+    assert block == schedule.order(ids[::-1], seed, launch)
+
+
+def test_blocks_differ() -> None:
+    ids = [f"{n:012x}" for n in range(20)]
+    assert len({schedule.order(ids, 1, launch) for launch in range(10)}) == 10
+
+
+def test_launches_go_on_until_the_target_or_the_cap() -> None:
+    quick, thorough = PRESETS["quick"], PRESETS["thorough"]
+    assert schedule.needs_more([], 2, quick)
+    assert not schedule.needs_more([1.0, 2.0, 3.0], 3, quick)
+    steady, wild = [1.0, 1.001, 0.999, 1.0, 1.0, 1.001], [1.0, 2.0, 1.0, 2.0, 1.0, 2.0]
+    assert not schedule.needs_more(steady, 6, thorough)
+    assert schedule.needs_more(wild, 6, thorough)
+    assert not schedule.needs_more(wild, 20, thorough)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (RunConfig(threads=(3,)), "may use 2 CPU"),
+        (RunConfig(threads=(0,)), "--threads 0"),
+        (RunConfig(batch=(0,)), "--batch 0"),
+        (RunConfig(timeout_s=0), "--timeout"),
+        (RunConfig(memory_limit_mib=-1), "--memory-limit"),
+    ],
+)
+def test_numbers_that_cannot_be_measured_are_refused(config: RunConfig, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        configs.check(config, usable_cpus=2)
+
+
+names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=10)
+
+
+@given(
+    st.builds(
+        RunConfig,
+        workloads=st.lists(names, max_size=3).map(tuple),
+        precisions=st.lists(st.sampled_from(PRECISIONS), max_size=3).map(tuple),
+        threads=st.lists(st.integers(1, 99), max_size=3).map(tuple),
+        seed=st.none() | st.integers(0, 1000),
+        timeout_s=st.floats(0.1, 1e4),
+        backends=st.dictionaries(
+            names,
+            st.builds(
+                BackendConfig, python=st.none() | names, options=st.dictionaries(names, names)
+            ),
+            max_size=2,
+        ),
+    )
+)
+def test_a_dumped_configuration_reads_back_the_same(
+    tmp_path_factory: pytest.TempPathFactory, config: RunConfig
+) -> None:
+    path = tmp_path_factory.mktemp("config") / "edgebench.toml"
+    path.write_text(configs.dump_config(config), encoding="utf-8")
+    assert configs.read_config(path) == config
+
+
+def test_a_wrong_key_of_a_configuration_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "edgebench.toml"
+    path.write_text('precision = ["fp32"]\nthread = [1]\n')
+    with pytest.raises(UsageError, match="thread"):
+        configs.read_config(path)

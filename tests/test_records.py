@@ -1,0 +1,116 @@
+"""What is written can be read, and what was damaged is noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgebench import records
+from edgebench.errors import StoreError
+from edgebench.records import Case, Manifest, Record
+from edgebench.samples import Samples
+
+series = st.lists(st.integers(0, 2**64 - 1), max_size=300).map(Samples)
+
+
+@given(series)
+def test_samples_survive_the_way_to_text_and_back(samples: Samples) -> None:
+    assert Samples.decode(samples.encode()) == samples
+    assert Samples.from_bytes(samples.tobytes()) == samples
+
+
+@given(st.text(max_size=100))
+def test_any_other_text_is_no_series_and_says_so(text: str) -> None:
+    try:
+        Samples.decode(text)
+    except ValueError as error:
+        assert "sample series" in str(error)  # noqa: PT017 - either outcome is right
+
+
+def test_a_bomb_is_refused_before_it_fills_memory() -> None:
+    import base64
+    import zlib
+
+    bomb = base64.b64encode(zlib.compress(bytes(1 << 28), 1)).decode()
+    with pytest.raises(ValueError, match="too long"):
+        Samples.decode(bomb)
+
+
+def test_a_case_id_depends_on_every_field(case: Callable[..., Case]) -> None:
+    base = case()
+    changed = {
+        "workload": "other",
+        "workload_version": 2,
+        "source_sha256": "1" * 64,
+        "backend": "litert",
+        "format": "tflite",
+        "precision": "int8",
+        "accelerator": "gpu",
+        "threads": 2,
+        "batch": 8,
+        "streams": 2,
+        "scenario": "offline",
+        "region": "e2e",
+        "engine": "loadgen",
+        "options": {"a": "b"},
+    }
+    assert set(changed) == set(Case.__struct_fields__)
+    ids = {case(**{key: value}).case_id for key, value in changed.items()}
+    assert len(ids | {base.case_id}) == len(changed) + 1
+    assert case(options={"a": "1", "b": "2"}).case_id == case(options={"b": "2", "a": "1"}).case_id
+
+
+def test_a_line_survives_and_every_cut_and_every_flip_is_noticed(
+    case: Callable[..., Case], record: Callable[..., Record]
+) -> None:
+    one = record(case())
+    line = records.encode_line(one)
+    assert records.decode_line(line) == one
+    for cut in range(len(line) - 1):
+        if line[:cut].strip():
+            with pytest.raises(StoreError):
+                records.decode_line(line[:cut])
+    for position in range(len(line) - 1):
+        for bit in (1, 128):
+            flipped = bytearray(line)
+            flipped[position] ^= bit
+            try:
+                assert records.decode_line(bytes(flipped)) == one
+            except StoreError:
+                continue
+
+
+@pytest.mark.parametrize(
+    "line", [b"[" * 100_000, b'{"crc32": NaN}', b"{}", b"\xff\xfe", b'{"crc32": 1, "record": 7}']
+)
+def test_hostile_lines_are_refused(line: bytes) -> None:
+    with pytest.raises(StoreError):
+        records.decode_line(line)
+
+
+def test_a_newer_schema_is_refused_with_what_to_do(
+    case: Callable[..., Case],
+    record: Callable[..., Record],
+    manifest: Callable[..., Manifest],
+) -> None:
+    newer = records.SCHEMA_VERSION + 1
+    with pytest.raises(StoreError, match="upgrade"):
+        records.decode_line(records.encode_line(record(case(), schema_version=newer)))
+    with pytest.raises(StoreError, match="upgrade"):
+        records.decode_manifest(records.encode_manifest(manifest(schema_version=newer)))
+
+
+def test_a_manifest_survives(case: Callable[..., Case], manifest: Callable[..., Manifest]) -> None:
+    one = manifest(case())
+    assert records.decode_manifest(records.encode_manifest(one)) == one
+
+
+def test_json_schemas_can_be_made_for_what_is_stored() -> None:
+    schema = msgspec.json.schema(
+        Manifest, schema_hook=lambda kind: {"type": "string"} if kind is Samples else {}
+    )
+    assert schema["$defs"]["Case"]
