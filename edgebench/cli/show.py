@@ -13,12 +13,13 @@ import click
 
 from edgebench.records import Manifest, PlannedCase, Record
 from edgebench.report import rows, table
-from edgebench.runner.execute import Execution, Listener
 from edgebench.units import human_s
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
+
+    from edgebench.runner.execute import Execution, Listener
 
 _PLAIN_WIDTH = 80
 

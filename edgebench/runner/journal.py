@@ -6,7 +6,6 @@ A record is on the disk (fsync) before the next launch starts: whatever happens 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
 import tempfile
@@ -122,6 +121,8 @@ def one_run_at_a_time() -> Iterator[None]:
     Raises:
         UsageError: Another run is under way.
     """
+    import fcntl  # noqa: PLC0415 - Linux only; elsewhere `run` must get as far as saying so
+
     path = Path(tempfile.gettempdir()) / "edgebench.lock"
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
