@@ -292,7 +292,7 @@ def _carry_out(
             interrupted = True
     records = tuple(execution.records.values())
     show.results(manifest, records, columns, as_json=options["as_json"])
-    show.ending(store.folder, len(records), time.monotonic() - start, interrupted=interrupted)
+    show.ending(store.folder, execution.measured, time.monotonic() - start, interrupted=interrupted)
     if interrupted:
         raise click.exceptions.Exit(EXIT_INTERRUPTED)
     if any(record.status not in _SETTLED for record in records):

@@ -39,7 +39,7 @@ def progress(
     """A listener: a live table on a terminal, plain lines elsewhere."""
     cells = len(execution.plan.runnable)
     skipped = len(execution.plan.cases) - cells
-    total = cells * execution.preset.min_launches
+    total = execution.expected
     head = (
         f"{manifest.facts.device}: {cells} cells x {execution.preset.min_launches} launches "
         f"({execution.preset.name})" + (f", {skipped} skipped" if skipped else "")

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DIGITS = re.compile(r"[\d.]+")
 _SIGNIFICANT = 4
+_NAMED = 2
+"""Cells named one by one before they are only counted."""
 
 
 def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
@@ -78,12 +81,25 @@ def _style(row: Row) -> str:
 
 
 def notes(rows: Sequence[Row]) -> list[str]:
-    """What the table cannot say in six columns: a line for each cell that is not as asked."""
-    lines = []
+    """What six columns cannot say: a line for each cell that is not as asked.
+
+    Cells that share a verdict and its cause share a line: on a busy machine every cell has one.
+    """
+    groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for row in rows:
+        good = row.get("status") == "ok"
+        verdict = str(row.get("validity") if good else row.get("status"))
+        if verdict == "valid":
+            continue
+        cause = str(row.get("caveats") if good else row.get("reason"))
         label = f"{row['workload']}/{row['backend']}/{row['precision']}"
-        if row.get("status") != "ok":
-            lines.append(f"{label}: {row['status']}: {row['reason']}")
-        elif row.get("validity") != "valid":
-            lines.append(f"{label}: {row['validity']}: {row['caveats']}")
-    return [_CONTROL.sub("?", line) for line in lines]
+        kind = _DIGITS.sub("#", cause) if good else f"{label}{cause}"
+        groups.setdefault((verdict, kind), []).append((label, cause))
+    return [_CONTROL.sub("?", _note(verdict, cells)) for (verdict, _), cells in groups.items()]
+
+
+def _note(verdict: str, cells: Sequence[tuple[str, str]]) -> str:
+    label, cause = cells[0]
+    if len(cells) > _NAMED:
+        return f"{len(cells)} cells {verdict}: {cause} (the first, {label})"
+    return f"{', '.join(label for label, _ in cells)}: {verdict}: {cause}"

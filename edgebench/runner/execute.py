@@ -73,6 +73,8 @@ class Execution:
             memory_byte=config.memory_limit_mib * BYTE_PER_MIB if config.memory_limit_mib else None,
         )
         self._took_s: list[float] = []
+        self.measured = 0
+        """Launches made by this execution, those of a resumed run not counted."""
         for record in earlier:
             known = self.records.get((record.case_id, record.launch))
             if known is None or known.attempt <= record.attempt:
@@ -95,6 +97,12 @@ class Execution:
             if order:
                 listener.block_ended(tuple(self.records.values()))
         return tuple(self.records.values())
+
+    @property
+    def expected(self) -> int:
+        """Launches still to be made at least, before `run` is called."""
+        done = sum(record.status == "ok" for record in self.records.values())
+        return len(self.plan.runnable) * self.preset.min_launches - done
 
     def _skip_impossible(self, listener: Listener) -> None:
         for planned in self.plan.cases:
@@ -137,6 +145,7 @@ class Execution:
         backend = self.config.backends.get(planned.case.backend)
         record = launcher.launch(request, self._limits, log, backend.python if backend else None)
         self._took_s.append(time.monotonic() - start)
+        self.measured += 1
         return self._keep(record)
 
     def _keep(self, record: Record) -> Record:

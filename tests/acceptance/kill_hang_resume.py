@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -15,6 +18,8 @@ from verdict import Verdict
 import edgebench
 
 TIMEOUT_S = 5
+MARK = secrets.token_hex(8)
+"""In the environment of this run's workers, to tell them from others."""
 VICTIMS = {3: signal.SIGKILL, 7: signal.SIGSTOP}
 """Which worker (counted from 1) gets which signal; a stopped one hangs."""
 EXIT_FAILED_CELLS = 3
@@ -23,11 +28,9 @@ EXIT_FAILED_CELLS = 3
 def worker_of(run: psutil.Process) -> psutil.Process | None:
     """The measuring worker of a run, if one lives."""
     for child in run.children():
-        try:
+        with contextlib.suppress(psutil.Error):
             if "edgebench.measure.worker" in " ".join(child.cmdline()):
                 return child
-        except psutil.Error:
-            continue
     return None
 
 
@@ -47,16 +50,19 @@ def harass(run: subprocess.Popen[bytes]) -> None:
 
 
 def orphans() -> int:
-    """Workers that are still there."""
-    return sum(
-        "edgebench.measure.worker" in " ".join(process.info["cmdline"] or [])
-        for process in psutil.process_iter(["cmdline"])
-    )
+    """Workers of this run that are still there."""
+    count = 0
+    for process in psutil.process_iter(["cmdline"]):
+        if "edgebench.measure.worker" in " ".join(process.info["cmdline"] or []):
+            with contextlib.suppress(psutil.Error):
+                count += process.environ().get("EDGEBENCH_TEST") == MARK
+    return count
 
 
 def main() -> int:
     """Harass a run, look at what it left, resume it, look again."""
     verdict = Verdict()
+    os.environ["EDGEBENCH_TEST"] = MARK
     command = [str(Path(sys.executable).with_name("edgebench")), "run"]
     with tempfile.TemporaryDirectory(prefix="edgebench-faults-") as folder:
         options = ["-o", folder, "--timeout", str(TIMEOUT_S)]

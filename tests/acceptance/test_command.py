@@ -17,10 +17,8 @@ def main() -> int:
         done = shell(readme_command("pytest"), clone, capture=True)
         took_s = time.monotonic() - start
     print(done.stdout[-3000:])
-    counts = dict(
-        (word, int(number))
-        for number, word in re.findall(r"(\d+) (passed|failed|error|skipped)", done.stdout[-500:])
-    )
+    words = r"(\d+) (passed|failed|error|skipped)"
+    counts = {word: int(number) for number, word in re.findall(words, done.stdout[-500:])}
     passed = done.returncode == 0 and counts.get("passed", 0) > 0
     figure = f"exit {done.returncode}, {counts}, {took_s:.0f} s with its install"
     verdict.check("test command", figure, "exit 0, none failed", passed=passed)

@@ -35,7 +35,7 @@ def readme_command(words: str) -> str:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for line in re.findall(r"^(?:    |\$ )?(\S.*)$", text, re.MULTILINE):
         if line.rstrip().endswith(words) and "venv" in line:
-            return line.strip()
+            return str(line.strip())
     raise SystemExit(f"FAIL  the README has no one-line command that ends with {words!r}")
 
 

@@ -244,6 +244,18 @@ def test_numbers_are_written_for_people(value: rows.Value, text: str) -> None:
     assert table._number(value) == text
 
 
+def test_notes_name_each_failure_and_count_what_many_cells_share() -> None:
+    base: rows.Row = {"workload": "w", "backend": "b", "status": "ok", "validity": "suspect"}
+    many = [{**base, "precision": f"p{n}", "caveats": f"others used {n}%"} for n in range(5)]
+    failed = [
+        {**base, "precision": f"q{n}", "status": "crashed", "reason": "SIGSEGV"} for n in range(3)
+    ]
+    lines = table.notes([*many, *failed])
+    assert lines[0] == "5 cells suspect: others used 0% (the first, w/b/p0)"
+    assert lines[1:] == [f"w/b/q{n}: crashed: SIGSEGV" for n in range(3)]
+    assert table.notes([{**base, "precision": "p", "validity": "valid"}]) == []
+
+
 def test_the_glossary_names_every_column() -> None:
     text = columns.glossary()
     assert all(f"`{column.name}`" in text for column in columns.COLUMNS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from edgebench.runner import launcher
 from edgebench.units import BYTE_PER_MIB
 
 FAULTY = "edgebench.testing:FaultyBackend"
+MARK = secrets.token_hex(8)
 LIMITS = launcher.Limits(timeout_s=20.0, measure_s=0.05)
 
 
@@ -64,7 +66,8 @@ def launch(request_for: Callable[..., wire.LaunchRequest], tmp_path: Path) -> Ca
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_behind() -> Iterator[None]:
+def _nothing_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("EDGEBENCH_TEST", MARK)
     yield
     deadline = time.monotonic() + 2
     while (left := _workers()) and time.monotonic() < deadline:
@@ -73,11 +76,14 @@ def _nothing_left_behind() -> Iterator[None]:
 
 
 def _workers() -> list[int]:
+    """Workers of these tests alone: they carry a mark in their environment."""
     found = []
-    for child in psutil.process_iter(["pid", "cmdline", "status"]):
-        line = " ".join(child.info["cmdline"] or [])
-        if "edgebench.measure.worker" in line and child.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(child.info["pid"])
+    for process in psutil.process_iter(["pid", "cmdline", "status"]):
+        line = " ".join(process.info["cmdline"] or [])
+        if "edgebench.measure.worker" in line and process.info["status"] != psutil.STATUS_ZOMBIE:
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("EDGEBENCH_TEST") == MARK:
+                    found.append(process.info["pid"])
     return found
 
 
