@@ -70,6 +70,8 @@ def probe_backend(name: str) -> Probe:
             reason=f"{package} is not installed" if package else str(error),
             remedy=_pip_line(name, package),
         )
+    except Exception as error:  # noqa: BLE001 - a broken runtime is one that is not available
+        return Probe(name=name, available=False, reason=f"{type(error).__name__}: {error}")
 
 
 def _pip_line(name: str, package: str) -> str:

@@ -36,6 +36,8 @@ _DTYPES = {
     "tensor(int64)": "int64",
 }
 _CPU = "CPUExecutionProvider"
+_CLOUD = "AzureExecutionProvider"
+"""Every wheel lists it, but it sends inputs away instead of computing on this device."""
 
 
 class OnnxRuntime:
@@ -47,25 +49,30 @@ class OnnxRuntime:
 
     def probe(self) -> Probe:
         """The wheel's version and its execution providers."""
-        providers = onnxruntime.get_available_providers()
         return Probe(
             name=self.name,
             available=True,
             version=onnxruntime.__version__,
-            accelerators=tuple(_accelerator(name) for name in providers),
+            accelerators=tuple(_providers()),
             formats=self.formats,
             precisions=self.precisions,
         )
 
     def open(self, model: Path, settings: Settings) -> OnnxRuntimeSession:
         """A session on one execution provider, without silent fallback to another."""
-        wanted = {_accelerator(name): name for name in onnxruntime.get_available_providers()}
+        wanted = _providers()
         if settings.accelerator not in wanted:
             raise ModelRefusedError(
                 f"this onnxruntime has no provider {settings.accelerator!r} (has: "
                 f"{', '.join(wanted)})"
             )
         return OnnxRuntimeSession(model, settings, wanted[settings.accelerator])
+
+
+def _providers() -> dict[str, str]:
+    """The wheel's execution providers on this device, by the name an accelerator has."""
+    listed = onnxruntime.get_available_providers()
+    return {_accelerator(name): name for name in listed if name != _CLOUD}
 
 
 def _accelerator(provider: str) -> str:

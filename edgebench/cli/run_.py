@@ -28,6 +28,7 @@ from edgebench.store.read import StoredRun, read_run
 from edgebench.units import human_s
 
 _SYSTEMS = ("linux",)
+_WITH_RESUME = frozenset({"resume", "columns", "as_json"})
 _SETTLED = frozenset({"ok", "skipped"})
 
 
@@ -214,6 +215,12 @@ def _manifest(config: RunConfig, preset: Preset, planned: plan.Plan, seed: int) 
 
 def _resume(options: dict[str, Any]) -> None:
     """Rerun all but ok and skipped launches of a run, by its own plan and method."""
+    given = [name for name in options if options[name] and name not in _WITH_RESUME]
+    if given:
+        raise UsageError(
+            f"--resume goes on with the plan of its run, without --{given[0].replace('_', '-')}",
+            remedy="start a new run for another plan",
+        )
     folder: Path = options["resume"]
     stored = read_run(folder)
     config = msgspec.convert(stored.manifest.config, RunConfig)

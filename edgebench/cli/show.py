@@ -61,9 +61,12 @@ class _Lines:
     def __init__(self, total: int) -> None:
         self._total = total
         self._done = 0
+        self._left = ""
 
     def launch_begins(self, case: PlannedCase, launch: int, left_s: float | None) -> None:
-        """Nothing to say yet."""
+        """Keep the estimate for the line that follows."""
+        del case, launch
+        self._left = "" if left_s is None else f", {human_s(left_s)} left"
 
     def launch_ended(self, case: PlannedCase, record: Record) -> None:
         """One line."""
@@ -73,7 +76,8 @@ class _Lines:
         self._done += 1
         words = record.status if record.status == "ok" else f"{record.status}: {record.reason}"
         click.echo(
-            f"[{self._done}/{self._total}] {case.case.label} launch {record.launch}: {words}",
+            f"[{self._done}/{self._total}{self._left}] {case.case.label} launch {record.launch}: "
+            f"{words}",
             err=True,
         )
 

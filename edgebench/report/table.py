@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DIGITS = re.compile(r"[\d.]+")
 _SIGNIFICANT = 4
+_ONE_PERCENT = 0.0095
 _NAMED = 2
 """Cells named one by one before they are only counted."""
 
@@ -60,7 +61,8 @@ def cell(name: str, row: Row) -> str:
 def _plus_minus(row: Row) -> str:
     low, high, middle = (row[f"latency_p50{part}_ms"] for part in ("_lo", "_hi", ""))
     if isinstance(low, float) and isinstance(high, float) and isinstance(middle, float) and middle:
-        return f"±{(high - low) / 2 / middle:.0%}".rjust(5)
+        half = (high - low) / 2 / middle
+        return f"±{half:.0%}".rjust(5) if half >= _ONE_PERCENT else f"±{half:.1%}"
     return ""
 
 

@@ -84,31 +84,49 @@ def environment(threads: int) -> dict[str, str]:
 def probe(names: Sequence[str], python: str | None = None) -> tuple[Probe, ...]:
     """Ask an interpreter which of these backends it can use; no framework enters this process.
 
+    A backend that takes its process down while it is imported is found out and not available.
+
     Raises:
         UsageError: The interpreter cannot be started, has no edgebench, or an unlike one.
     """
+    probed, cause = _ask(names, python)
+    if probed is None and not names:
+        raise UsageError(
+            f"{python or sys.executable} cannot run workers: {cause}",
+            remedy="install edgebench in that environment" if python else "",
+        )
+    if probed is None and len(names) == 1:
+        probe((), python)  # the interpreter itself is sound, or this raises
+        return (Probe(name=names[0], available=False, reason=f"importing it failed: {cause}"),)
+    if probed is None:
+        return tuple(answer for name in names for answer in probe([name], python))
+    if probed.schema_version != SCHEMA_VERSION:
+        raise UsageError(
+            f"{python} has an edgebench of schema {probed.schema_version}, this one has "
+            f"{SCHEMA_VERSION}",
+            remedy="install the same version in both",
+        )
+    return probed.probes
+
+
+def _ask(names: Sequence[str], python: str | None) -> tuple[wire.Probed | None, str]:
+    """A worker's answer to a `ProbeRequest`, or None and why there is none."""
     worker = _Worker(python, 1)
     reply: wire.Reply | None = None
+    cause = ""
     try:
         worker.ask(wire.ProbeRequest(parent_pid=os.getpid(), backends=tuple(names)))
         deadline = time.monotonic() + _PROBE_TIMEOUT_S
         reply = next(worker.replies(lambda: deadline - time.monotonic(), None), None)
-    except (WireError, TimeoutError, OSError) as error:
-        raise UsageError(f"{python or sys.executable} does not answer: {error}") from None
+    except TimeoutError:
+        cause = f"no answer for {_PROBE_TIMEOUT_S:g} s"
+    except (WireError, OSError) as error:
+        cause = str(error)
     finally:
         worker.end()
-    if not isinstance(reply, wire.Probed):
-        raise UsageError(
-            f"{python or sys.executable} cannot run workers: {worker.last_words()}",
-            remedy="install edgebench in that environment" if python else "",
-        )
-    if reply.schema_version != SCHEMA_VERSION:
-        raise UsageError(
-            f"{python} has an edgebench of schema {reply.schema_version}, this one has "
-            f"{SCHEMA_VERSION}",
-            remedy="install the same version in both",
-        )
-    return reply.probes
+    if isinstance(reply, wire.Probed):
+        return reply, ""
+    return None, cause or _cause(worker, oom=False)[1]
 
 
 def launch(

@@ -49,8 +49,19 @@ def choose_workloads(names: Sequence[str]) -> dict[str, Workload]:
 
 
 def wanted_backends(config: RunConfig) -> tuple[str, ...]:
-    """Backends to ask: the named ones, else all that are registered."""
-    return tuple(dict.fromkeys(config.backends_named)) or plugins.names(plugins.BACKENDS)
+    """Backends to ask: the named ones, else all that are registered.
+
+    Raises:
+        UsageError: A name that nothing is registered under, unless it is an import path
+            (``module:Class``) or lives in another interpreter.
+    """
+    registered = plugins.names(plugins.BACKENDS)
+    for name in config.backends_named:
+        settings = config.backends.get(name)
+        elsewhere = settings is not None and settings.python is not None
+        if name not in registered and ":" not in name and not elsewhere:
+            raise UsageError(f"no backend named {name!r} (known: {', '.join(registered)})")
+    return tuple(dict.fromkeys(config.backends_named)) or registered
 
 
 def choose_backends(config: RunConfig, probes: Sequence[Probe]) -> dict[str, Probe]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,7 @@ def test_rows_as_json_are_data_on_stdout_only(tmp_path: Path, quick: tuple[str, 
         (("run", "--batch", "0"), "--batch 0"),
         (("run", "--config", "missing.toml"), "cannot read missing.toml"),
         (("run", "--resume", "missing"), "no run folder"),
+        (("run", "--resume", "x", "-p", "int8"), "without --precision"),
         (("run", "--columns", "nope", "-w", "mnist_cnn"), "no column 'nope'"),
         (("run", "--bogus"), "--bogus"),
         (("report", "missing"), "missing does not exist"),
@@ -81,7 +83,7 @@ def test_rows_as_json_are_data_on_stdout_only(tmp_path: Path, quick: tuple[str, 
 def test_a_mistake_is_told_in_a_line_and_nothing_is_measured(
     tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
-    code = 3 if arguments[:2] == ("run", "--resume") else 2
+    code = 3 if words == "no run folder" else 2
     done = run(*arguments, cwd=tmp_path, code=code)
     assert words in done.stderr
     assert done.stdout == ""
@@ -119,6 +121,27 @@ def test_failed_cells_exit_3_keep_the_rest_and_resume(tmp_path: Path) -> None:
     after = (folder / "results.jsonl").read_bytes()
     assert after.startswith(before)
     assert after.count(b"\n") == before.count(b"\n") + 1  # only the crashed launch, once more
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_keeps_what_it_has_and_says_how_to_go_on(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    command = [sys.executable, "-m", "edgebench.cli.main", "run", "-w", "mnist_cnn", "--standard"]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("[1/"):
+            break
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "edgebench run --resume edgebench-results/" in err
+    assert "mnist_cnn" in out
+    assert edgebench.load(tmp_path / "edgebench-results")["launches"].sum() == 1
 
 
 def test_several_runs_are_put_together_and_the_latest_shown(

@@ -204,6 +204,18 @@ def test_probing_tells_what_is_there_and_what_is_not() -> None:
     assert "no_such_module" in bad.reason
 
 
+def test_a_backend_that_takes_its_process_down_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "killer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)")
+    (tmp_path / "broken.py").write_text("raise RuntimeError('a library is missing')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    good, killer, broken = launcher.probe(["litert", "killer:Backend", "broken:Backend"])
+    assert good.available
+    assert (killer.available, killer.reason) == (False, "importing it failed: killed by SIGSEGV")
+    assert (broken.available, broken.reason) == (False, "RuntimeError: a library is missing")
+
+
 def test_an_interpreter_without_edgebench_is_a_usage_error(tmp_path: Path) -> None:
     fake = tmp_path / "python"
     fake.write_text("#!/bin/sh\necho 'No module named edgebench' >&2\nexit 1\n")
