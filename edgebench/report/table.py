@@ -53,8 +53,8 @@ def cell(name: str, row: Row) -> str:
     if name == "latency_p50_ms" and row.get("status") != "ok" and row.get(name) is None:
         return str(row.get("status"))
     text = _number(row.get(name))
-    if name == "latency_p50_ms" and row.get("latency_p50_lo_ms") is not None:
-        text += f" {_plus_minus(row)}"
+    if name == "latency_p50_ms" and row.get("launches") != 1:
+        text += f" {_plus_minus(row)}"  # one launch knows nothing of the spread between launches
     return _CONTROL.sub("?", text)
 
 
@@ -67,13 +67,13 @@ def _plus_minus(row: Row) -> str:
 
 
 def _number(value: Value) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        # Four significant digits, never in exponent form.
-        text = f"{value:.{_SIGNIFICANT}g}"
-        return f"{value:,.0f}" if "e+" in text else f"{value:.6f}" if "e-" in text else text
-    return str(value)
+    """Four significant digits with their zeros, never in exponent form."""
+    if not isinstance(value, float):
+        return "-" if value is None else str(value)
+    if abs(value) >= 10**_SIGNIFICANT:
+        return f"{value:,.0f}"
+    text = f"{value:#.{_SIGNIFICANT}g}".rstrip(".")
+    return f"{value:.6f}" if "e" in text else text
 
 
 def _style(row: Row) -> str:
