@@ -1,0 +1,156 @@
+"""The packaging matrix: what is executed on each Python, and what is only resolved.
+
+sdist and wheel are built; the wheel made from the sdist must hold the same files. On each Python
+the wheel is installed in an empty environment: base, then [device], then [report], each one used.
+With ``--full`` the test suite runs on each Python too. Every extra is resolved for x86_64 and
+aarch64 by the package's own metadata as that machine would read it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from verdict import ROOT, Verdict, bare_environment
+
+from edgebench.specs import read_toml
+
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+PLATFORMS = {
+    "x86_64": ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64"),
+    "aarch64": ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64"),
+}
+NEWEST_PLATFORM = {"x86_64": "manylinux_2_35_x86_64", "aarch64": "manylinux_2_35_aarch64"}
+ENDED = {"tflite-runtime": ("3.10", "3.11")}
+"""Extras of runtimes that ended: the Pythons they still have wheels for."""
+RESOLVED_WITH = ("3.11", "3.13")
+READ = (
+    "import edgebench; frame = edgebench.load('results'); "
+    "assert (frame['status'] == 'ok').all() and len(frame) == 4, frame; print(len(frame))"
+)
+
+
+def interpreter(version: str) -> str | None:
+    """A Python of this version on this machine."""
+    on_path = shutil.which(f"python{version}")
+    places = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+    candidates = [str(place) for place in places] + ([on_path] if on_path else [])
+    for candidate in candidates:
+        done = subprocess.run([candidate, "-c", "import venv"], capture_output=True, check=False)
+        if done.returncode == 0:
+            return candidate
+    return None
+
+
+def run(line: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run in a folder, without signs of another environment."""
+    return subprocess.run(
+        line, cwd=folder, env=bare_environment(), capture_output=True, text=True, check=False
+    )
+
+
+def build(verdict: Verdict, folder: Path) -> Path:
+    """Sdist and wheel from the tree, and the wheel from the sdist; the same files in both."""
+    out = folder / "dist"
+    hatch = [sys.executable, "-m", "hatchling", "build"]
+    run([*hatch, "-t", "sdist", "-t", "wheel", "-d", str(out)], ROOT)
+    (sdist,), (wheel,) = out.glob("*.tar.gz"), out.glob("*.whl")
+    shutil.unpack_archive(sdist, folder / "unpacked", filter="data")
+    (tree,) = (folder / "unpacked").iterdir()
+    run([*hatch, "-t", "wheel", "-d", str(folder / "second")], tree)
+    (second,) = (folder / "second").glob("*.whl")
+    names = [sorted(zipfile.ZipFile(path).namelist()) for path in (wheel, second)]
+    figure = f"{len(names[0])} and {len(names[1])} files, {wheel.stat().st_size / 1e6:.1f} MB"
+    verdict.check("wheel, and wheel from sdist", figure, "the same", passed=names[0] == names[1])
+    return wheel
+
+
+def executed(verdict: Verdict, version: str, wheel: Path, folder: Path) -> None:
+    """Base, device and report in an empty environment of one Python."""
+    python = interpreter(version)
+    if python is None:
+        verdict.check(f"Python {version}", "not on this machine", "executed", passed=False)
+        return
+    here = folder / version
+    here.mkdir()
+    run([python, "-m", "venv", "env"], here)
+    edgebench, own = str(here / "env/bin/edgebench"), str(here / "env/bin/python")
+    pip = [own, "-m", "pip", "install", "-q"]
+    steps = {
+        "base": [[*pip, str(wheel)], [edgebench, "workloads", "verify"], [edgebench, "run", "-h"]],
+        "device": [
+            [*pip, f"{wheel}[device]"],
+            [edgebench, "run", "-w", "mnist_cnn", "-p", "fp32,int8", "-o", "results"],
+        ],
+        "report": [
+            [*pip, f"{wheel}[report]"],
+            [edgebench, "report", "results", "--csv", "all.csv"],
+            [own, "-c", READ],
+        ],
+    }
+    for name, lines in steps.items():
+        bad = next((done for line in lines if (done := run(line, here)).returncode), None)
+        figure = "executed" if bad is None else f"{bad.args[:5]}: {bad.stderr.strip()[-300:]}"
+        verdict.check(f"Python {version} {name}", figure, "executed", passed=bad is None)
+
+
+def tested(verdict: Verdict, version: str, folder: Path) -> None:
+    """An editable install of the tree and its test suite on one Python."""
+    python = interpreter(version)
+    if python is None:
+        return
+    here = folder / f"{version}-tests"
+    run([python, "-m", "venv", str(here)], folder)
+    own = str(here / "bin/python")
+    installed = run([own, "-m", "pip", "install", "-q", "-e", f"{ROOT}[dev]"], folder)
+    done = run([own, "-m", "pytest", "-q", "-p", "no:cacheprovider"], ROOT)
+    counts = re.findall(r"\d+ (?:passed|failed|errors?|skipped)", done.stdout[-400:])
+    passed = installed.returncode == 0 and done.returncode == 0
+    if not passed:
+        print(done.stdout[-3000:], installed.stderr[-1000:])
+    verdict.check(f"Python {version} tests", ", ".join(counts), "none failed", passed=passed)
+
+
+def resolves(extra: str, version: str, machine: str, wheel: Path, folder: Path) -> str:
+    """Empty if pip finds wheels for all of an extra on a machine; else pip's last line."""
+    platforms = (NEWEST_PLATFORM[machine], *PLATFORMS[machine])
+    line = [sys.executable, "-m", "pip", "install", "--dry-run", "-q", "--target", "none"]
+    line += ["--ignore-installed", "--only-binary=:all:", "--python-version", version]
+    line += [argument for name in platforms for argument in ("--platform", name)]
+    done = run([*line, f"{wheel}[{extra}]"], folder)
+    return "" if done.returncode == 0 else done.stderr.strip().splitlines()[-1][:160]
+
+
+def main() -> int:
+    """Build, execute, resolve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full", action="store_true", help="run the test suite on each Python")
+    full = parser.parse_args().full
+    verdict = Verdict()
+    extras = read_toml(ROOT / "pyproject.toml")["project"]["optional-dependencies"]
+    with tempfile.TemporaryDirectory(prefix="edgebench-packaging-") as name:
+        folder = Path(name)
+        wheel = build(verdict, folder)
+        for version in PYTHONS:
+            executed(verdict, version, wheel, folder)
+            if full:
+                tested(verdict, version, folder)
+        for extra in extras:
+            for machine in PLATFORMS:
+                for version in RESOLVED_WITH:
+                    if version not in ENDED.get(extra, PYTHONS):
+                        continue
+                    told = resolves(extra, version, machine, wheel, folder)
+                    what = f"[{extra}] on {machine}, Python {version}"
+                    verdict.check(what, told or "resolved", "resolved", passed=not told)
+    return verdict.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
