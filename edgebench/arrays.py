@@ -7,6 +7,7 @@ a board with 1 GB of memory must be neither. Format: numpy.lib.format, ".npy" ve
 from __future__ import annotations
 
 import math
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,7 +22,13 @@ DAMAGE = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipF
 
 _FREE_BYTE = 64 << 20
 _LARGEST_RATIO = 100
-_KINDS = "buif"
+_MAGIC = b"\x93NUMPY\x01\x00"
+_HEADER = re.compile(
+    rb"\{\s*'descr':\s*'(?P<descr>[^']{1,32})',\s*'fortran_order':\s*(?P<order>True|False),"
+    rb"\s*'shape':\s*\((?P<shape>[0-9, ]{0,200})\),?\s*\}\s*"
+)
+"""The literal that every writer of the format writes; a stranger's text is not evaluated."""
+_NUMBER = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 
 
 class Member:
@@ -45,19 +52,20 @@ class Member:
         self._archive = archive
 
     def _header(self, file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            raise ValueError(f"{self._name} is a .npy of version {version}, not (1, 0)")
-        try:
-            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        except (RecursionError, MemoryError, TypeError):
-            raise ValueError(f"the header of {self._name} cannot be read") from None
-        if dtype.kind not in _KINDS:
-            raise ValueError(f"{self._name} holds {dtype}, not numbers (pickles are never loaded)")
-        if fortran and len(shape) > 1:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise ValueError(f"{self._name} is no .npy of version 1.0")
+        length = int.from_bytes(file.read(2), "little")
+        found = _HEADER.fullmatch(file.read(length))
+        if found is None:
+            raise ValueError(f"the header of {self._name} cannot be read")
+        descr, order = found["descr"].decode("ascii", "replace"), found["order"]
+        if not _NUMBER.fullmatch(descr):
+            raise ValueError(f"{self._name} holds {descr}, not numbers (pickles are never loaded)")
+        shape = tuple(int(size) for size in found["shape"].split(b",") if size.strip())
+        if order == b"True" and len(shape) > 1:
             raise ValueError(f"{self._name} is in Fortran order; save it in C order")
-        declared = math.prod(shape) * dtype.itemsize
-        if min(shape, default=0) < 0 or declared != self._info.file_size - file.tell():
+        dtype = np.dtype(descr)
+        if math.prod(shape) * dtype.itemsize != self._info.file_size - file.tell():
             raise ValueError(f"{self._name} declares {shape}, but holds other than that")
         return shape, dtype
 

@@ -55,7 +55,11 @@ def from_npz(path: Path, split: str) -> Found:
     Raises:
         ValueError: It holds none of these, or not uint8 images with a whole number each.
     """
-    archive = zipfile.ZipFile(path)
+    with zipfile.ZipFile(path) as archive:
+        return _npz(path, archive, split)
+
+
+def _npz(path: Path, archive: zipfile.ZipFile, split: str) -> Found:
     have = {name.removesuffix(".npy") for name in archive.namelist()}
     wanted = (
         (f"x_{split}", f"y_{split}"),
@@ -76,8 +80,9 @@ def from_npz(path: Path, split: str) -> Found:
     limits.check_image(*shape[1:])
 
     def pairs() -> _Pairs:
-        with archive:
-            for some, theirs in zip(images.rows(_ROWS), labels.rows(_ROWS), strict=True):
+        with zipfile.ZipFile(path) as again:
+            rows = (arrays.Member(again, name).rows(_ROWS) for name in names)
+            for some, theirs in zip(*rows, strict=True):
                 yield from zip(some.reshape(-1, *shape[1:]), theirs.ravel().tolist(), strict=True)
 
     return Found(shape[0], (), pairs())
