@@ -64,6 +64,8 @@ def download(name: str, split: str, *, replace: bool) -> None:
     """Download a published data set: mnist or cifar10.
 
     A download that was cut goes on where it stopped; a file with another checksum is not used.
+    Where a site has moved, fetch the file elsewhere and use `edgebench data add`: the addresses
+    are not verified by a test.
     """
     from edgebench.datasets import published
 

@@ -68,6 +68,8 @@ def _from(address: str, file: RemoteFile, part: Path, report: Report, timeout_s:
     """Fill up the part from one address; give why it is not whole, or nothing."""
     reason = ""
     for _ in range(_TRIES):
+        if _size(part) > file.size_byte:
+            part.unlink()
         had = _size(part)
         if had < file.size_byte:
             reason = _transfer(address, file, part, report, timeout_s)
@@ -80,7 +82,7 @@ def _from(address: str, file: RemoteFile, part: Path, report: Report, timeout_s:
                 return reason
         elif _size(part) == had:  # not a byte further: the next address may do better
             return reason
-    return reason or "the connection was cut again and again"
+    return reason
 
 
 def _size(part: Path) -> int:

@@ -192,10 +192,10 @@ def _write(folder: Path, *, name: str, split: str, source: str, found: Found) ->
     spec = DatasetSpec(
         name=name,
         split=split,
-        source=source,
+        source=plain(source),
         count=found.size,
         shape=shape,
-        labels=found.labels,
+        labels=tuple(plain(label) for label in found.labels),
         largest_label=largest,
         sha256=sha256_of(folder / IMAGES),
         added_at_utc=f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}",
@@ -205,6 +205,11 @@ def _write(folder: Path, *, name: str, split: str, source: str, found: Found) ->
         file.flush()
         os.fsync(file.fileno())
     return spec
+
+
+def plain(text: str) -> str:
+    """A stranger's text without what would steer a terminal or is no Unicode."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _toml(value: object) -> str:

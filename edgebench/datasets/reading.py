@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from edgebench import arrays, resources
 from edgebench.datasets import packed, pictures
-from edgebench.datasets.folder import Found
+from edgebench.datasets.folder import Found, plain
 from edgebench.errors import UsageError
 from edgebench.specs import WorkloadSpec, read_workload
 
@@ -84,9 +84,9 @@ def _guarded(path: Path, found: Found) -> Iterator[tuple[NDArray[np.uint8], int]
 
 def _refused(path: Path, error: Exception) -> UsageError:
     # The paths and names in it come from a stranger's file: nothing may steer the terminal.
-    words = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
+    words = plain(" ".join(str(error).split()))
     return UsageError(
-        f"{path.name} cannot be used: {words[:300]}",
+        f"{plain(path.name)} cannot be used: {words[:300]}",
         remedy="edgebench data add --help lists what can be added",
     )
 

@@ -279,6 +279,16 @@ def test_a_name_cannot_lead_out_of_the_data_folder(name: str) -> None:
         folder.open_dataset(name)
 
 
+def test_names_that_are_no_unicode_or_steer_a_terminal_are_stored_plain(
+    tmp_path: Path, zip_of: Callable[..., Path]
+) -> None:
+    pictures = {"a\x1b[2J\n/0.png": np.zeros((2, 2, 3), np.uint8)}
+    found = reading.read("x", zip_of(tmp_path / "a.zip", pictures), "test")
+    dataset = folder.save("x", "test", "\udcff\x07.zip", found)
+    assert folder.open_dataset("x") == dataset
+    assert (dataset.spec.source, dataset.spec.labels) == ("??.zip", ("a?[2J?",))
+
+
 def test_the_data_folder_is_the_users_or_the_platforms(tmp_path: Path) -> None:
     user = Path.home()
     assert folder.home({"EDGEBENCH_DATA": str(tmp_path)}, "linux") == tmp_path
