@@ -34,6 +34,7 @@ def _own_lock(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     folder = tmp_path_factory.mktemp("tmp")
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr("tempfile.tempdir", str(folder))
+    monkeypatch.setenv("EDGEBENCH_DATA", str(folder / "data"))
 
 
 def make_case(**changes: object) -> Case:

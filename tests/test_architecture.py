@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "edgebench"
 
 DATA = ("units", "errors", "samples", "records", "specs", "stats", "protocols", "wire", "plugins")
-DATA_LAYER = frozenset({*DATA, "resources"})
+DATA_LAYER = frozenset({*DATA, "arrays", "resources"})
 ROOMS = {
     "host": DATA_LAYER,
     "backends": DATA_LAYER,
@@ -20,12 +20,13 @@ ROOMS = {
     "zoo": DATA_LAYER,
     "testing": DATA_LAYER,
     "measure": DATA_LAYER | {"host"},
-    "runner": DATA_LAYER | {"host", "store"},
+    "datasets": DATA_LAYER,
+    "runner": DATA_LAYER | {"host", "store", "datasets"},
     "store": DATA_LAYER,
     "analysis": DATA_LAYER | {"store"},
     "report": DATA_LAYER | {"analysis", "store"},
     "cli": DATA_LAYER
-    | {"host", "runner", "store", "analysis", "report", "zoo", "backends", "meters"},
+    | {"host", "runner", "store", "analysis", "report", "zoo", "backends", "meters", "datasets"},
 }
 BELOW = {
     "units": set(),
@@ -38,6 +39,7 @@ BELOW = {
     "wire": {"errors", "protocols", "records"},
     "plugins": {"errors", "protocols"},
     "resources": {"errors", "specs"},
+    "arrays": set(),
 }
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50

@@ -21,6 +21,7 @@ _COMMANDS = {
     "run": "Measure CNN workloads on this device.",
     "report": "Show results as a table, or write them as CSV.",
     "workloads": "List, show, verify and build workloads.",
+    "data": "Add, download, list and verify labelled images.",
     "backends": "List the inference runtimes and what each one lacks.",
 }
 

@@ -20,7 +20,7 @@ from edgebench.host import cpu, identify
 from edgebench.protocols import Probe
 from edgebench.records import PRECISIONS, Manifest, to_builtins
 from edgebench.runner import config as configs
-from edgebench.runner import journal, launcher, plan
+from edgebench.runner import journal, labelled, launcher, plan
 from edgebench.runner.config import PRESETS, Preset, RunConfig
 from edgebench.runner.execute import Execution
 from edgebench.runner.journal import Journal
@@ -90,6 +90,12 @@ _SETTLED = frozenset({"ok", "skipped"})
     help="Options from a TOML file; the command line wins.",
 )
 @click.option("--dump-config", is_flag=True, help="Print the options as TOML and stop.")
+@click.option(
+    "--accuracy",
+    type=click.Choice(["samples", "full", "none"]),
+    help="Labelled images to judge on: a workload's own samples (default), its full data set "
+    "(see `edgebench data`), or none.",
+)
 @click.option("--seed", type=int, help="Fixes the order of launches.")
 @click.option("--device-name", metavar="NAME", help="A name for this unit instead of a hash.")
 @click.option(
@@ -165,6 +171,7 @@ def _config(options: dict[str, Any]) -> RunConfig:
     }
     for name in ("preset", "output", "seed", "device_name", "timeout_s", "memory_limit_mib"):
         given[name] = options[name]
+    given["accuracy"] = options["accuracy"]
     changes = {key: value for key, value in given.items() if value not in (None, ())}
     config = msgspec.structs.replace(config, **changes)
     usable = cpu.usable_cpus()
@@ -230,7 +237,12 @@ def _resume(options: dict[str, Any]) -> None:
     probed = plan.choose_backends(
         msgspec.structs.replace(config, backends_named=names), _probe(config, names)
     )
-    planned = plan.Plan(cases=stored.manifest.plan, workloads=workloads, probes=probed)
+    planned = plan.Plan(
+        cases=stored.manifest.plan,
+        workloads=workloads,
+        probes=probed,
+        labelled=labelled.choose(config.accuracy, workloads),
+    )
     _refuse_changed(planned)
     for problem in stored.damage:
         click.echo(f"edgebench: {problem}", err=True)

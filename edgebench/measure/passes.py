@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebench import arrays
 from edgebench.errors import ModelRefusedError
 from edgebench.measure import loop
 from edgebench.protocols import Feeds, Session
 from edgebench.records import Accuracy, Parity
 from edgebench.samples import Samples
 from edgebench.units import NS_PER_S
+from edgebench.wire import LaunchRequest
 
 _MIN_INFERENCES = 5
 _MAX_INFERENCES = 1 << 20
 _CHUNK_S = 0.05
 """The loop is left this often to look whether time is up; never within a chunk."""
 _EPSILON = 1e-30
+_CHUNK_SAMPLES = 500
+_CHUNK_BYTE = 16 << 20
+"""Labelled samples are made float32 so many at a time: a board may have 1 GB of memory."""
 
 
 class Window(NamedTuple):
@@ -39,15 +45,12 @@ def load_reference(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]
         return archive["inputs"].astype(np.float32), archive["outputs"].astype(np.float32)
 
 
-def load_samples(
-    path: Path, mean: tuple[float, ...], std: tuple[float, ...]
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """``(inputs (n, h, w, c), labels (n,))``: stored pixels, normalised as the workload says."""
-    with np.load(path, allow_pickle=False) as archive:
-        pixels = archive["images"].astype(np.float32)
-        labels = archive["labels"].astype(np.int64)
-    normalised = (pixels - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
-    return normalised.astype(np.float32), labels
+def normalise(
+    pixels: NDArray[Any], mean: tuple[float, ...], std: tuple[float, ...]
+) -> NDArray[np.float32]:
+    """Stored pixels (n, h, w, c) as the workload's inputs: ``(pixel - mean) / std``."""
+    centred = pixels.astype(np.float32) - np.asarray(mean, np.float32)
+    return (centred / np.asarray(std, np.float32)).astype(np.float32)
 
 
 def feeds(
@@ -154,3 +157,34 @@ def score(outputs: NDArray[Any], labels: NDArray[np.int64], source: str) -> Accu
     """Top-1 hits of outputs (n, classes) against labels (n,)."""
     hits = outputs.reshape(len(outputs), -1).argmax(axis=1) == labels
     return Accuracy(samples=len(labels), correct=int(hits.sum()), source=source)
+
+
+def accuracy(
+    session: Session, request: LaunchRequest, path: Path, alive: Callable[[], None]
+) -> Accuracy:
+    """Top-1 over a file of labelled samples, a chunk at a time: the rest stays on the disk.
+
+    Answers are those of one pass over all samples: chunks are whole batches, and the last batch
+    is filled up with the first samples of the file.
+
+    Args:
+        session: Open.
+        request: Its batch, layout and normalisation.
+        path: The samples.
+        alive: Called after each chunk.
+    """
+    batch = request.case.batch
+    image_byte = 4 * math.prod(arrays.labelled_shape(path)[1:])
+    fitting = min(_CHUNK_SAMPLES, _CHUNK_BYTE // max(1, image_byte))
+    samples = correct = 0
+    head: NDArray[Any] | None = None
+    for pixels, labels in arrays.labelled_rows(path, max(batch, fitting - fitting % batch)):
+        head = pixels[:batch] if head is None else head
+        lacking = -len(pixels) % batch if samples else 0
+        filled = np.concatenate([pixels, head[:lacking]])
+        images = normalise(filled, request.samples_mean, request.samples_std)
+        outputs = run_all(session, images, request.model_layout, batch)[: len(labels)]
+        samples += len(labels)
+        correct += score(outputs, labels, request.samples_source).correct
+        alive()
+    return Accuracy(samples=samples, correct=correct, source=request.samples_source)

@@ -10,6 +10,7 @@ import msgspec
 
 from edgebench.errors import UsageError
 from edgebench.records import PRECISIONS, Precision
+from edgebench.runner.labelled import AccuracyChoice
 from edgebench.specs import read_toml_as
 
 PresetName = Literal["quick", "standard", "thorough"]
@@ -70,6 +71,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     timeout_s: float = 60.0
     memory_limit_mib: int | None = None
     tuning: Literal["native", "equal"] = "native"
+    accuracy: AccuracyChoice = "samples"
     backends: dict[str, BackendConfig] = {}
 
 

@@ -169,7 +169,7 @@ class Execution:
         spec = workload.spec
         model = _model(workload.model(case.format, case.precision), case.workload)
         # Accuracy does not change from launch to launch: once is enough.
-        samples = spec.samples if launch == 0 else None
+        samples = self.plan.labelled.get(case.workload) if launch == 0 else None
         return LaunchRequest(
             parent_pid=os.getpid(),
             run_id=self.run_id,
@@ -183,7 +183,7 @@ class Execution:
             model_sha256=model.sha256,
             input_name=spec.input.name,
             reference_path=str(workload.file(spec.reference.path)),
-            samples_path=str(workload.file(samples.path)) if samples else None,
+            samples_path=samples.path if samples else None,
             samples_source=samples.source if samples else "",
             samples_mean=spec.preprocess.mean,
             samples_std=spec.preprocess.std,

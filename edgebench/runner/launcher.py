@@ -53,7 +53,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     memory_byte: int | None = None
 
     def of(self, stage: Stage) -> float:
-        """Seconds that a stage may take; outputs of thousands of images take longest."""
+        """Seconds that a stage may take.
+
+        Checking takes longest, and begins anew with every chunk of labelled samples (see
+        ``edgebench.measure.passes.accuracy``): a full data set on a slow device is no hang.
+        """
         return {"measure": self.timeout_s + 2 * self.measure_s, "check": 10 * self.timeout_s}.get(
             stage, self.timeout_s
         )

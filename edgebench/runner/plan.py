@@ -10,7 +10,9 @@ from edgebench import plugins, resources
 from edgebench.errors import UsageError
 from edgebench.protocols import Probe
 from edgebench.records import Case, PlannedCase, Precision
+from edgebench.runner import labelled
 from edgebench.runner.config import RunConfig, ordered_precisions
+from edgebench.runner.labelled import Labelled
 from edgebench.specs import ModelSpec, Workload
 
 
@@ -20,6 +22,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     cases: tuple[PlannedCase, ...]
     workloads: dict[str, Workload]
     probes: dict[str, Probe]
+    labelled: dict[str, Labelled] = {}
+    """Images that accuracy is judged on, by workload."""
 
     @property
     def runnable(self) -> tuple[PlannedCase, ...]:
@@ -81,13 +85,18 @@ def choose_backends(config: RunConfig, probes: Sequence[Probe]) -> dict[str, Pro
 
 
 def build(config: RunConfig, workloads: dict[str, Workload], probes: dict[str, Probe]) -> Plan:
-    """Every combination that was asked for, as a case; impossible ones carry their reason."""
+    """Every combination that was asked for, as a case; impossible ones carry their reason.
+
+    Raises:
+        UsageError: Accuracy over a full data set was asked for, and one is not there.
+    """
     cases: list[PlannedCase] = []
     for workload in workloads.values():
         for name, probe in probes.items():
             for precision in ordered_precisions(config.precisions):
                 cases += _cells(config, workload, probe, name, precision)
-    return Plan(cases=tuple(cases), workloads=workloads, probes=probes)
+    chosen = labelled.choose(config.accuracy, workloads)
+    return Plan(cases=tuple(cases), workloads=workloads, probes=probes, labelled=chosen)
 
 
 def _cells(

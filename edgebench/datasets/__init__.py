@@ -1,0 +1,1 @@
+"""Labelled images on this device: added from files, downloaded, verified, handed to a run."""
