@@ -162,6 +162,14 @@ class PlannedCase(msgspec.Struct, frozen=True, kw_only=True):
     skip: str = ""
 
 
+class CpuCluster(msgspec.Struct, frozen=True, kw_only=True):
+    """CPUs of one kind and speed; big.LITTLE boards have several."""
+
+    model: str | None = None
+    cpus: int
+    max_mhz: float | None = None
+
+
 class DeviceFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What this machine says of itself; no host or user name."""
 
@@ -172,6 +180,10 @@ class DeviceFacts(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str = ""
     cpus_online: int | None = None
     cpus_usable: int | None = None
+    cpu_quota: float | None = None
+    """CPUs that the cgroup's quota grants."""
+    cpu_clusters: tuple[CpuCluster, ...] = ()
+    """Fastest first."""
     isa_features: tuple[str, ...] = ()
     mem_total_byte: int | None = None
     mem_limit_byte: int | None = None
