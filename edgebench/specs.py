@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -266,3 +267,16 @@ def read_device(path: Path) -> DeviceSpec:
         if not source.startswith("https://"):
             raise UsageError(f"{path}: source {source[:60]!r} is no https address")
     return spec
+
+
+def shared_matches(devices: Sequence[DeviceSpec]) -> dict[str, str]:
+    """Devices that another one's match fits too, and which: a board must be one device."""
+    owners: dict[tuple[str, str], str] = {}
+    found = {}
+    for device in devices:
+        for kind, texts in msgspec.structs.asdict(device.match).items():
+            for text in texts:
+                owner = owners.setdefault((kind, text), device.name)
+                if owner != device.name:
+                    found[device.name] = f"match {kind} {text!r} is {owner}'s too"
+    return found

@@ -178,7 +178,7 @@ def _virtual(seen: Conditions) -> Iterator[Spoiler]:
     kind = seen.virtualisation
     if kind is None:
         return
-    if kind.startswith("container"):
+    if "vm (" not in kind:
         yield Spoiler(
             what=f"this is a {kind}",
             why="its neighbours and its host's settings cannot all be seen from inside",
