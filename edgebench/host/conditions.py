@@ -50,7 +50,9 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     governors: tuple[str, ...] = ()
     """Of every frequency domain, each once."""
     capped_mhz: tuple[float, float] | None = None
-    """The fastest frequency allowed and the fastest possible, where they differ."""
+    """Of the first frequency domain that may not go as fast as it can: may and can."""
+    top_mhz: float | None = None
+    """What the fastest domain can."""
     zones: tuple[Zone, ...] = ()
     cooling: tuple[str, ...] = ()
     """Cooling devices that hold the CPU back just now."""
@@ -78,6 +80,7 @@ def gather(root: Path = ROOT, busy: tuple[Busy, ...] = ()) -> Conditions:
         environment=environment.snapshot(root),
         governors=_governors(root),
         capped_mhz=_capped_mhz(root),
+        top_mhz=_top_mhz(root),
         zones=tuple(_zones(root)),
         cooling=tuple(_cooling(root)),
         under_voltage=_under_voltage(root),
@@ -130,6 +133,11 @@ def _capped_mhz(root: Path) -> tuple[float, float] | None:
         if allowed and possible and allowed < possible:
             return allowed / _KHZ_PER_MHZ, possible / _KHZ_PER_MHZ
     return None
+
+
+def _top_mhz(root: Path) -> float | None:
+    found = [read_int(policy / "cpuinfo_max_freq") for policy in _policies(root)]
+    return max((khz / _KHZ_PER_MHZ for khz in found if khz), default=None)
 
 
 def _zones(root: Path) -> Iterator[Zone]:

@@ -79,18 +79,18 @@ def _governor(seen: Conditions) -> Iterator[Spoiler]:
         yield Spoiler(
             what=f"CPU frequency governor is {', '.join(others)}",
             why="the clock follows the load: short runs are measured while it ramps up",
-            remedy="echo performance | sudo tee /sys/devices/system/cpu/cpu*/*/scaling_governor",
+            remedy="echo performance | sudo tee /sys/devices/system/cpu/*/*/scaling_governor",
         )
 
 
 def _capped(seen: Conditions) -> Iterator[Spoiler]:
     if seen.capped_mhz is not None:
         allowed, possible = seen.capped_mhz
+        top_khz = 1000 * (seen.top_mhz or possible)  # a slower domain takes what it can of it
         yield Spoiler(
             what=f"CPU frequency is capped at {allowed:.0f} of {possible:.0f} MHz",
             why="the device is measured slower than it is",
-            remedy=f"echo {possible * 1000:.0f} | "
-            "sudo tee /sys/devices/system/cpu/cpu*/*/scaling_max_freq",
+            remedy=f"echo {top_khz:.0f} | sudo tee /sys/devices/system/cpu/*/*/scaling_max_freq",
         )
 
 
