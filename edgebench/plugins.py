@@ -74,8 +74,14 @@ def probe_backend(name: str) -> Probe:
         return Probe(name=name, available=False, reason=f"{type(error).__name__}: {error}")
 
 
-def _pip_line(name: str, package: str) -> str:
+def install_extra(name: str) -> str:
+    """The extra that installs a built-in backend's framework; empty for a third party's."""
     for point in _points(BACKENDS, name):
         if point.dist is not None and point.dist.name == "edgebench":
-            return f"pip install 'edgebench[{name}]'"
-    return f"pip install {package}" if package else ""
+            return f"edgebench[{name}]"
+    return ""
+
+
+def _pip_line(name: str, package: str) -> str:
+    wanted = f"'{built_in}'" if (built_in := install_extra(name)) else package
+    return f"pip install {wanted}" if wanted else ""

@@ -7,6 +7,7 @@ Statistics are not stored; they are derived on reading (see ``edgebench.report.r
 from __future__ import annotations
 
 import hashlib
+import json
 import zlib
 from typing import Any, Literal
 
@@ -130,8 +131,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     effective: Effective | None = None
     load_ns: int | None = None
     first_inference_ns: int | None = None
-    warmup_ns: Samples = Samples()
-    latency_ns: Samples = Samples()
+    warmup_ns: Samples = msgspec.field(default_factory=Samples)
+    latency_ns: Samples = msgspec.field(default_factory=Samples)
     clock_ns: int | None = None
     """Median cost of one clock reading in this process."""
     stage_ns: dict[str, int] = {}
@@ -162,6 +163,14 @@ class PlannedCase(msgspec.Struct, frozen=True, kw_only=True):
     skip: str = ""
 
 
+class CpuCluster(msgspec.Struct, frozen=True, kw_only=True):
+    """CPUs of one kind and speed; big.LITTLE boards have several."""
+
+    model: str | None = None
+    cpus: int
+    max_mhz: float | None = None
+
+
 class DeviceFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What this machine says of itself; no host or user name."""
 
@@ -172,6 +181,10 @@ class DeviceFacts(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str = ""
     cpus_online: int | None = None
     cpus_usable: int | None = None
+    cpu_quota: float | None = None
+    """CPUs that the cgroup's quota grants."""
+    cpu_clusters: tuple[CpuCluster, ...] = ()
+    """Fastest first."""
     isa_features: tuple[str, ...] = ()
     mem_total_byte: int | None = None
     mem_limit_byte: int | None = None
@@ -302,3 +315,20 @@ def decode_manifest(data: bytes) -> Manifest:
         return msgspec.json.decode(data, type=Manifest)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise StoreError(f"run.json is damaged: {error}") from None
+
+
+def json_schemas() -> dict[str, bytes]:
+    """JSON Schema of what a run folder holds, by file name: for readers without this package."""
+    kinds = {"record.schema.json": Record, "run.schema.json": Manifest}
+    return {
+        name: json.dumps(msgspec.json.schema(kind, schema_hook=_schema_hook), indent=1).encode()
+        + b"\n"
+        for name, kind in kinds.items()
+    }
+
+
+def _schema_hook(kind: type) -> dict[str, Any]:
+    if kind is Samples:
+        words = "uint64 little-endian, byte-shuffled, zlib, base64"
+        return {"type": "string", "contentEncoding": "base64", "description": words}
+    raise NotImplementedError(f"no schema for {kind.__name__}")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgebench.errors import UsageError
-from edgebench.specs import Workload, read_workload
+from edgebench.specs import DeviceSpec, Workload, read_device, read_workload
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -52,6 +52,36 @@ def open_workload(name: str) -> Workload:
     if name not in folders:
         raise UsageError(f"no workload named {name!r} (known: {', '.join(folders) or 'none'})")
     return read_workload(folders[name])
+
+
+def device_files() -> dict[str, Path]:
+    """Device descriptors by file name; the first root that has a name wins."""
+    found: dict[str, Path] = {}
+    for parent in _folders("devices"):
+        for path in sorted(parent.glob("*.toml")):
+            found.setdefault(path.stem, path)
+    return dict(sorted(found.items()))
+
+
+def open_device(name: str) -> DeviceSpec:
+    """A device descriptor by name.
+
+    Raises:
+        UsageError: No such device, or its file is not in order.
+    """
+    files = device_files()
+    if name not in files:
+        raise UsageError(f"no device named {name!r} (known: {', '.join(files) or 'none'})")
+    return read_device(files[name])
+
+
+def open_devices() -> tuple[DeviceSpec, ...]:
+    """Every device descriptor.
+
+    Raises:
+        UsageError: One of them is not in order.
+    """
+    return tuple(read_device(path) for path in device_files().values())
 
 
 def template_folder() -> Path:

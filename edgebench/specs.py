@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -20,6 +21,9 @@ else:  # pragma: no cover - 3.10 only
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+FACT_UNITS = ("w", "usd", "tops", "degc", "mhz", "mib", "cores")
+"""Last words of a fact's key that is a figure."""
+_YEARS = range(2000, 2100)
 _T = TypeVar("_T")
 
 
@@ -96,6 +100,54 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     reference: FileSpec
     samples: FileSpec | None = None
     models: tuple[ModelSpec, ...]
+
+
+class DeviceMatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a machine of this kind says of itself; one hit is enough."""
+
+    compatible: tuple[str, ...] = ()
+    """First string of the device tree's root ``compatible``."""
+    dmi: tuple[str, ...] = ()
+    """Vendor and product of /sys/class/dmi/id, with a blank between."""
+    cpu_model: tuple[str, ...] = ()
+    """For kinds that many makers build around one chip; asked last."""
+
+
+class FactSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One figure or word about a device, and who says so."""
+
+    key: str
+    """The unit of a figure is its last word: ``idle_w``, ``price_usd``, ``npu_tops``."""
+    value: float | str
+    source: str
+    year: int
+    """Of the figure, not of the page."""
+    note: str = ""
+
+
+class RailSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A supply rail that a sensor of the board measures."""
+
+    label: str
+    covers: tuple[str, ...]
+    total: bool = False
+    """It feeds the whole module: never add other rails to it."""
+    source: str
+
+
+class DeviceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``devices/<name>.toml``."""
+
+    schema: Literal[1]
+    name: str
+    summary: str = ""
+    match: DeviceMatch
+    facts: tuple[FactSpec, ...] = ()
+    rails: tuple[RailSpec, ...] = ()
+
+    def fact(self, key: str) -> FactSpec | None:
+        """The fact of a key; None where nobody with a source told it."""
+        return next((fact for fact in self.facts if fact.key == key), None)
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,3 +238,45 @@ def read_workload(folder: Path) -> Workload:
         if not _SHA256.fullmatch(sha256):
             raise UsageError(f"{path}: {sha256[:80]!r} is no sha256 (64 hex digits)")
     return Workload(folder=folder, spec=spec)
+
+
+def read_device(path: Path) -> DeviceSpec:
+    """A device descriptor.
+
+    Raises:
+        UsageError: The file is missing or wrong, in one line that names the key.
+    """
+    spec = read_toml_as(path, DeviceSpec)
+    if not _NAME.fullmatch(spec.name) or spec.name != path.stem:
+        raise UsageError(f"{path}: name {spec.name!r} must be the file's name, {_NAME.pattern}")
+    if spec.match == DeviceMatch():
+        raise UsageError(f"{path}: match is empty: nothing could be recognised by it")
+    keys = [fact.key for fact in spec.facts]
+    for fact in spec.facts:
+        if keys.count(fact.key) > 1:
+            raise UsageError(f"{path}: {fact.key} is told twice")
+        unit = fact.key.rpartition("_")[2]
+        if not isinstance(fact.value, str) and unit not in FACT_UNITS:
+            raise UsageError(
+                f"{path}: {fact.key} is a figure without a unit as its last word",
+                remedy=f"one of {', '.join(FACT_UNITS)}",
+            )
+        if fact.year not in _YEARS:
+            raise UsageError(f"{path}: {fact.key}: year {fact.year} is none")
+    for source in [fact.source for fact in spec.facts] + [rail.source for rail in spec.rails]:
+        if not source.startswith("https://"):
+            raise UsageError(f"{path}: source {source[:60]!r} is no https address")
+    return spec
+
+
+def shared_matches(devices: Sequence[DeviceSpec]) -> dict[str, str]:
+    """Devices that another one's match fits too, and which: a board must be one device."""
+    owners: dict[tuple[str, str], str] = {}
+    found = {}
+    for device in devices:
+        for kind, texts in msgspec.structs.asdict(device.match).items():
+            for text in texts:
+                owner = owners.setdefault((kind, text), device.name)
+                if owner != device.name:
+                    found[device.name] = f"match {kind} {text!r} is {owner}'s too"
+    return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -114,3 +116,24 @@ def test_json_schemas_can_be_made_for_what_is_stored() -> None:
         Manifest, schema_hook=lambda kind: {"type": "string"} if kind is Samples else {}
     )
     assert schema["$defs"]["Case"]
+
+
+SCHEMAS = Path(__file__).resolve().parent.parent / "reports" / "schema"
+
+
+def test_the_schemas_that_ship_are_those_of_the_structs() -> None:
+    """Write them anew with: for name, text in json_schemas().items(): write it to the folder."""
+    made = records.json_schemas()
+    assert {path.name for path in SCHEMAS.iterdir()} == set(made)
+    for name, text in made.items():
+        assert json.loads((SCHEMAS / name).read_bytes()) == json.loads(text), f"{name} is stale"
+
+
+def test_a_schema_names_every_stored_field(
+    record: Callable[..., Record], case: Callable[..., Case]
+) -> None:
+    shipped = json.loads((SCHEMAS / "record.schema.json").read_bytes())["$defs"]["Record"]
+    stored = json.loads(records.encode_record(record(case())))
+    assert set(stored) == set(shipped["properties"])
+    assert isinstance(stored["latency_ns"], str)
+    assert shipped["properties"]["latency_ns"]["type"] == "string"

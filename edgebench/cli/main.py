@@ -20,9 +20,11 @@ EXIT_INTERRUPTED = 130
 _COMMANDS = {
     "run": "Measure CNN workloads on this device.",
     "report": "Show results as a table, or write them as CSV.",
+    "doctor": "Say what this device is, and what would spoil a run on it.",
     "workloads": "List, show, verify and build workloads.",
     "data": "Add, download, list and verify labelled images.",
-    "backends": "List the inference runtimes and what each one lacks.",
+    "backends": "List, show and verify the inference runtimes.",
+    "devices": "List, show and verify device descriptors.",
 }
 
 

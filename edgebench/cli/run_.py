@@ -12,11 +12,11 @@ from typing import Any
 import click
 import msgspec
 
-from edgebench import __version__
+from edgebench import __version__, resources
 from edgebench.cli.main import EXIT_FAILED_CELLS, EXIT_INTERRUPTED
 from edgebench.cli.params import CommaList, flatten
 from edgebench.errors import UsageError
-from edgebench.host import cpu, identify
+from edgebench.host import conditions, cpu, identify, spoilers
 from edgebench.protocols import Probe
 from edgebench.records import PRECISIONS, Manifest, to_builtins
 from edgebench.runner import config as configs
@@ -213,7 +213,7 @@ def _manifest(config: RunConfig, preset: Preset, planned: plan.Plan, seed: int) 
         seed=seed,
         launches=preset.min_launches,
         method={k: v for k, v in to_builtins(preset).items() if v is not None},
-        facts=identify.identify(device_name=config.device_name),
+        facts=identify.identify(device_name=config.device_name, devices=resources.open_devices()),
         backend_versions={name: probe.version for name, probe in planned.probes.items()},
         config=to_builtins(config),
         plan=planned.cases,
@@ -301,6 +301,8 @@ def _carry_out(
 ) -> None:
     from edgebench.cli import show
 
+    if not options["as_json"]:
+        show.spoilers(spoilers.find(conditions.gather(busy=conditions.busy_processes())))
     interrupted = False
     start = time.monotonic()
     columns = flatten(options["columns"])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgebench.cli.text import one_line
 from edgebench.records import Manifest, PlannedCase, Record
 from edgebench.report import rows, table
 from edgebench.units import human_s
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
 
+    from edgebench.host.spoilers import Spoiler
     from edgebench.runner.execute import Execution, Listener
 
 _PLAIN_WIDTH = 80
@@ -134,6 +136,14 @@ def print_rows(found: list[rows.Row], columns: Sequence[str], *, as_json: bool) 
     console().print(table.build(found, columns))
     for note in table.notes(found):
         click.echo(note, err=True)
+
+
+def spoilers(found: Sequence[Spoiler]) -> None:
+    """A line each on stderr, before anything is measured."""
+    for spoiler in found:
+        click.echo(one_line(f"beware: {spoiler.what}"), err=True)
+    if found:
+        click.echo("what that does, and what mends it: edgebench doctor", err=True)
 
 
 def ending(folder: Path, launches: int, took_s: float, *, interrupted: bool) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edgebench import resources
+from edgebench.cli.text import fill, one_line
 from edgebench.errors import UsageError
 from edgebench.units import mib_from_byte
 
@@ -21,7 +22,8 @@ def list_() -> None:
     """Every workload in one line."""
     for name in resources.workload_folders():
         spec = resources.open_workload(name).spec
-        click.echo(f"{spec.name:16} v{spec.version} {len(spec.models)} models  {spec.summary}")
+        line = f"{spec.name:16} v{spec.version} {len(spec.models)} models  {spec.summary}"
+        click.echo(one_line(line))
 
 
 @command.command("show")
@@ -29,16 +31,22 @@ def list_() -> None:
 def show(name: str) -> None:
     """One workload: its source, its models, and the accuracy each one has."""
     spec = resources.open_workload(name).spec
-    click.echo(f"{spec.name} version {spec.version}: {spec.summary}")
+    click.echo(fill(f"{spec.name} version {spec.version}: {spec.summary}"))
     click.echo(f"input {spec.input.shape} {spec.input.dtype}, {len(spec.labels)} labels")
-    click.echo(f"{spec.macs or 0:,} multiply-accumulates, {spec.parameters or 0:,} parameters")
-    click.echo(f"source: {spec.source}; licence: {spec.licence}")
+    click.echo(f"{_count(spec.macs)} multiply-accumulates, {_count(spec.parameters)} parameters")
+    click.echo(fill(f"source: {spec.source}; licence: {spec.licence}"))
     for model in spec.models:
         top1 = "not measured"
         if model.top1_ratio is not None:
             top1 = f"{model.top1_ratio:.2%} top-1 of {model.top1_samples:,}"
         size = f"{mib_from_byte(model.size_byte):.2f} MiB"
-        click.echo(f"  {model.path:28} {model.precision:12} {size:>9}  {top1}  ({model.tool})")
+        click.echo(f"  {model.path:28} {model.precision:12} {size:>9}  {top1}")
+        if model.tool:
+            click.echo(fill(model.tool, "      ", "      "))
+
+
+def _count(number: int | None) -> str:
+    return "unknown" if number is None else f"{number:,}"
 
 
 @command.command("verify")
@@ -46,13 +54,24 @@ def show(name: str) -> None:
 def verify(names: tuple[str, ...]) -> None:
     """Check that every file is the one that workload.toml names."""
     broken = 0
-    for name in names or tuple(resources.workload_folders()):
-        problems = resources.open_workload(name).problems()
+    folders = resources.workload_folders()
+    for name in names or tuple(folders):
+        problems = _problems(name, known=name in folders)
         broken += bool(problems)
         for problem in problems or ["ok"]:
             click.echo(f"{name}: {problem}")
     if broken:
         raise UsageError(f"{broken} workload(s) damaged", remedy="reinstall or rebuild them")
+
+
+def _problems(name: str, *, known: bool) -> list[str]:
+    """What is wrong with a workload; one that is damaged does not hide the next."""
+    try:
+        return resources.open_workload(name).problems()
+    except UsageError as error:
+        if not known:
+            raise
+        return [str(error)]
 
 
 @command.command("build")

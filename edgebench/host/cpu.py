@@ -43,16 +43,42 @@ def cgroup_folders(root: Path = ROOT) -> tuple[Path, ...]:
     """This process's cgroup (version 2) and its ancestors, innermost first.
 
     Source: Linux Documentation/admin-guide/cgroup-v2.rst: a limit of any ancestor holds too.
+    Where both versions are mounted, version 2 lies in ``unified`` (systemd's hybrid layout).
     """
-    text = read_text(root / "proc/self/cgroup") or ""
     base = root / "sys/fs/cgroup"
-    for line in text.splitlines():
-        hierarchy, _, path = line.split(":", 2) if line.count(":") > 1 else ("", "", "")
-        if hierarchy == "0":
-            folder = base / path.lstrip("/")
-            chain = [folder, *folder.parents]
-            return tuple(f for f in chain if f == base or base in f.parents)
-    return (base,)
+    hybrid = base / "unified"
+    return _chain(hybrid if hybrid.is_dir() else base, _cgroup_path(root, ""))
+
+
+def cgroup1_folders(controller: str, root: Path = ROOT) -> tuple[Path, ...]:
+    """This process's cgroup of a version 1 controller and its ancestors; empty without one.
+
+    Source: Linux Documentation/admin-guide/cgroup-v1. Controllers may share a mount
+    (``cpu,cpuacct``), and inside a container the path of /proc/self/cgroup is the host's: the
+    mount itself then is the container's own cgroup, which is the chain's last member.
+    """
+    base = root / "sys/fs/cgroup"
+    if not base.is_dir():
+        return ()
+    for mount in sorted(base.iterdir()):
+        if controller in mount.name.split(","):
+            return _chain(mount, _cgroup_path(root, controller))
+    return ()
+
+
+def _cgroup_path(root: Path, controller: str) -> str:
+    """This process's path below a controller's mount; the empty controller is version 2."""
+    for line in (read_text(root / "proc/self/cgroup") or "").splitlines():
+        _, _, rest = line.partition(":")
+        controllers, colon, path = rest.partition(":")
+        if colon and controller in controllers.split(","):
+            return path
+    return ""
+
+
+def _chain(base: Path, path: str) -> tuple[Path, ...]:
+    folder = base / path.lstrip("/")
+    return tuple(f for f in (folder, *folder.parents) if f == base or base in f.parents)
 
 
 def cgroup_cpu_quota(root: Path = ROOT) -> float | None:
@@ -65,11 +91,11 @@ def cgroup_cpu_quota(root: Path = ROOT) -> float | None:
         quota, _, period = (read_text(folder / "cpu.max") or "").partition(" ")
         if quota.isdigit() and period.isdigit() and int(period):
             quotas.append(int(quota) / int(period))
-    version1 = root / "sys/fs/cgroup/cpu"
-    quota_us = read_int(version1 / "cpu.cfs_quota_us")
-    period_us = read_int(version1 / "cpu.cfs_period_us")
-    if quota_us and period_us and quota_us > 0:
-        quotas.append(quota_us / period_us)
+    for folder in cgroup1_folders("cpu", root):
+        quota_us = read_int(folder / "cpu.cfs_quota_us")
+        period_us = read_int(folder / "cpu.cfs_period_us")
+        if quota_us and period_us and quota_us > 0:
+            quotas.append(quota_us / period_us)
     return min(quotas) if quotas else None
 
 
@@ -93,16 +119,24 @@ def usable_cpus(root: Path = ROOT) -> int:
     return max(1, min(count, math.floor(quota))) if quota is not None else count
 
 
+def speed_rank(cpu: int, root: Path = ROOT) -> int:
+    """What orders CPUs by speed: maximum frequency in kHz, else the scheduler's capacity, else 0.
+
+    Source: Linux Documentation/admin-guide/pm/cpufreq.rst and scheduler/sched-capacity.rst.
+    """
+    folder = root / f"sys/devices/system/cpu/cpu{cpu}"
+    return read_int(folder / "cpufreq/cpuinfo_max_freq") or read_int(folder / "cpu_capacity") or 0
+
+
 def choose_cpus(threads: int, root: Path = ROOT) -> tuple[int, ...]:
     """CPUs to measure on: the fastest clusters, whole, as many as hold ``threads`` threads.
 
-    A cluster is the CPUs of one maximum frequency (big.LITTLE boards have several). Whole
-    clusters, not single CPUs: the scheduler can then step around other work.
+    A cluster is the CPUs of one speed (big.LITTLE boards have several). Whole clusters, not
+    single CPUs: the scheduler can then step around other work.
     """
     clusters: dict[int, list[int]] = {}
     for cpu in sorted(set(allowed_cpus()) & set(online_cpus(root))) or allowed_cpus():
-        top = root / f"sys/devices/system/cpu/cpu{cpu}/cpufreq/cpuinfo_max_freq"
-        clusters.setdefault(read_int(top) or 0, []).append(cpu)
+        clusters.setdefault(speed_rank(cpu, root), []).append(cpu)
     chosen: list[int] = []
     for speed in sorted(clusters, reverse=True):
         chosen += clusters[speed]

@@ -5,12 +5,23 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from edgebench.host.cpu import ROOT, cgroup_folders, online_cpus, read_int, read_text
+from edgebench.host.cpu import (
+    ROOT,
+    cgroup1_folders,
+    cgroup_folders,
+    online_cpus,
+    read_int,
+    read_text,
+)
 from edgebench.records import Environment
 
 _KIB = 1024
 _NS_PER_TICK_BASE = 1_000_000_000
 _MILLI = 1000
+_THROTTLED_NS = {"throttled_usec": 1000, "throttled_time": 1}
+"""Fields of ``cpu.stat`` (cgroup version 2, version 1) and their unit in ns."""
+_UNLIMITED_BYTE = 1 << 60
+"""Version 1 writes "no limit" as the largest whole page below 2^63."""
 _BUSY_FIELDS = (0, 1, 2, 5, 6, 7)
 """user, nice, system, irq, softirq, steal of /proc/stat; idle and iowait are not busy."""
 
@@ -57,9 +68,11 @@ def memory_total_byte(root: Path = ROOT) -> int | None:
 
 
 def memory_limit_byte(root: Path = ROOT) -> int | None:
-    """Memory that the cgroup grants; None without a limit."""
+    """Memory that the cgroup (version 2 or 1) grants; None without a limit."""
     limits = [read_int(folder / "memory.max") for folder in cgroup_folders(root)]
-    found = [limit for limit in limits if limit is not None]
+    folders = cgroup1_folders("memory", root)
+    limits += [read_int(folder / "memory.limit_in_bytes") for folder in folders]
+    found = [limit for limit in limits if limit is not None and limit < _UNLIMITED_BYTE]
     return min(found) if found else None
 
 
@@ -91,10 +104,10 @@ def _busy_ns(root: Path) -> int | None:
 
 
 def _throttled_ns(root: Path) -> int | None:
-    """Time the innermost cgroup with a quota was held back; cgroup-v2.rst, cpu.stat."""
-    for folder in cgroup_folders(root):
+    """Time the innermost cgroup with a quota was held back; ``cpu.stat`` of version 2 or 1."""
+    for folder in (*cgroup_folders(root), *cgroup1_folders("cpu", root)):
         for line in (read_text(folder / "cpu.stat") or "").splitlines():
             key, _, value = line.partition(" ")
-            if key == "throttled_usec" and value.isdigit():
-                return int(value) * _MILLI
+            if key in _THROTTLED_NS and value.isdigit():
+                return int(value) * _THROTTLED_NS[key]
     return None

@@ -1,0 +1,168 @@
+"""`edgebench doctor`: what this machine is, what can run on it, what would spoil a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+import msgspec
+
+from edgebench import plugins, resources
+from edgebench.cli.text import fill
+from edgebench.errors import UsageError
+from edgebench.host import conditions, identify, spoilers
+from edgebench.host.conditions import Conditions
+from edgebench.host.spoilers import Spoiler
+from edgebench.protocols import Probe
+from edgebench.records import DeviceFacts
+from edgebench.runner import launcher
+from edgebench.specs import DeviceSpec
+from edgebench.units import mib_from_byte
+
+_LABEL = 13
+_UNTOLD = "not readable"
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def command(*, as_json: bool) -> None:
+    """Say what this device is, what can run on it, and what would spoil a run.
+
+    It looks and changes nothing.
+    """
+    devices, problems = _devices()
+    facts = identify.identify(devices=devices)
+    seen = conditions.gather(busy=conditions.busy_processes())
+    found = spoilers.find(seen)
+    probes = _probes(plugins.names(plugins.BACKENDS))
+    workloads = [_workload(name) for name in resources.workload_folders()]
+    if as_json:
+        everything = {
+            "device": facts,
+            "match": identify.match_keys(),
+            "conditions": seen,
+            "backends": probes,
+            "workloads": workloads,
+            "problems": problems,
+            "spoilers": found,
+        }
+        click.echo(json.dumps(msgspec.to_builtins(everything), indent=1))
+        return
+    known = any(device.name == facts.device for device in devices)
+    _section("Device", _device_lines(facts, known=known))
+    _section("Conditions", _condition_lines(facts, seen))
+    _section("Backends", [_backend_line(probe) for probe in probes])
+    _section("Workloads", [(one["name"], _workload_words(one)) for one in workloads])
+    for problem in problems:
+        _line("broken", problem)
+    click.echo("What would spoil a run")
+    print_spoilers(found)
+
+
+def print_spoilers(found: Sequence[Spoiler]) -> None:
+    """Each spoiler, why it matters, and on a line of its own what mends it."""
+    for spoiler in found:
+        click.echo(fill(f"{spoiler.what}: {spoiler.why}", "  - ", "    "))
+        click.echo(f"    -> {spoiler.remedy}")
+    if not found:
+        click.echo("  nothing found that would spoil a run")
+
+
+def _devices() -> tuple[list[DeviceSpec], list[str]]:
+    """Device descriptors, and what is wrong with those that cannot be read."""
+    read = [_device(name) for name in resources.device_files()]
+    good = [device for device in read if isinstance(device, DeviceSpec)]
+    return good, [problem for problem in read if isinstance(problem, str)]
+
+
+def _device(name: str) -> DeviceSpec | str:
+    try:
+        return resources.open_device(name)
+    except UsageError as error:
+        return str(error)
+
+
+def _probes(names: Sequence[str]) -> list[Probe]:
+    """What each backend says of itself; one that breaks its worker is asked alone."""
+    try:
+        return list(launcher.probe(names))
+    except UsageError as error:
+        if len(names) > 1:
+            return [probe for name in names for probe in _probes([name])]
+        return [Probe(name=name, available=False, reason=error.message) for name in names]
+
+
+def _workload(name: str) -> dict[str, Any]:
+    try:
+        workload = resources.open_workload(name)
+        problems = workload.problems()
+    except UsageError as error:
+        return {"name": name, "version": None, "models": None, "problems": [error.message]}
+    spec = workload.spec
+    return {
+        "name": name,
+        "version": spec.version,
+        "models": len(spec.models),
+        "problems": problems,
+    }
+
+
+def _workload_words(one: dict[str, Any]) -> str:
+    if one["problems"]:
+        return f"damaged: {'; '.join(one['problems'])} -> reinstall or rebuild it"
+    return f"version {one['version']}, {one['models']} models, files whole"
+
+
+def _device_lines(facts: DeviceFacts, *, known: bool) -> Iterator[tuple[str, str]]:
+    yield "device", facts.device + ("" if known else " (no descriptor in devices/)")
+    yield "device_id", facts.device_id
+    yield "board", facts.board or _UNTOLD
+    for cluster in facts.cpu_clusters:
+        speed = "" if cluster.max_mhz is None else f", up to {cluster.max_mhz:.0f} MHz"
+        yield "CPU", f"{cluster.cpus} x {cluster.model or facts.architecture}{speed}"
+    yield "ISA", f"{facts.architecture}: {' '.join(facts.isa_features) or _UNTOLD}"
+    yield (
+        "memory",
+        _mib(facts.mem_total_byte)
+        + (f", limited to {_mib(facts.mem_limit_byte)}" if facts.mem_limit_byte else ""),
+    )
+    yield "system", f"{facts.os}, Linux {facts.kernel}, Python {facts.python}"
+    yield "inside", facts.virtualisation or "bare metal, as far as one can see"
+
+
+def _condition_lines(facts: DeviceFacts, seen: Conditions) -> Iterator[tuple[str, str]]:
+    quota = "none" if facts.cpu_quota is None else f"{facts.cpu_quota:g}"
+    why = f"{len(seen.cpus_online)} online, {len(seen.cpus_allowed)} in the affinity mask"
+    yield "usable CPUs", f"{seen.cpus_usable}: {why}, quota {quota}"
+    clocks = seen.environment.cpu_mhz
+    yield "governor", ", ".join(seen.governors) or _UNTOLD
+    yield "clock", f"{min(clocks):.0f} to {max(clocks):.0f} MHz" if clocks else _UNTOLD
+    load = seen.environment.load_average_1min
+    yield "load", _UNTOLD if load is None else f"{load:.2f} (1 min)"
+    yield "free memory", _mib(seen.environment.mem_available_byte)
+    yield "swap in use", _mib(seen.environment.swap_used_byte)
+    degrees = [f"{zone.name} {zone.degc:.0f} degC" for zone in seen.zones]
+    yield "temperature", ", ".join(degrees) or _UNTOLD
+
+
+def _backend_line(probe: Probe) -> tuple[str, str]:
+    if probe.available:
+        return probe.name, f"{probe.version} on {', '.join(probe.accelerators)}"
+    return probe.name, " -> ".join(part for part in (probe.reason, probe.remedy) if part)
+
+
+def _mib(value_byte: int | None) -> str:
+    return _UNTOLD if value_byte is None else f"{mib_from_byte(value_byte):,.0f} MiB"
+
+
+def _section(title: str, lines: Iterator[tuple[str, str]] | list[tuple[str, str]]) -> None:
+    click.echo(title)
+    for label, words in lines:
+        _line(label, words)
+    click.echo()
+
+
+def _line(label: str, words: str) -> None:
+    click.echo(fill(words, f"  {label:{_LABEL}} ", " " * (_LABEL + 3)))

@@ -1,0 +1,24 @@
+"""Plain text that fits 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+
+WIDTH = 80
+
+
+def fill(words: str, first: str = "", rest: str = "") -> str:
+    """Words wrapped to 80 columns; ``first`` and ``rest`` begin the first and the other lines."""
+    return textwrap.fill(
+        " ".join(words.split()),
+        width=WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def one_line(words: str) -> str:
+    """Words cut to one line of 80 columns; blanks stay as they are."""
+    return words if len(words) <= WIDTH else f"{words[: WIDTH - 3].rstrip()}..."
