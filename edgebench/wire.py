@@ -7,6 +7,7 @@ to a private copy of its stdout; whatever a runtime prints goes to stderr.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import BinaryIO, TypeVar
 
 import msgspec
@@ -113,14 +114,15 @@ class FrameReader:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[Reply]:
-        """Add bytes; return the replies they complete.
+    def feed(self, data: bytes) -> Iterator[Reply]:
+        """Add bytes; yield the replies they complete, one by one.
+
+        Replies that came whole before garbage are still given: they tell how far the worker got.
 
         Raises:
             WireError: The bytes are no frames (a runtime wrote into the worker's private pipe).
         """
         self._buffer += data
-        replies: list[Reply] = []
         while len(self._buffer) >= _HEAD.size:
             (length,) = _HEAD.unpack_from(self._buffer)
             if length > MAX_FRAME_BYTE:
@@ -130,8 +132,7 @@ class FrameReader:
                 break
             body = bytes(self._buffer[_HEAD.size : end])
             del self._buffer[:end]
-            replies.append(_decode(_replies, body))
-        return replies
+            yield _decode(_replies, body)
 
     @property
     def rest(self) -> int:

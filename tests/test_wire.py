@@ -31,7 +31,7 @@ def test_frames_are_found_however_the_bytes_are_cut(cuts: list[int]) -> None:
 def test_garbage_is_an_error_or_an_unfinished_frame_but_never_a_reply(data: bytes) -> None:
     reader = wire.FrameReader()
     try:
-        replies = reader.feed(data)
+        replies = list(reader.feed(data))
     except WireError:
         return
     assert replies == []
@@ -43,3 +43,11 @@ def test_a_request_survives_and_an_empty_pipe_is_told() -> None:
     assert wire.read_request(io.BytesIO(wire.pack(request))) == request
     with pytest.raises(WireError, match="closed"):
         wire.read_request(io.BytesIO(b""))
+
+
+def test_replies_before_garbage_still_tell_how_far_it_got() -> None:
+    reader = wire.FrameReader()
+    found = reader.feed(wire.pack(REPLIES[0]) + b"\xff" * 64)
+    assert next(found) == REPLIES[0]
+    with pytest.raises(WireError, match="garbage"):
+        next(found)

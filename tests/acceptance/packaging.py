@@ -9,6 +9,7 @@ aarch64 by the package's own metadata as that machine would read it.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -22,11 +23,9 @@ from verdict import ROOT, Verdict, bare_environment
 from edgebench.specs import read_toml
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-PLATFORMS = {
-    "x86_64": ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64"),
-    "aarch64": ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64"),
-}
-NEWEST_PLATFORM = {"x86_64": "manylinux_2_35_x86_64", "aarch64": "manylinux_2_35_aarch64"}
+MACHINES = ("x86_64", "aarch64")
+GLIBCS = ("2_28", "2_35")
+"""Debian 10 and newer; then Debian 12 and newer, for what has no older wheels."""
 ENDED = {"tflite-runtime": ("3.10", "3.11")}
 """Extras of runtimes that ended: the Pythons they still have wheels for."""
 RESOLVED_WITH = ("3.11", "3.13")
@@ -117,14 +116,22 @@ def tested(verdict: Verdict, version: str, folder: Path) -> None:
     verdict.check(f"Python {version} tests", ", ".join(counts), "none failed", passed=passed)
 
 
-def resolves(extra: str, version: str, machine: str, wheel: Path, folder: Path) -> str:
-    """Empty if pip finds wheels for all of an extra on a machine; else pip's last line."""
-    platforms = (NEWEST_PLATFORM[machine], *PLATFORMS[machine])
-    line = [sys.executable, "-m", "pip", "install", "--dry-run", "-q", "--target", "none"]
-    line += ["--ignore-installed", "--only-binary=:all:", "--python-version", version]
-    line += [argument for name in platforms for argument in ("--platform", name)]
-    done = run([*line, f"{wheel}[{extra}]"], folder)
-    return "" if done.returncode == 0 else done.stderr.strip().splitlines()[-1][:160]
+def resolves(extra: str, version: str, machine: str, wheel: Path, folder: Path) -> tuple[str, str]:
+    """``(glibc, why not)``: the oldest glibc for which every package has a wheel, else the reason.
+
+    uv evaluates the markers of the machine in question; pip would take those of this one.
+    """
+    wanted = folder / "wanted.in"
+    wanted.write_text(f"edgebench[{extra}] @ {wheel.as_uri()}\n")
+    told = ""
+    for glibc in GLIBCS:
+        line = [sys.executable, "-m", "uv", "pip", "compile", "-q", "--only-binary", ":all:"]
+        line += ["--python-platform", f"{machine}-manylinux_{glibc}", "--python-version", version]
+        done = run([*line, str(wanted)], folder)
+        if done.returncode == 0:
+            return glibc, ""
+        told = " ".join(done.stderr.split())[:200]
+    return "", told
 
 
 def main() -> int:
@@ -133,6 +140,7 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="run the test suite on each Python")
     full = parser.parse_args().full
     verdict = Verdict()
+    os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="edgebench-lock-")
     extras = read_toml(ROOT / "pyproject.toml")["project"]["optional-dependencies"]
     with tempfile.TemporaryDirectory(prefix="edgebench-packaging-") as name:
         folder = Path(name)
@@ -142,13 +150,14 @@ def main() -> int:
             if full:
                 tested(verdict, version, folder)
         for extra in extras:
-            for machine in PLATFORMS:
+            for machine in MACHINES:
                 for version in RESOLVED_WITH:
                     if version not in ENDED.get(extra, PYTHONS):
                         continue
-                    told = resolves(extra, version, machine, wheel, folder)
+                    glibc, told = resolves(extra, version, machine, wheel, folder)
                     what = f"[{extra}] on {machine}, Python {version}"
-                    verdict.check(what, told or "resolved", "resolved", passed=not told)
+                    figure = told or f"resolved, glibc {glibc.replace('_', '.')}"
+                    verdict.check(what, figure, "resolved", passed=not told)
     return verdict.exit_code
 
 
