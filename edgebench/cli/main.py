@@ -19,7 +19,7 @@ EXIT_INTERRUPTED = 130
 
 _COMMANDS = {
     "run": "Measure CNN workloads on this device.",
-    "report": "Show results as a table, or write them as CSV.",
+    "report": "Show results as a table, or write them as CSV or HTML.",
     "workloads": "List, show, verify and build workloads.",
     "backends": "List the inference runtimes and what each one lacks.",
 }

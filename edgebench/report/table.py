@@ -48,10 +48,10 @@ def cell(name: str, row: Row) -> str:
         return f"{row['precision']} (ran {row.get('effective_precision')})"
     if name == "latency_p50_ms" and row.get("status") != "ok" and row.get(name) is None:
         return str(row.get("status"))
-    text = _number(row.get(name))
+    text = number(row.get(name))
     if name == "latency_p50_ms" and row.get("latency_p50_lo_ms") is not None:
         text += f" {_plus_minus(row)}"
-    return _CONTROL.sub("?", text)
+    return clean(text)
 
 
 def _plus_minus(row: Row) -> str:
@@ -61,7 +61,13 @@ def _plus_minus(row: Row) -> str:
     return ""
 
 
-def _number(value: Value) -> str:
+def clean(text: str) -> str:
+    """The text with control characters (terminal commands among them) made visible and inert."""
+    return _CONTROL.sub("?", text)
+
+
+def number(value: Value) -> str:
+    """A value for people: four significant digits, ``-`` where not measured."""
     if value is None:
         return "-"
     if isinstance(value, float):
@@ -86,4 +92,4 @@ def notes(rows: Sequence[Row]) -> list[str]:
             lines.append(f"{label}: {row['status']}: {row['reason']}")
         elif row.get("validity") != "valid":
             lines.append(f"{label}: {row['validity']}: {row['caveats']}")
-    return [_CONTROL.sub("?", line) for line in lines]
+    return [clean(line) for line in lines]

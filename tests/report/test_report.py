@@ -241,7 +241,7 @@ def test_the_table_fits_and_hostile_names_are_inert(stored: Path) -> None:
     [(None, "-"), (0.0123456, "0.01235"), (1234567.8, "1,234,568"), (7, "7"), (1e-9, "0.000000")],
 )
 def test_numbers_are_written_for_people(value: rows.Value, text: str) -> None:
-    assert table._number(value) == text
+    assert table.number(value) == text
 
 
 def test_the_glossary_names_every_column() -> None:

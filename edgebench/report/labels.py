@@ -1,0 +1,61 @@
+"""Short names of cells: what they run, then only what tells them apart from their neighbours."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_ALWAYS = ("backend", "precision")
+_IF_NEEDED = (
+    "device",
+    "accelerator",
+    "threads",
+    "batch",
+    "streams",
+    "scenario",
+    "region",
+    "format",
+    "workload_version",
+    "device_id",
+    "run_id",
+    "case_id",
+)
+_PREFIX = {"threads": "t", "batch": "b", "streams": "s", "workload_version": "v"}
+
+
+def labels(rows: Sequence[Mapping[Any, object]]) -> list[str]:
+    """A name for each row: ``litert/int8``, or ``litert/int8/t4`` beside a ``litert/int8/t1``.
+
+    Args:
+        rows: Rows of `edgebench.report.rows`, or a frame's records; missing keys are passed over.
+
+    Returns:
+        One name a row, in the same order; unique within a workload as far as the rows differ.
+    """
+    by_workload: defaultdict[object, list[Mapping[Any, object]]] = defaultdict(list)
+    for row in rows:
+        by_workload[row.get("workload")].append(row)
+    telling = {workload: _telling(mine) for workload, mine in by_workload.items()}
+    return ["/".join(_parts(row, telling[row.get("workload")])) for row in rows]
+
+
+def _telling(rows: Sequence[Mapping[Any, object]]) -> tuple[str, ...]:
+    """The fewest further columns, in order, that tell rows with the same name apart."""
+    chosen: tuple[str, ...] = _ALWAYS
+    for name in _IF_NEEDED:
+        groups: defaultdict[tuple[object, ...], set[object]] = defaultdict(set)
+        sizes: defaultdict[tuple[object, ...], int] = defaultdict(int)
+        for row in rows:
+            key = tuple(str(row.get(column)) for column in chosen)
+            groups[key].add(str(row.get(name)))
+            sizes[key] += 1
+        if max(sizes.values()) == 1:
+            break
+        if any(len(values) > 1 for values in groups.values()):
+            chosen = (*chosen, name)
+    return chosen
+
+
+def _parts(row: Mapping[Any, object], columns: Sequence[str]) -> list[str]:
+    return [f"{_PREFIX.get(name, '')}{row[name]}" for name in columns if name in row]
