@@ -95,4 +95,4 @@ def _write_html(
         Path(target).write_text(page, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write {target}: {error.strerror}") from None
-    click.echo(f"{len(found)} cells in {target}; open it in a browser", err=True)
+    click.echo(f"report in {target}; open it in a browser", err=True)

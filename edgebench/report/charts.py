@@ -9,7 +9,8 @@ Cells without figures (failed, skipped, not measured) are left out.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -35,11 +36,15 @@ _SHAPES: dict[str, str] = dict(
 _ROW_PX = 22
 _WIDTH_PX = 480
 _DIGITS = 6
-_FIGURES = ("latency_p50_ms", "latency_p50_lo_ms", "latency_p50_hi_ms", "latency_p99_ms")
-_FACTS = ("backend", "precision", "effective_precision", "device", "validity")
+_LATENCY = (
+    *("cell", "backend", "precision", "effective_precision", "device", "validity"),
+    *("latency_p50_ms", "latency_p50_lo_ms", "latency_p50_hi_ms", "latency_p99_ms"),
+)
+_Panel: TypeAlias = "alt.LayerChart | alt.FacetChart"
+_SPREAD = ("cell", "backend", "samples", "percent", "quantile_ms")
 
 
-def latency(frame: pd.DataFrame) -> alt.FacetChart:
+def latency(frame: pd.DataFrame) -> alt.VConcatChart:
     """Median latency of each cell with its 95 % interval, on a logarithmic axis.
 
     Args:
@@ -50,32 +55,29 @@ def latency(frame: pd.DataFrame) -> alt.FacetChart:
         precision, and a hollow point is a cell whose figures are suspect or invalid.
     """
     cells = measured(frame)
-    backends, precisions = _distinct(cells, "backend"), _distinct(cells, "precision")
-    colours = alt.Scale(domain=backends, range=[_colour(i) for i in range(len(backends))])
+    precisions = _distinct(cells, "precision")
     shapes = alt.Scale(domain=precisions, range=[_SHAPES.get(p, "stroke") for p in precisions])
-    y = alt.Y("cell:N", title=None, sort=_fastest_first(cells), axis=_cell_axis())
-    bars = alt.Chart().mark_errorbar(ticks={"size": 10}, thickness=1.5)
-    bars = bars.encode(
-        _ms("latency_p50_lo_ms", "median latency (ms), bar: 95 % interval"),
-        alt.X2("latency_p50_hi_ms:Q"),
-        y,
-        alt.Color("backend:N", scale=colours),
-        tooltip=_latency_tooltip(),
-    )
-    points = alt.Chart().encode(
-        _ms("latency_p50_ms", ""),
-        y,
-        alt.Color("backend:N", scale=colours, title="backend"),
-        alt.Shape("precision:N", scale=shapes, title="precision"),
-        tooltip=_latency_tooltip(),
-    )
-    valid = points.transform_filter("datum.validity === 'valid'").mark_point(size=60, filled=True)
-    others = points.transform_filter("datum.validity !== 'valid'").mark_point(size=50)
-    data = alt.InlineData(values=_records(cells, ("workload", "cell", *_FIGURES, *_FACTS)))
-    return _panels(alt.layer(bars, others, valid, data=data), "Median latency")
+    colour = _colour(cells)
+
+    def panel(mine: pd.DataFrame) -> _Panel:
+        shared = {"y": _cells_axis(mine), "color": colour, "tooltip": _latency_tooltip()}
+        title = "median latency (ms)"
+        bars = _chart(mine, "latency_p50_lo_ms").mark_errorbar(ticks={"size": 10}, thickness=1.5)
+        layers = [
+            bars.encode(_ms("latency_p50_lo_ms", title), alt.X2("latency_p50_hi_ms"), **shared)
+        ]
+        shape = alt.Shape("precision:N", scale=shapes, title="precision")
+        for valid, some in mine.groupby((mine["validity"] == "valid").fillna(value=False)):
+            points = _chart(some, "latency_p50_ms").mark_point(
+                size=60, filled=bool(valid), opacity=1
+            )
+            layers.append(points.encode(_ms("latency_p50_ms", title), shape, **shared))
+        return alt.layer(*layers)
+
+    return _panels(cells, panel, "Median latency with its 95 % interval")
 
 
-def distributions(samples: pd.DataFrame, frame: pd.DataFrame | None = None) -> alt.FacetChart:
+def distributions(samples: pd.DataFrame, frame: pd.DataFrame | None = None) -> alt.VConcatChart:
     """How the latencies of each cell are spread, on a logarithmic axis.
 
     Drawn from `quantiles`, never from raw samples, so a chart of millions of inferences is small.
@@ -90,32 +92,24 @@ def distributions(samples: pd.DataFrame, frame: pd.DataFrame | None = None) -> a
         and a long one at the median; colour is the backend.
     """
     found = quantiles(samples, frame)
-    backends = _distinct(found, "backend")
-    colours = alt.Scale(domain=backends, range=[_colour(i) for i in range(len(backends))])
-    common = (
-        _ms("quantile_ms", "latency (ms), a tick for every 2 % of the inferences"),
-        alt.Y("cell:N", title=None, sort=_fastest_first(found), axis=_cell_axis()),
-        alt.Color("backend:N", scale=colours, title="backend"),
-    )
-    tooltip = [
-        alt.Tooltip("cell:N"),
-        alt.Tooltip("quantile_ms:Q", title="latency (ms)", format=".4~g"),
-        alt.Tooltip("percent:Q", title="quantile (%)"),
-        alt.Tooltip("samples:Q", title="inferences", format=","),
-    ]
-    ticks = alt.Chart().mark_tick(size=9, thickness=1, opacity=0.75)
-    ticks = ticks.encode(*common, tooltip=tooltip)
-    medians = alt.Chart().transform_filter("datum.percent === 50").mark_tick(size=17, thickness=2)
-    medians = medians.encode(*common, tooltip=tooltip)
     # Lists, spread out by the browser: a seventh of the size of a row a quantile.
-    columns = ("workload", "cell", "backend", "samples", "percent", "quantile_ms")
     found["percent"] = [list(PERCENTS)] * len(found)
-    chart = (
-        alt.layer(ticks, medians, data=alt.InlineData(values=_records(found, columns)))
-        .transform_flatten(["percent", "quantile_ms"])
-        .transform_filter("datum.quantile_ms > 0")
-    )
-    return _panels(chart, "Distribution of latencies")
+    colour = _colour(found)
+
+    def panel(mine: pd.DataFrame) -> _Panel:
+        data = alt.InlineData(values=_records(mine, _SPREAD))
+        x = _ms("quantile_ms", "latency (ms)")
+        ticks = alt.Chart().mark_tick(size=9, thickness=1, opacity=0.85)
+        medians = alt.Chart().transform_filter("datum.percent === 50")
+        medians = medians.mark_tick(size=17, thickness=2, opacity=1)
+        layers = [
+            marks.encode(x, _cells_axis(mine), colour, tooltip=_spread_tooltip())
+            for marks in (ticks, medians)
+        ]
+        spread = alt.layer(*layers, data=data).transform_flatten(["percent", "quantile_ms"])
+        return spread.transform_filter("datum.quantile_ms > 0")
+
+    return _panels(found, panel, "Latencies, a tick for every 2 %")
 
 
 def measured(frame: pd.DataFrame) -> pd.DataFrame:
@@ -155,16 +149,23 @@ def quantiles(samples: pd.DataFrame, frame: pd.DataFrame | None = None) -> pd.Da
     return result.merge(cells, on=["run_id", "case_id"])
 
 
-def _panels(chart: alt.LayerChart | alt.FacetChart, title: str) -> alt.FacetChart:
+def _panels(
+    cells: pd.DataFrame, panel: Callable[[pd.DataFrame], _Panel], title: str
+) -> alt.VConcatChart:
     """A panel a workload, each with axes of its own: workloads differ by powers of ten."""
-    header = alt.Header(title=None, labelOrient="top", labelAnchor="start", labelFontWeight="bold")
-    panels: alt.FacetChart = (
-        chart.properties(width=_WIDTH_PX, height=alt.Step(_ROW_PX))
-        .facet(facet=alt.Facet("workload:N", header=header), columns=1)
-        .resolve_scale(x="independent", y="independent")
-        .properties(title=title)
+    panels = [
+        panel(mine).properties(title=str(workload), width=_WIDTH_PX, height=alt.Step(_ROW_PX))
+        for workload, mine in cells.groupby("workload", sort=False, observed=True)
+    ]
+    chart: alt.VConcatChart = alt.vconcat(*panels, title=title).resolve_scale(
+        x="independent", y="independent", color="shared", shape="shared"
     )
-    return panels
+    return chart
+
+
+def _chart(cells: pd.DataFrame, needed: str) -> alt.Chart:
+    """A chart of those cells that have a figure."""
+    return alt.Chart(alt.InlineData(values=_records(cells.dropna(subset=[needed]), _LATENCY)))
 
 
 def _ms(column: str, title: str) -> alt.X:
@@ -173,8 +174,24 @@ def _ms(column: str, title: str) -> alt.X:
     return alt.X(f"{column}:Q", scale=scale, axis=axis, title=title)
 
 
-def _cell_axis() -> alt.Axis:
-    return alt.Axis(grid=True, ticks=False, domain=False)
+def _cells_axis(cells: pd.DataFrame) -> alt.Y:
+    axis = alt.Axis(grid=True, ticks=False, domain=False)
+    return alt.Y("cell:N", title=None, sort=_fastest_first(cells), axis=axis)
+
+
+def _colour(cells: pd.DataFrame) -> alt.Color:
+    backends = _distinct(cells, "backend")
+    colours = [PALETTE[index % len(PALETTE)] for index in range(len(backends))]
+    return alt.Color("backend:N", scale=alt.Scale(domain=backends, range=colours), title="backend")
+
+
+def _spread_tooltip() -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("cell:N"),
+        alt.Tooltip("quantile_ms:Q", title="latency (ms)", format=".4~g"),
+        alt.Tooltip("percent:Q", title="quantile (%)"),
+        alt.Tooltip("samples:Q", title="inferences", format=","),
+    ]
 
 
 def _latency_tooltip() -> list[alt.Tooltip]:
@@ -188,10 +205,6 @@ def _latency_tooltip() -> list[alt.Tooltip]:
         alt.Tooltip("validity:N"),
         alt.Tooltip("device:N"),
     ]
-
-
-def _colour(index: int) -> str:
-    return PALETTE[index % len(PALETTE)]
 
 
 def _distinct(frame: pd.DataFrame, column: str) -> list[str]:

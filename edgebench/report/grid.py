@@ -55,7 +55,7 @@ def figure(value: Value, scale: float = 1.0, digits: int | None = None) -> Cell:
     if value is None or isinstance(value, str):
         return text(value)
     scaled = value * scale if scale != 1.0 else value
-    return Cell(number(scaled) if digits is None else f"{scaled:.{digits}f}", float(scaled))
+    return Cell(_aligned(scaled) if digits is None else f"{scaled:.{digits}f}", float(scaled))
 
 
 def interval(row: Row, stem: str, unit: str) -> Cell:
@@ -63,7 +63,13 @@ def interval(row: Row, stem: str, unit: str) -> Cell:
     low, high = row.get(f"{stem}_lo_{unit}"), row.get(f"{stem}_hi_{unit}")
     if not isinstance(low, float) or not isinstance(high, float):
         return Cell(MISSING)
-    return Cell(f"{number(low)} to {number(high)}", high)
+    return Cell(f"{_aligned(low)} to {_aligned(high)}", high)
+
+
+def _aligned(value: float) -> str:
+    """As `number`, with the zeros that make one row line up with the next."""
+    padded = f"{value:#.4g}".rstrip(".")
+    return number(value) if isinstance(value, int) or "e" in padded else padded
 
 
 def facts(caption: str, pairs: Sequence[tuple[str, object]]) -> Grid:

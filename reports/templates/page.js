@@ -31,13 +31,16 @@
     header: { labelColor: ink, labelFontSize: 13 },
     axis: { labelColor: ink, titleColor: ink, domainColor: ink, tickColor: ink, gridColor: ink, gridOpacity: 0.12, titleFontWeight: "normal" },
     axisY: { labelLimit: narrow ? 125 : 260 },
-    legend: { orient: "top", columns: narrow ? 2 : 6, labelColor: ink, titleColor: ink, symbolBaseStrokeColor: ink },
+    padding: 0,
+    legend: { orient: "top", columns: narrow ? 2 : 6, layout: { top: { direction: narrow ? "vertical" : "horizontal" } }, labelColor: ink, titleColor: ink, symbolBaseStrokeColor: ink },
   });
   const fit = (box, view) => {
-    // The panels take what the labels leave, within reason.
-    const room = box.clientWidth - box.querySelector("svg").getBoundingClientRect().width;
-    const name = view.getState().signals.child_width === undefined ? "width" : "child_width";
-    view.signal(name, Math.min(800, Math.max(150, view.signal(name) + room - 2))).run();
+    // The panels take what their labels leave, within reason.
+    const room = box.clientWidth - box.querySelector("svg").getBoundingClientRect().width - 2;
+    for (const [name, width] of Object.entries(view.getState().signals)) {
+      if (/width$/i.test(name)) view.signal(name, Math.min(900, Math.max(150, width + room)));
+    }
+    view.run();
   };
   const options = { mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false, tooltip: { theme: "custom" } };
   for (const box of document.querySelectorAll("[data-chart]")) {

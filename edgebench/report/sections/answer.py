@@ -41,7 +41,7 @@ def _claim(material: Material, row: Row) -> dict[str, str]:
         "cell": material.name(row),
         "median": grid.figure(row["latency_p50_ms"]).text,
         "interval": grid.interval(row, "latency_p50", "ms").text,
-        "top1": grid.figure(row.get("top1_ratio"), 100, 1).text,
+        "top1": "" if (top1 := row.get("top1_ratio")) is None else grid.figure(top1, 100, 1).text,
         "ran": ran if ran != row.get("precision") else "",
         "verdict": verdict(row),
         "why": clean(str(row.get("reason") or row.get("caveats") or "")),
