@@ -169,7 +169,7 @@ def _chart(cells: pd.DataFrame, needed: str) -> alt.Chart:
 
 
 def _ms(column: str, title: str) -> alt.X:
-    axis = alt.Axis(format="~g", tickCount=6, labelFlush=False)
+    axis = alt.Axis(format="~g", tickCount=6, labelOverlap="greedy", labelSeparation=6)
     scale = alt.Scale(type="log", nice=False, padding=12)
     return alt.X(f"{column}:Q", scale=scale, axis=axis, title=title)
 

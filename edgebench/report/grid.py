@@ -55,7 +55,9 @@ def figure(value: Value, scale: float = 1.0, digits: int | None = None) -> Cell:
     if value is None or isinstance(value, str):
         return text(value)
     scaled = value * scale if scale != 1.0 else value
-    return Cell(_aligned(scaled) if digits is None else f"{scaled:.{digits}f}", float(scaled))
+    if digits is None:
+        return Cell(_aligned(scaled), float(scaled))
+    return Cell(f"{round(scaled, digits) + 0.0:.{digits}f}", float(scaled))  # + 0.0: no "-0.0"
 
 
 def interval(row: Row, stem: str, unit: str) -> Cell:

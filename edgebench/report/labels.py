@@ -36,13 +36,18 @@ def labels(rows: Sequence[Mapping[Any, object]]) -> list[str]:
     by_workload: defaultdict[object, list[Mapping[Any, object]]] = defaultdict(list)
     for row in rows:
         by_workload[row.get("workload")].append(row)
-    telling = {workload: _telling(mine) for workload, mine in by_workload.items()}
-    return ["/".join(_parts(row, telling[row.get("workload")])) for row in rows]
+    chosen = {name: (*_ALWAYS, *telling(mine, _ALWAYS)) for name, mine in by_workload.items()}
+    return ["/".join(_parts(row, chosen[row.get("workload")])) for row in rows]
 
 
-def _telling(rows: Sequence[Mapping[Any, object]]) -> tuple[str, ...]:
-    """The fewest further columns, in order, that tell rows with the same name apart."""
-    chosen: tuple[str, ...] = _ALWAYS
+def telling(rows: Sequence[Mapping[Any, object]], shown: tuple[str, ...]) -> tuple[str, ...]:
+    """The further columns, in order, that it takes to tell rows apart which look alike.
+
+    Args:
+        rows: As for `labels`.
+        shown: Columns that are shown anyway.
+    """
+    chosen = shown
     for name in _IF_NEEDED:
         groups: defaultdict[tuple[object, ...], set[object]] = defaultdict(set)
         sizes: defaultdict[tuple[object, ...], int] = defaultdict(int)
@@ -50,11 +55,11 @@ def _telling(rows: Sequence[Mapping[Any, object]]) -> tuple[str, ...]:
             key = tuple(str(row.get(column)) for column in chosen)
             groups[key].add(str(row.get(name)))
             sizes[key] += 1
-        if max(sizes.values()) == 1:
+        if max(sizes.values(), default=1) == 1:
             break
         if any(len(values) > 1 for values in groups.values()):
             chosen = (*chosen, name)
-    return chosen
+    return chosen[len(shown) :]
 
 
 def _parts(row: Mapping[Any, object], columns: Sequence[str]) -> list[str]:

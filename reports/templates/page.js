@@ -32,7 +32,7 @@
     axis: { labelColor: ink, titleColor: ink, domainColor: ink, tickColor: ink, gridColor: ink, gridOpacity: 0.12, titleFontWeight: "normal" },
     axisY: { labelLimit: narrow ? 125 : 260 },
     padding: 0,
-    legend: { orient: "top", columns: narrow ? 2 : 6, layout: { top: { direction: narrow ? "vertical" : "horizontal" } }, labelColor: ink, titleColor: ink, symbolBaseStrokeColor: ink },
+    legend: { orient: "top", columns: narrow ? 2 : 6, layout: { top: { direction: narrow ? "vertical" : "horizontal" } }, labelColor: ink, titleColor: ink, symbolBaseStrokeColor: ink, symbolBaseFillColor: ink },
   });
   const fit = (box, view) => {
     // The panels take what their labels leave, within reason.
@@ -40,7 +40,7 @@
     for (const [name, width] of Object.entries(view.getState().signals)) {
       if (/width$/i.test(name)) view.signal(name, Math.min(900, Math.max(150, width + room)));
     }
-    view.run();
+    return view.runAsync();
   };
   const options = { mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false, tooltip: { theme: "custom" } };
   for (const box of document.querySelectorAll("[data-chart]")) {
@@ -48,8 +48,8 @@
     delete spec.$schema;
     delete spec.config;
     vegaEmbed(box, spec, { ...options, config: look(box.clientWidth < 600) })
-      .then(({ view }) => {
-        fit(box, view);
+      .then(async ({ view }) => {
+        await fit(box, view);
         addEventListener("resize", () => fit(box, view));
         box.dataset.drawn = performance.now();
       })

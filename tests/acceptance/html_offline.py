@@ -46,6 +46,7 @@ DRAWN_MS = """
 return Math.max(0, ...[...document.querySelectorAll("[data-chart]")].map(b => +b.dataset.drawn))
 """
 WIDER_THAN_SCREEN = "return document.documentElement.scrollWidth > innerWidth"
+PAGE_SIZE = "return [innerWidth, document.documentElement.scrollHeight]"
 SORTED = """
 const head = document.querySelectorAll("#cells th.number")[0];
 head.querySelector("button").click();
@@ -107,7 +108,10 @@ def shoot(driver: webdriver.Chrome, target: Path | None) -> None:
     if target is None:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    shot = command(driver, "Page.captureScreenshot", captureBeyondViewport=True)
+    width, height = driver.execute_script(PAGE_SIZE)
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    command(driver, "Emulation.setDeviceMetricsOverride", **size)
+    shot = command(driver, "Page.captureScreenshot")
     target.write_bytes(base64.b64decode(shot["data"]))
 
 

@@ -241,6 +241,7 @@ def test_what_was_not_measured_is_a_dash_and_sorts_as_nothing() -> None:
     assert figure(0.105).text == "0.1050"
     assert figure(7520.4).text == "7520"
     assert figure(0.98765, 100, 1).text == "98.8"
+    assert figure(-0.0001, 100, 1).text == "0.0"
 
 
 def test_the_table_shows_only_what_differs_or_was_measured(
@@ -255,6 +256,22 @@ def test_the_table_shows_only_what_differs_or_was_measured(
     assert "top-1 %" in headings
     assert not {"batch", "device", "net mJ"} & set(headings)
     assert "99.0" in [cell.text for cell in table.rows[0]]
+
+
+def test_the_answer_names_the_fastest_where_intervals_part(
+    store: Callable[..., Path], case: Callable[..., Case]
+) -> None:
+    slow = {"latency_ns": Samples([9_000_000] * 400)}
+    cases = [case(), case(precision="fp16"), case(precision="int8")]
+    page = build(store(cases, [{}, slow, slow]))
+    assert "onnxruntime/fp32 is the fastest valid cell" in page.words
+
+
+def test_the_answer_names_nobody_where_intervals_overlap(
+    store: Callable[..., Path], case: Callable[..., Case]
+) -> None:
+    page = build(store([case(), case(precision="int8")]))
+    assert "onnxruntime/fp32 has the lowest median, but cannot be told apart from" in page.words
 
 
 def row(name: str, low: float | None, middle: float, high: float | None) -> rows.Row:
@@ -308,6 +325,8 @@ def test_names_say_no_more_than_is_needed() -> None:
     assert labels([one, one | {"workload": "v", "threads": 2}]) == ["b/fp32", "b/fp32"]
     assert labels([one, one | {"threads": 2}]) == ["b/fp32/t1", "b/fp32/t2"]
     assert labels([one, one | {"device": "y"}]) == ["b/fp32/x", "b/fp32/y"]
+    assert labels([one, one | {"device": "y", "threads": 2}]) == ["b/fp32/x", "b/fp32/y"]
+    assert labels([]) == []
 
 
 def test_a_suspect_cell_is_named_but_not_called_fastest(

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from edgebench.report import grid
 from edgebench.report.columns import BY_NAME
 from edgebench.report.grid import Cell, Grid, Head
+from edgebench.report.labels import telling
 from edgebench.report.rows import Row
 from edgebench.report.sections.base import Material, Section, mark, verdict
 from edgebench.report.table import cell
 
-_IF_THEY_DIFFER = ("device", "device_id", "run_id", "accelerator", "threads", "batch")
+_ALWAYS = ("workload", "backend", "precision")
+_IF_THEY_DIFFER = ("device", "accelerator", "threads", "batch")
 _FIGURES: tuple[tuple[str, str, float, int | None], ...] = (
     ("latency_p99_ms", "p99 ms", 1, None),
     ("throughput_ips", "inf/s", 1, None),
@@ -26,9 +28,10 @@ _FIGURES: tuple[tuple[str, str, float, int | None], ...] = (
 def cells(material: Material) -> Section:
     """All cells, with the figures that were measured at all."""
     rows = material.rows
-    differing = [name for name in _IF_THEY_DIFFER if len({row.get(name) for row in rows}) > 1]
+    further = [name for name in _IF_THEY_DIFFER if len({row.get(name) for row in rows}) > 1]
+    further += telling(rows, (*_ALWAYS, *further))
     figures = [f for f in _FIGURES if any(row.get(f[0]) is not None for row in rows)]
-    heads = [_head(name) for name in ("workload", "backend", "precision", *differing)]
+    heads = [_head(name) for name in (*_ALWAYS, *further)]
     heads += [
         Head("verdict", meaning="the status, or the validity of a cell that is ok"),
         Head("p50 ms", numeric=True, meaning=BY_NAME["latency_p50_ms"].meaning),
@@ -40,7 +43,7 @@ def cells(material: Material) -> Section:
         heads=heads,
         rows=[
             [
-                *_identity(row, differing),
+                *_identity(row, further),
                 Cell(verdict(row), href=f"why-{index}" if mark(row) else "", mark=mark(row)),
                 grid.figure(row.get("latency_p50_ms")),
                 grid.interval(row, "latency_p50", "ms"),
@@ -59,10 +62,10 @@ def _head(name: str) -> Head:
     return Head(name.replace("_", " "), numeric=column.kind != "str", meaning=column.meaning)
 
 
-def _identity(row: Row, differing: Sequence[str]) -> list[Cell]:
+def _identity(row: Row, further: Sequence[str]) -> list[Cell]:
     fixed = [grid.text(row[name]) for name in ("workload", "backend")]
     return [
         *fixed,
         grid.text(cell("precision", row)),
-        *(grid.figure(row.get(name)) for name in differing),
+        *(grid.figure(row.get(name)) for name in further),
     ]
