@@ -43,18 +43,11 @@ def javascript(vega_lite: str) -> str:
 def _make(vega_lite: str) -> str:
     import vl_convert  # noqa: PLC0415 - 80 MB that the cache spares
 
-    known = [_numbers(version) for version in vl_convert.get_vegalite_versions()]
-    wanted = _numbers(vega_lite)
-    same_major = [version for version in known if version[0] == wanted[0]] or known
-    # The exact minor version, else the next newer one, else the newest there is.
-    newer = [version for version in same_major if version >= wanted]
-    chosen = min(newer) if newer else max(same_major)
-    return vl_convert.javascript_bundle(_SNIPPET, ".".join(map(str, chosen)))
-
-
-def _numbers(version: str) -> tuple[int, int]:
-    major, minor = version.lstrip("v").split(".")[:2]
-    return int(major), int(minor)
+    minor = ".".join(vega_lite.lstrip("v").split(".")[:2])
+    try:
+        return vl_convert.javascript_bundle(_SNIPPET, minor)
+    except RuntimeError:  # altair is newer than vl-convert: the newest that it has comes closest
+        return vl_convert.javascript_bundle(_SNIPPET)
 
 
 def _cache_folder() -> Path:

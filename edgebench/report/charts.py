@@ -18,6 +18,7 @@ import pandas as pd
 from edgebench.errors import UsageError
 from edgebench.records import PRECISIONS
 from edgebench.report.labels import labels
+from edgebench.report.table import clean
 from edgebench.units import NS_PER_MS
 
 try:
@@ -154,7 +155,9 @@ def _panels(
 ) -> alt.VConcatChart:
     """A panel a workload, each with axes of its own: workloads differ by powers of ten."""
     panels = [
-        panel(mine).properties(title=str(workload), width=_WIDTH_PX, height=alt.Step(_ROW_PX))
+        panel(mine).properties(
+            title=clean(str(workload)), width=_WIDTH_PX, height=alt.Step(_ROW_PX)
+        )
         for workload, mine in cells.groupby("workload", sort=False, observed=True)
     ]
     chart: alt.VConcatChart = alt.vconcat(*panels, title=title).resolve_scale(
@@ -209,13 +212,13 @@ def _latency_tooltip() -> list[alt.Tooltip]:
 
 def _distinct(frame: pd.DataFrame, column: str) -> list[str]:
     """The values of a column, precisions in the order they are always shown in."""
-    found = sorted({str(value) for value in frame[column].dropna()})
+    found = sorted({clean(str(value)) for value in frame[column].dropna()})
     return sorted(found, key=PRECISIONS.index) if set(found) <= set(PRECISIONS) else found
 
 
 def _fastest_first(frame: pd.DataFrame) -> list[str]:
     ordered = frame.sort_values("latency_p50_ms")["cell"]
-    return list(dict.fromkeys(str(cell) for cell in ordered))
+    return list(dict.fromkeys(clean(str(cell)) for cell in ordered))
 
 
 def _records(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -232,4 +235,6 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a frame holds
         return [_plain(item) for item in value]
     if isinstance(value, (float, np.floating)):
         return float(f"{value:.{_DIGITS}g}")
+    if isinstance(value, str):
+        return clean(value)
     return value.item() if isinstance(value, np.generic) else value

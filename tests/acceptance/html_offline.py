@@ -125,6 +125,33 @@ def requests(driver: webdriver.Chrome, page: Path) -> list[str]:
     return [url for url in found if url != page.as_uri() and not url.startswith(INERT)]
 
 
+def offline(driver: webdriver.Chrome) -> None:
+    """Turn the network off; requests are still logged."""
+    command(driver, "Network.enable")
+    nothing = {"latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+    command(driver, "Network.emulateNetworkConditions", offline=True, **nothing)
+
+
+def violations(driver: webdriver.Chrome, page: Path) -> tuple[list[str], list[str]]:
+    """``(requests, console messages)`` since the last call."""
+    console = driver.get_log("browser")  # type: ignore[no-untyped-call]
+    return requests(driver, page), [str(entry["message"]) for entry in console]
+
+
+def planted_is_seen(folder: Path) -> bool:
+    """Whether a page that asks for a picture and logs an error is caught at both."""
+    page = folder / "planted.html"
+    page.write_text('<img src="http://192.0.2.1/x.png"><script>console.error("planted")</script>')
+    driver = browser(folder)
+    try:
+        offline(driver)
+        driver.get(page.as_uri())
+        asked, console = violations(driver, page)
+    finally:
+        driver.quit()
+    return len(asked) == 1 and any("planted" in line for line in console)
+
+
 def look(page: Path, folder: Path, screenshots: Path | None) -> dict[str, Any]:
     """Open the page light, dark and narrow; count what must not be."""
 
@@ -133,9 +160,7 @@ def look(page: Path, folder: Path, screenshots: Path | None) -> dict[str, Any]:
 
     driver = browser(folder)
     try:
-        command(driver, "Network.enable")
-        offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
-        command(driver, "Network.emulateNetworkConditions", **offline)
+        offline(driver)
         drawn_ms = open_page(driver, page, "light", 1280)
         charts = int(driver.execute_script("return document.querySelectorAll('svg.marks').length"))
         shoot(driver, name("light"))
@@ -150,8 +175,7 @@ def look(page: Path, folder: Path, screenshots: Path | None) -> dict[str, Any]:
         if screenshots:
             pdf = command(driver, "Page.printToPDF", printBackground=False)
             (screenshots / "print.pdf").write_bytes(base64.b64decode(pdf["data"]))
-        asked = requests(driver, page)
-        console = [entry["message"] for entry in driver.get_log("browser")]  # type: ignore[no-untyped-call]
+        asked, console = violations(driver, page)
     finally:
         driver.quit()
     return {
@@ -168,6 +192,7 @@ def judge(page: Path, build_s: float, seen: dict[str, Any]) -> bool:
     """Print each figure with its limit."""
     size_byte, drawn_ms = page.stat().st_size, round(seen["drawn_ms"])
     lines = [
+        ("a planted violation is seen", seen["planted"], "True", seen["planted"]),
         ("network requests", len(seen["requests"]), "0", not seen["requests"]),
         ("console messages", len(seen["console"]), "0", not seen["console"]),
         ("charts drawn", seen["charts"], ">= 2", seen["charts"] >= 2),
@@ -197,7 +222,8 @@ def main() -> int:
         start = time.monotonic()
         edgebench("report", str(results), "--html", str(page), cwd=folder)
         build_s = time.monotonic() - start
-        return 0 if judge(page, build_s, look(page, folder, given.screenshots)) else 1
+        seen = look(page, folder, given.screenshots) | {"planted": planted_is_seen(folder)}
+        return 0 if judge(page, build_s, seen) else 1
 
 
 if __name__ == "__main__":

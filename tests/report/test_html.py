@@ -122,6 +122,7 @@ def test_hostile_names_are_inert(
     assert not any(name.startswith("on") for _, found in page.elements for name in found)
     assert text.replace("\x1b", "?") in page.words
     assert len(page.specs) == 2
+    assert "\\u001b" not in json.dumps(page.specs)
     assert "1337" not in page.words
 
 
@@ -377,14 +378,14 @@ def test_the_bundle_is_made_once_and_damage_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    script = javascript("6.1.0")
+    script = javascript("v999.1.0")  # newer than any vl-convert: the newest there is
     assert "vegaEmbed" in script
     monkeypatch.setattr(bundle, "_make", lambda _: "made again")
-    assert javascript("6.1.0") == script
+    assert javascript("v999.1.0") == script
     (cached,) = (tmp_path / "edgebench").iterdir()
     cached.write_bytes(cached.read_bytes()[:-1])
-    assert javascript("6.1.0") == "made again"
-    assert javascript("6.1.0") == "made again"
+    assert javascript("v999.1.0") == "made again"
+    assert javascript("v999.1.0") == "made again"
     assert len(list((tmp_path / "edgebench").iterdir())) == 1
 
 
