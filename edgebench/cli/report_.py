@@ -1,4 +1,4 @@
-"""`edgebench report`: stored results as a table, JSON or CSV."""
+"""`edgebench report`: stored results as a table, JSON, CSV or HTML."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from edgebench.errors import UsageError
 from edgebench.report import csv_, rows
 from edgebench.report.columns import BY_NAME, COLUMNS
 from edgebench.store import merge
-from edgebench.store.read import read_all
+from edgebench.store.read import StoredRun, read_all
 
 
 @click.command("report")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--csv", "csv_file", metavar="FILE", help="Write every column as CSV (- for stdout).")
+@click.option("--html", "html_file", metavar="FILE", help="Write one HTML page that opens offline.")
 @click.option("--columns", multiple=True, type=CommaList(), help="Columns to show or write.")
 @click.option(
     "--all-runs", is_flag=True, help="Every run, not only the latest of each case and device."
@@ -29,13 +30,14 @@ from edgebench.store.read import read_all
 def command(
     paths: tuple[Path, ...],
     csv_file: str | None,
+    html_file: str | None,
     columns: tuple[tuple[str, ...], ...],
     *,
     all_runs: bool,
     as_json: bool,
     list_columns: bool,
 ) -> None:
-    """Show results as a table, or write them as CSV.
+    """Show results as a table, or write them as CSV or HTML.
 
     PATHS are run folders or any folders above them (default: edgebench-results); several devices'
     results are put together by naming, or copying together, their folders.
@@ -52,10 +54,12 @@ def command(
     found = rows.of_runs(runs)
     if not all_runs:
         found = merge.latest(found)
-    if csv_file is None or as_json:
+    if as_json or (csv_file is None and html_file is None):
         show.print_rows(found, names, as_json=as_json)
     if csv_file is not None:
         _write_csv(found, csv_file, names)
+    if html_file is not None:
+        _write_html(runs, found, problems, html_file)
 
 
 def _check(names: Sequence[str]) -> None:
@@ -76,3 +80,19 @@ def _write_csv(found: list[rows.Row], target: str, names: Sequence[str]) -> None
     except OSError as error:
         raise UsageError(f"cannot write {target}: {error.strerror}") from None
     click.echo(f"{len(found)} rows in {target}", err=True)
+
+
+def _write_html(
+    runs: Sequence[StoredRun], found: list[rows.Row], problems: Sequence[str], target: str
+) -> None:
+    from edgebench.report import html
+
+    page = html.build(runs, found, problems)
+    if target == "-":
+        click.echo(page, nl=False)
+        return
+    try:
+        Path(target).write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror}") from None
+    click.echo(f"report in {target}; open it in a browser", err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -68,8 +69,13 @@ def load_samples(*paths: str | os.PathLike[str]) -> pd.DataFrame:
         UsageError: A path does not exist or holds no run.
         StoreError: Nothing there can be read.
     """
+    return samples(_runs(paths))
+
+
+def samples(runs: Iterable[StoredRun]) -> pd.DataFrame:
+    """Every timed inference of runs that were read already; columns as of `load_samples`."""
     parts = []
-    for run in _runs(paths):
+    for run in runs:
         cases = run.cases
         for record in run.latest():
             if record.status != "ok" or record.case_id not in cases:
@@ -91,8 +97,8 @@ def load_samples(*paths: str | os.PathLike[str]) -> pd.DataFrame:
     columns = ["run_id", "case_id", "workload", "backend", "precision"]
     if not parts:
         return pd.DataFrame(columns=[*columns, "launch", "index", "latency_ns"])
-    samples = pd.concat(parts, ignore_index=True)
-    return samples.astype(dict.fromkeys(columns, "category"))
+    found = pd.concat(parts, ignore_index=True)
+    return found.astype(dict.fromkeys(columns, "category"))
 
 
 def _runs(paths: tuple[str | os.PathLike[str], ...]) -> tuple[StoredRun, ...]:

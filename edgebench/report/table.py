@@ -52,10 +52,10 @@ def cell(name: str, row: Row) -> str:
         return f"{row['precision']} (ran {row.get('effective_precision')})"
     if name == "latency_p50_ms" and row.get("status") != "ok" and row.get(name) is None:
         return str(row.get("status"))
-    text = _number(row.get(name))
+    text = number(row.get(name))
     if name == "latency_p50_ms" and row.get("launches") != 1:
         text += f" {_plus_minus(row)}"  # one launch knows nothing of the spread between launches
-    return _CONTROL.sub("?", text)
+    return clean(text)
 
 
 def _plus_minus(row: Row) -> str:
@@ -66,8 +66,13 @@ def _plus_minus(row: Row) -> str:
     return ""
 
 
-def _number(value: Value) -> str:
-    """Four significant digits with their zeros, never in exponent form."""
+def clean(text: str) -> str:
+    """The text with control characters (terminal commands among them) made visible and inert."""
+    return _CONTROL.sub("?", text)
+
+
+def number(value: Value) -> str:
+    """Four significant digits with their zeros, never in exponent form; ``-`` if not measured."""
     if not isinstance(value, float):
         return "-" if value is None else str(value)
     if abs(value) >= 10**_SIGNIFICANT:
@@ -97,7 +102,7 @@ def notes(rows: Sequence[Row]) -> list[str]:
         label = f"{row['workload']}/{row['backend']}/{row['precision']}"
         kind = _DIGITS.sub("#", cause) if good else f"{label}{cause}"
         groups.setdefault((verdict, kind), []).append((label, cause))
-    return [_CONTROL.sub("?", _note(verdict, cells)) for (verdict, _), cells in groups.items()]
+    return [clean(_note(verdict, cells)) for (verdict, _), cells in groups.items()]
 
 
 def _note(verdict: str, cells: Sequence[tuple[str, str]]) -> str:

@@ -97,7 +97,7 @@ def test_each_chunk_begins_the_time_out_anew(
     stream = io.BytesIO()
     launch = _Launch(request_for(tmp_path / "a.npz"), _Pipe(stream))
     launch._check(NullSession(Settings()))
-    replies = wire.FrameReader().feed(stream.getvalue())
+    replies = list(wire.FrameReader().feed(stream.getvalue()))
     assert replies == [wire.Progress(stage="check")] * (1 + 3)  # 500 + 500 + 200
     assert launch.record.accuracy is not None
     assert (launch.record.accuracy.samples, launch.record.accuracy.correct) == (1200, 1200)

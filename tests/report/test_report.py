@@ -249,7 +249,7 @@ def test_the_table_fits_and_hostile_names_are_inert(stored: Path) -> None:
     ],
 )
 def test_numbers_are_written_for_people(value: rows.Value, text: str) -> None:
-    assert table._number(value) == text
+    assert table.number(value) == text
 
 
 def test_notes_name_each_failure_and_count_what_many_cells_share() -> None:

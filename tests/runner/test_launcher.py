@@ -239,10 +239,10 @@ def test_the_environment_holds_no_secrets(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_large_parent_does_not_show_in_the_worker(launch: Callable[..., Record]) -> None:
-    small = launch(fault="").rss_peak_byte
+    # The least of five: a worker's own peak moves by a page here and there with the layout.
+    small = min(launch(fault="").rss_peak_byte or 0 for _ in range(5))
     hoard = bytearray(400 * BYTE_PER_MIB)
-    large = launch(fault="").rss_peak_byte
+    large = min(launch(fault="").rss_peak_byte or 0 for _ in range(5))
     assert len(hoard) == 400 * BYTE_PER_MIB
-    assert small is not None
-    assert large is not None
+    assert small > 0
     assert abs(large - small) < BYTE_PER_MIB

@@ -1,0 +1,66 @@
+"""Short names of cells: what they run, then only what tells them apart from their neighbours."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_ALWAYS = ("backend", "precision")
+_IF_NEEDED = (
+    "device",
+    "accelerator",
+    "threads",
+    "batch",
+    "streams",
+    "scenario",
+    "region",
+    "format",
+    "workload_version",
+    "device_id",
+    "run_id",
+    "case_id",
+)
+_PREFIX = {"threads": "t", "batch": "b", "streams": "s", "workload_version": "v"}
+
+
+def labels(rows: Sequence[Mapping[Any, object]]) -> list[str]:
+    """A name for each row: ``litert/int8``, or ``litert/int8/t4`` beside a ``litert/int8/t1``.
+
+    Args:
+        rows: Rows of `edgebench.report.rows`, or a frame's records; missing keys are passed over.
+
+    Returns:
+        One name a row, in the same order; unique within a workload as far as the rows differ.
+    """
+    by_workload: defaultdict[object, list[Mapping[Any, object]]] = defaultdict(list)
+    for row in rows:
+        by_workload[row.get("workload")].append(row)
+    chosen = {name: (*_ALWAYS, *telling(mine, _ALWAYS)) for name, mine in by_workload.items()}
+    return ["/".join(_parts(row, chosen[row.get("workload")])) for row in rows]
+
+
+def telling(rows: Sequence[Mapping[Any, object]], shown: tuple[str, ...]) -> tuple[str, ...]:
+    """The further columns, in order, that it takes to tell rows apart which look alike.
+
+    Args:
+        rows: As for `labels`.
+        shown: Columns that are shown anyway.
+    """
+    chosen = shown
+    for name in _IF_NEEDED:
+        groups: defaultdict[tuple[object, ...], set[object]] = defaultdict(set)
+        sizes: defaultdict[tuple[object, ...], int] = defaultdict(int)
+        for row in rows:
+            key = tuple(str(row.get(column)) for column in chosen)
+            groups[key].add(str(row.get(name)))
+            sizes[key] += 1
+        if max(sizes.values(), default=1) == 1:
+            break
+        if any(len(values) > 1 for values in groups.values()):
+            chosen = (*chosen, name)
+    return chosen[len(shown) :]
+
+
+def _parts(row: Mapping[Any, object], columns: Sequence[str]) -> list[str]:
+    return [f"{_PREFIX.get(name, '')}{row[name]}" for name in columns if name in row]

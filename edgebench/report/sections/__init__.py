@@ -1,0 +1,27 @@
+"""The sections of the HTML report: each a small function from the results to what is shown.
+
+To add one, write a function ``(Material) -> Section | None`` in a module here and name it in
+`SECTIONS`; its template lies in ``reports/templates`` and is given the section as ``section``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edgebench.report.sections.answer import answer
+from edgebench.report.sections.base import Material, Section
+from edgebench.report.sections.basis import environment, glossary, method
+from edgebench.report.sections.cells import cells
+from edgebench.report.sections.exceptions import exceptions
+from edgebench.report.sections.latency import latency
+
+SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
+    answer,
+    cells,
+    latency,
+    exceptions,
+    environment,
+    method,
+    glossary,
+)
+"""The page, from top to bottom; a function that returns None has nothing to show."""

@@ -1,0 +1,48 @@
+"""The answer first: what was measured, and which cell is the fastest of each workload."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from edgebench.report import answers, grid
+from edgebench.report.rows import Row
+from edgebench.report.sections.base import Material, Section, verdict
+from edgebench.report.table import cell, clean
+
+
+def answer(material: Material) -> Section:
+    """What was measured, and the fastest valid cell of each workload."""
+    statuses = [str(row["status"]) for row in material.rows]
+    counts = Counter(s if s in {"ok", "skipped"} else "failed" for s in statuses)
+    devices = dict.fromkeys(f"{row['device']} ({row['device_id']})" for row in material.rows)
+    claims = [
+        {
+            "workload": clean(found.workload),
+            "best": _claim(material, found.best) if found.best else None,
+            "rivals": [material.name(row) for row in found.rivals],
+            "unranked": len(found.unranked),
+            "lowest": _claim(material, found.unranked[0]) if found.unranked else None,
+        }
+        for found in answers.fastest(material.rows)
+    ]
+    context = {
+        "devices": [clean(device) for device in devices],
+        "runs": len({row["run_id"] for row in material.rows}),
+        "cells": len(material.rows),
+        "counts": counts,
+        "claims": claims,
+    }
+    return Section(id="answer", title="Answer", template="answer.html.j2", context=context)
+
+
+def _claim(material: Material, row: Row) -> dict[str, str]:
+    ran = cell("precision", row)
+    return {
+        "cell": material.name(row),
+        "median": grid.figure(row["latency_p50_ms"]).text,
+        "interval": grid.interval(row, "latency_p50", "ms").text,
+        "top1": "" if (top1 := row.get("top1_ratio")) is None else grid.figure(top1, 100, 1).text,
+        "ran": ran if ran != row.get("precision") else "",
+        "verdict": verdict(row),
+        "why": clean(str(row.get("reason") or row.get("caveats") or "")),
+    }

@@ -1,0 +1,105 @@
+"""What a figure rests on: the machines, the method, and the meaning of every column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgebench.analysis.validity import MIN_COSINE, MIN_TOP1_RATIO
+from edgebench.records import DeviceFacts, Manifest, to_builtins
+from edgebench.report import grid
+from edgebench.report.columns import COLUMNS
+from edgebench.report.grid import Grid, Head
+from edgebench.report.sections.base import Material, Section
+from edgebench.report.table import clean
+from edgebench.units import mib_from_byte
+
+
+def environment(material: Material) -> Section:
+    """The machines, as each run's manifest describes them, and the runs."""
+    shown = {row["run_id"] for row in material.rows}
+    manifests = [run.manifest for run in material.runs if run.manifest.run_id in shown]
+    manifests = manifests or [run.manifest for run in material.runs]
+    machines: dict[str, tuple[DeviceFacts, dict[str, str]]] = {}
+    for manifest in manifests:
+        machines.setdefault(
+            f"{manifest.facts!r}{manifest.backend_versions!r}",
+            (manifest.facts, manifest.backend_versions),
+        )
+    tables = [_runs_table(manifests)]
+    tables += [_machine(facts, versions) for facts, versions in machines.values()]
+    return Section(
+        id="environment", title="Environment", template="tables.html.j2", context={"tables": tables}
+    )
+
+
+def _runs_table(manifests: Sequence[Manifest]) -> Grid:
+    heads = [Head(name) for name in ("run", "started (UTC)", "device", "device id", "preset")]
+    heads += [Head("launches", numeric=True), Head("seed", numeric=True), Head("edgebench")]
+    rows = [
+        [
+            grid.text(manifest.run_id),
+            grid.text(manifest.started_at_utc),
+            grid.text(manifest.facts.device),
+            grid.text(manifest.facts.device_id),
+            grid.text(manifest.preset),
+            grid.figure(manifest.launches),
+            grid.figure(manifest.seed),
+            grid.text(manifest.edgebench_version),
+        ]
+        for manifest in manifests
+    ]
+    return Grid(caption="Runs", heads=heads, rows=rows)
+
+
+def _machine(facts: DeviceFacts, versions: dict[str, str]) -> Grid:
+    pairs: list[tuple[str, object]] = []
+    for name, value in to_builtins(facts).items():
+        words, plain = name.replace("_", " "), value
+        if name.endswith("_byte"):
+            words = words.removesuffix(" byte") + " (MiB)"
+            plain = None if value is None else f"{mib_from_byte(value):,.0f}"
+        elif isinstance(value, (list, tuple)):
+            plain = " ".join(map(str, value))
+        pairs.append((words, plain))
+    pairs += [(f"{name} version", version) for name, version in sorted(versions.items())]
+    return grid.facts(f"{clean(facts.device)} ({clean(facts.device_id)})", pairs)
+
+
+def method(material: Material) -> Section:
+    """How the figures came about, in words and in the run's own settings."""
+    presets: dict[str, Grid] = {}
+    for run in material.runs:
+        settings = run.manifest.method
+        pairs = [(name.replace("_", " "), value) for name, value in settings.items()]
+        preset = clean(run.manifest.preset)
+        presets.setdefault(f"{preset}{settings!r}", grid.facts(f"Preset {preset}", pairs))
+    limits = Grid(
+        caption="Limits below which outputs are called invalid",
+        heads=(
+            Head("precision"),
+            Head("smallest cosine similarity", numeric=True),
+            Head("smallest top-1 agreement", numeric=True),
+        ),
+        rows=[
+            (grid.text(name), grid.figure(cosine), grid.figure(MIN_TOP1_RATIO[name]))
+            for name, cosine in MIN_COSINE.items()
+        ],
+        sortable=False,
+    )
+    context = {"tables": [*presets.values(), limits]}
+    return Section(id="method", title="Method", template="method.html.j2", context=context)
+
+
+def glossary(material: Material) -> Section:
+    """Every column of the CSV and the frame."""
+    del material
+    rows = [(grid.text(column.name), grid.text(column.meaning)) for column in COLUMNS]
+    table = Grid(
+        caption="Columns of the CSV and of the frame; the unit is the last word of a name",
+        heads=(Head("column"), Head("meaning")),
+        rows=rows,
+        sortable=False,
+    )
+    return Section(
+        id="glossary", title="Glossary", template="tables.html.j2", context={"tables": [table]}
+    )
