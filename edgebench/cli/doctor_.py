@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -11,6 +11,7 @@ import msgspec
 
 from edgebench import plugins, resources
 from edgebench.cli.text import fill
+from edgebench.datasets import folder
 from edgebench.errors import UsageError
 from edgebench.host import conditions, identify, spoilers
 from edgebench.host.conditions import Conditions
@@ -36,8 +37,9 @@ def command(*, as_json: bool) -> None:
     facts = identify.identify(devices=devices)
     seen = conditions.gather(busy=conditions.busy_processes())
     found = spoilers.find(seen)
-    probes = _probes(plugins.names(plugins.BACKENDS))
+    probes = launcher.probe(plugins.names(plugins.BACKENDS))
     workloads = [_workload(name) for name in resources.workload_folders()]
+    sets = [_dataset(name) for name in folder.names()]
     if as_json:
         everything = {
             "device": facts,
@@ -45,6 +47,7 @@ def command(*, as_json: bool) -> None:
             "conditions": seen,
             "backends": probes,
             "workloads": workloads,
+            "datasets": sets,
             "problems": problems,
             "spoilers": found,
         }
@@ -55,6 +58,7 @@ def command(*, as_json: bool) -> None:
     _section("Conditions", _condition_lines(facts, seen))
     _section("Backends", [_backend_line(probe) for probe in probes])
     _section("Workloads", [(one["name"], _workload_words(one)) for one in workloads])
+    _section("Data sets", sets or [("none", f"in {folder.home()} -> edgebench data add NAME PATH")])
     for problem in problems:
         _line("broken", problem)
     click.echo("What would spoil a run")
@@ -84,16 +88,6 @@ def _device(name: str) -> DeviceSpec | str:
         return str(error)
 
 
-def _probes(names: Sequence[str]) -> list[Probe]:
-    """What each backend says of itself; one that breaks its worker is asked alone."""
-    try:
-        return list(launcher.probe(names))
-    except UsageError as error:
-        if len(names) > 1:
-            return [probe for name in names for probe in _probes([name])]
-        return [Probe(name=name, available=False, reason=error.message) for name in names]
-
-
 def _workload(name: str) -> dict[str, Any]:
     try:
         workload = resources.open_workload(name)
@@ -107,6 +101,15 @@ def _workload(name: str) -> dict[str, Any]:
         "models": len(spec.models),
         "problems": problems,
     }
+
+
+def _dataset(name: str) -> tuple[str, str]:
+    """A data set and how many images it has; `edgebench data verify` reads the whole file."""
+    try:
+        spec = folder.open_dataset(name).spec
+    except UsageError as error:
+        return name, f"damaged: {error}"
+    return name, f"{spec.count:,} images, {spec.split} of {spec.source}"
 
 
 def _workload_words(one: dict[str, Any]) -> str:
@@ -157,7 +160,7 @@ def _mib(value_byte: int | None) -> str:
     return _UNTOLD if value_byte is None else f"{mib_from_byte(value_byte):,.0f} MiB"
 
 
-def _section(title: str, lines: Iterator[tuple[str, str]] | list[tuple[str, str]]) -> None:
+def _section(title: str, lines: Iterable[tuple[str, str]]) -> None:
     click.echo(title)
     for label, words in lines:
         _line(label, words)
