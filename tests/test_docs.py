@@ -27,6 +27,17 @@ def test_the_glossary_is_the_one_in_the_code() -> None:
     assert part(text, "columns") == columns.glossary()
 
 
+def test_the_other_languages_have_every_column_and_the_same_outputs() -> None:
+    english = (ROOT / "README.md").read_text(encoding="utf-8")
+    outputs = re.findall(r"```[a-z]*\n.*?```", english, re.DOTALL)
+    assert outputs
+    for readme in READMES:
+        text = readme.read_text(encoding="utf-8")
+        names = re.findall(r"^\| `(\w+)` \|", part(text, "columns"), re.MULTILINE)
+        assert names == [column.name for column in columns.COLUMNS], readme.name
+        assert [output for output in outputs if output not in text] == [], readme.name
+
+
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
 def test_every_option_that_a_readme_shows_exists(readme: Path) -> None:
     known = {"--help", "--version"}

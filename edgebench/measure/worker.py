@@ -20,6 +20,7 @@ from edgebench.errors import EdgebenchError
 from edgebench.host import environment, process
 from edgebench.protocols import Session, Settings
 from edgebench.records import SCHEMA_VERSION, Record, Stage
+from edgebench.samples import Samples
 from edgebench.wire import Done, LaunchRequest, Probed, ProbeRequest, Progress
 
 _REASON_CHARACTERS = 400
@@ -120,16 +121,16 @@ class _Launch:
         delay, switches = process.run_delay_ns(), process.involuntary_switches()
         expected_ns = sorted(warm)[len(warm) // 2] if len(warm) else 1
         window = passes.latency(session, len(ring), request.measure_s, expected_ns)
+        self.keep(rss_peak_byte=process.status_byte("VmHWM"))  # before our own copies add to it
         self.keep(
             run_delay_ns=_grown(delay, process.run_delay_ns()),
             involuntary_switches=_grown(switches, process.involuntary_switches()),
             environment_before=before,
             environment_after=environment.snapshot(),
-            latency_ns=window.latency_ns,
+            latency_ns=Samples(window.latency_ns),
             inferences=len(window.latency_ns),
             window_ns=window.window_ns,
             cpu_ns=window.cpu_ns,
-            rss_peak_byte=process.status_byte("VmHWM"),
         )
 
     def _check(self, session: Session) -> None:
