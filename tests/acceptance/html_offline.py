@@ -1,4 +1,4 @@
-"""Acceptance 12: the HTML report opens offline, asks for nothing, draws all and logs no error.
+"""The HTML report opens offline, asks for nothing, draws all and logs no error.
 
 Measures a few cells (a failing and a skipped one among them) or takes ``--results``, makes the
 report and opens it in a headless Chromium whose network is off. Needs selenium, chromium and

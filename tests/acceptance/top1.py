@@ -1,4 +1,4 @@
-"""Acceptance 3: every shipped model file keeps its top-1 on all 10,000 test images.
+"""Every shipped model file keeps its top-1 on all 10,000 test images.
 
 Needs numpy, pillow, onnxruntime, ai-edge-litert and edgebench; no TensorFlow. Prints one line a
 file and exits with 1 where a limit is broken.
