@@ -235,6 +235,11 @@ class _Line(msgspec.Struct):
     record: msgspec.Raw
 
 
+class _Version(msgspec.Struct):
+    schema_version: int = SCHEMA_VERSION
+
+
+_version_decoder = msgspec.json.Decoder(_Version)
 _line_decoder = msgspec.json.Decoder(_Line)
 
 
@@ -255,6 +260,8 @@ def decode_record(data: bytes) -> Record:
         StoreError: The bytes are no record, or one of a newer schema.
     """
     try:
+        # First the version alone: a newer record's fields may mean nothing here.
+        check_schema(_version_decoder.decode(data).schema_version, "record")
         return _record_decoder.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise StoreError(f"not a record: {error}") from None
@@ -279,9 +286,7 @@ def decode_line(line: bytes) -> Record:
     body = bytes(parts.record)
     if zlib.crc32(body) != parts.crc32:
         raise StoreError("checksum does not match")
-    record = decode_record(body)
-    check_schema(record.schema_version, "record")
-    return record
+    return decode_record(body)
 
 
 def check_schema(version: int, what: str) -> None:

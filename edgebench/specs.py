@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ else:  # pragma: no cover - 3.10 only
     import tomli as tomllib
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+_MAX_VERSION = 1 << 31
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 FACT_UNITS = ("w", "usd", "tops", "degc", "mhz", "mib", "cores")
 """Last words of a fact's key that is a figure."""
@@ -237,6 +239,11 @@ def read_workload(folder: Path) -> Workload:
     for sha256 in [m.sha256 for m in spec.models] + [spec.reference.sha256, spec.source_sha256]:
         if not _SHA256.fullmatch(sha256):
             raise UsageError(f"{path}: {sha256[:80]!r} is no sha256 (64 hex digits)")
+    pre = spec.preprocess
+    if not all(map(math.isfinite, (*pre.mean, *pre.std))) or 0 in pre.std:
+        raise UsageError(f"{path}: preprocess: mean and std must be finite, std not 0")
+    if not spec.labels or not 0 < spec.version < _MAX_VERSION:
+        raise UsageError(f"{path}: labels may not be empty, version must be 1 or more")
     return Workload(folder=folder, spec=spec)
 
 

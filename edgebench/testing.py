@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,8 @@ class FaultyBackend(NullBackend):
 
     ``fault``: ``raise``, ``refuse``, ``exit``, ``segv``, ``kill``, ``hang``, ``garbage`` (bytes
     into every open pipe, the worker's private one among them), ``noise`` (text on stdout),
-    ``eat`` (memory without end), ``orphan`` (a child that outlives its parent if it can).
+    ``eat`` (memory without end), ``orphan`` (a child that outlives its parent if it can),
+    ``orphan_segv`` (such a child, then a crash: the child holds the worker's pipes open).
     ``at``: ``open`` or the number of an ``invoke`` call (default 3).
     """
 
@@ -130,26 +131,27 @@ class FaultySession(NullSession):
 
 
 def commit(fault: str) -> None:
-    """Fail in one of the ways that `FaultyBackend` lists."""
-    if fault == "raise":
-        raise RuntimeError("planted failure")
-    if fault == "refuse":
-        raise ModelRefusedError("planted refusal")
-    if fault == "exit":
-        os._exit(7)
-    if fault in {"segv", "kill"}:
-        os.kill(os.getpid(), signal.SIGSEGV if fault == "segv" else signal.SIGKILL)
-    if fault == "hang":
-        time.sleep(3600)
-    if fault == "garbage":
-        _write_garbage()
-    if fault == "noise":
-        sys.stdout.write("planted noise\n" * _NOISE_LINES)
-        sys.stdout.flush()
-    if fault == "orphan":
-        _leave_orphan()
+    """Fail in one of the ways that `FaultyBackend` lists; an empty name does nothing."""
+    if fault:
+        _FAULTS[fault]()
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+def _signal(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+
+
+def _make_noise() -> None:
+    sys.stdout.write("planted noise\n" * _NOISE_LINES)
+    sys.stdout.flush()
+
+
+def _eat() -> None:
     hoard = []
-    while fault == "eat":
+    while True:
         hoard.append(np.ones(1 << 22))  # 32 MiB a bite, touched
 
 
@@ -165,6 +167,26 @@ def _leave_orphan() -> None:
     if os.fork() == 0:
         time.sleep(3600)
         os._exit(0)
+
+
+def _orphan_and_crash() -> None:
+    _leave_orphan()
+    _signal(signal.SIGSEGV)
+
+
+_FAULTS: dict[str, Callable[[], object]] = {
+    "raise": lambda: _raise(RuntimeError("planted failure")),
+    "refuse": lambda: _raise(ModelRefusedError("planted refusal")),
+    "exit": lambda: os._exit(7),
+    "segv": lambda: _signal(signal.SIGSEGV),
+    "kill": lambda: _signal(signal.SIGKILL),
+    "hang": lambda: time.sleep(3600),
+    "garbage": _write_garbage,
+    "noise": _make_noise,
+    "eat": _eat,
+    "orphan": _leave_orphan,
+    "orphan_segv": _orphan_and_crash,
+}
 
 
 def write_tree(root: Path, files: Mapping[str, str]) -> Path:

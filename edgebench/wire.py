@@ -1,7 +1,7 @@
 """What a parent and its worker say to each other: length-prefixed JSON frames over pipes.
 
 A frame is 4 bytes (length, little-endian) and that many bytes of JSON. The worker writes frames
-to a private copy of its stdout; whatever a runtime prints goes to stderr.
+to a pipe of their own; whatever a runtime prints goes to the log.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from edgebench.errors import WireError
 from edgebench.protocols import Probe
 from edgebench.records import Case, Record, Stage
 
-MAX_FRAME_BYTE = 1 << 30
+MAX_FRAME_BYTE = 1 << 26
+"""The largest record, 2^20 samples that do not compress, is about 12 MiB."""
 _HEAD = struct.Struct("<I")
 
 
@@ -35,7 +36,6 @@ class LaunchRequest(msgspec.Struct, frozen=True, kw_only=True, tag="launch"):
     model_path: str
     model_layout: str
     model_sha256: str
-    input_name: str
     reference_path: str
     samples_path: str | None = None
     samples_source: str = ""
@@ -46,7 +46,6 @@ class LaunchRequest(msgspec.Struct, frozen=True, kw_only=True, tag="launch"):
     measure_s: float
     ring: int = 16
     cpus: tuple[int, ...] = ()
-    tuning: str = "native"
 
 
 class ProbeRequest(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):

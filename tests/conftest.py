@@ -32,8 +32,7 @@ def data() -> Path:
 def _own_lock(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests must not collide with a run on the same machine, nor with each other."""
     folder = tmp_path_factory.mktemp("tmp")
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    monkeypatch.setenv("EDGEBENCH_LOCK", str(folder / "lock"))
     monkeypatch.setenv("EDGEBENCH_DATA", str(folder / "data"))
 
 

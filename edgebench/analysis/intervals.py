@@ -20,6 +20,12 @@ from edgebench.stats import (
 _RESAMPLES = 1000
 _MIN_BLOCK = 5
 _MAX_BLOCKS = 400
+_CARRY_ALL = 4000
+"""Up to so many samples of a case, all take part in the bootstrap."""
+_CELLS = 2_000_000
+"""Replicates times samples that are held at once: 16 MB."""
+_ROOM, _ROOM_LONG, _LONG = 2.0, 1.3, 50_000
+_ROUNDING = 1e-9
 _MIN_LAUNCHES = 3
 """Resampling fewer launches than this says nothing about the spread between them."""
 
@@ -37,11 +43,12 @@ def median(launches: Sequence[NDArray[np.float64]]) -> Interval | float | None:
     Returns:
         An interval in ns; a bare estimate where no interval can be had; None without samples.
     """
-    medians = [quantile(values, 0.5) for values in launches if len(values)]
+    filled = [values for values in launches if len(values)]
+    medians = [quantile(values, 0.5) for values in filled]
     if not medians:
         return None
     if len(medians) == 1:
-        return quantile_interval(launches[0], 0.5) or medians[0]
+        return quantile_interval(filled[0], 0.5) or medians[0]
     return log_t_interval(medians)
 
 
@@ -77,9 +84,7 @@ def tail(
     estimate = quantile(pooled, q)
     if len(filled) < _MIN_LAUNCHES:
         return estimate
-    replicates = _replicates(
-        filled, quantile(pooled, max(0.0, 1 - 4 * (1 - q))), q, resamples, seed
-    )
+    replicates = _replicates(filled, q, resamples, np.random.default_rng(seed))
     low, high = np.quantile(replicates, [(1 - confidence) / 2, (1 + confidence) / 2])
     # The estimate belongs inside its own interval; with few launches the replicates may not span
     # it when one launch alone holds the tail.
@@ -93,31 +98,69 @@ def _block_length(values: NDArray[np.float64], q: float) -> int:
     return int(min(max(_MIN_BLOCK, round(4 * tau), len(values) // _MAX_BLOCKS), longest))
 
 
+def _floor(
+    samples: NDArray[np.float64], launches: Sequence[NDArray[np.float64]], q: float
+) -> float:
+    """The smallest sample of a launch that can decide a replicate's quantile, with room to spare.
+
+    A launch drawn once among k may hold the whole tail of a replicate, k times its own share. Room
+    for the luck of drawing blocks comes on top: as much again, less for very long launches.
+    """
+    if sum(map(len, launches)) <= _CARRY_ALL:
+        return float(samples.min())
+    longest = max(map(len, launches)) / len(samples)
+    room = _ROOM_LONG if len(samples) > _LONG else _ROOM
+    share = room * (len(launches) + 2) * (1 - q) * longest
+    return quantile(samples, max(0.0, 1 - share))
+
+
 def _replicates(
-    launches: Sequence[NDArray[np.float64]], floor: float, q: float, resamples: int, seed: int
+    launches: Sequence[NDArray[np.float64]], q: float, resamples: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """The q-quantile of each bootstrap replicate, shape (resamples,).
 
-    Only the largest samples decide a high quantile, so only those at or above ``floor`` are
-    carried: each with the number of times its block was drawn.
+    Each sample that can matter (`_floor`) is carried with the number of times its block was drawn;
+    the quantile is where the weight of all samples above it reaches the tail. Replicates are made
+    in portions, so that memory stays bounded on a small device.
     """
-    rng = np.random.default_rng(seed)
-    k = len(launches)
-    drawn = rng.multinomial(k, [1 / k] * k, size=resamples)
-    weights: list[NDArray[np.int64]] = []
-    for index, samples in enumerate(launches):
-        block_of = np.flatnonzero(samples >= floor) // _block_length(samples, q)
-        blocks = -(-len(samples) // _block_length(samples, q))
-        tail_blocks, column = np.unique(block_of, return_inverse=True)
-        share = np.full(len(tail_blocks) + 1, 1 / blocks)
-        share[-1] = max(0.0, 1 - len(tail_blocks) / blocks)  # all blocks without a tail sample
-        # A launch drawn twice has its blocks drawn twice as often.
-        counts = rng.multinomial(drawn[:, index] * blocks, share / share.sum())
-        weights.append(counts[:, column])
-    values = np.concatenate([samples[samples >= floor] for samples in launches])
+    lengths = [_block_length(samples, q) for samples in launches]
+    kept = [np.flatnonzero(s >= _floor(s, launches, q)) for s in launches]
+    values = np.concatenate([s[index] for s, index in zip(launches, kept, strict=True)])
     down = np.argsort(-values, kind="stable")
-    above = np.cumsum(np.concatenate(weights, axis=1)[:, down], axis=1)
-    totals = drawn @ np.array([len(samples) for samples in launches])
-    reached = above > (1 - q) * totals[:, np.newaxis]
-    position = np.where(reached.any(axis=1), reached.argmax(axis=1), len(values) - 1)
-    return np.asarray(values[down][position], dtype=np.float64)
+    portion = max(1, _CELLS // max(1, len(values)))
+    found = []
+    for first in range(0, resamples, portion):
+        count = min(portion, resamples - first)
+        drawn = rng.multinomial(len(launches), [1 / len(launches)] * len(launches), size=count)
+        weights = np.concatenate(
+            [
+                _block_draws(index // length, -(-len(s) // length), drawn[:, position], rng)
+                for position, (s, index, length) in enumerate(
+                    zip(launches, kept, lengths, strict=True)
+                )
+            ],
+            axis=1,
+        )
+        above = np.cumsum(weights[:, down], axis=1)
+        totals = drawn @ np.array([len(samples) for samples in launches])
+        # inverted_cdf: n - ceil(q n) samples lie above the quantile.
+        allowed = totals - np.ceil(q * totals - _ROUNDING)
+        reached = above > allowed[:, np.newaxis]
+        position_of = np.where(reached.any(axis=1), reached.argmax(axis=1), len(values) - 1)
+        found.append(values[down][position_of])
+    return np.concatenate(found).astype(np.float64)
+
+
+def _block_draws(
+    block_of: NDArray[np.intp], blocks: int, drawn: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """How often the block of each carried sample was drawn, shape (replicates, samples).
+
+    A launch drawn twice has its blocks drawn twice as often. Blocks that carry nothing are drawn
+    as one.
+    """
+    used, column = np.unique(block_of, return_inverse=True)
+    share = np.full(len(used) + 1, 1 / blocks)
+    share[-1] = max(0.0, 1 - len(used) / blocks)
+    counts = rng.multinomial(drawn * blocks, share / share.sum())
+    return np.asarray(counts[:, column], dtype=np.int64)

@@ -44,6 +44,8 @@ class LiteRT:
         """An interpreter with its tensors allocated."""
         if settings.accelerator != "cpu":
             raise ModelRefusedError(f"litert has no accelerator {settings.accelerator!r} here")
+        if settings.options:
+            raise ModelRefusedError(f"litert takes no options, not {', '.join(settings.options)}")
         return LiteRTSession(model, settings)
 
 

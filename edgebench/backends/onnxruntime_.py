@@ -196,8 +196,14 @@ class OnnxRuntimeSession:
 
     def close(self) -> None:
         """Drop the session; ONNX Runtime frees it with its last reference."""
+        self.invoke = _closed
+        self._session = None
         self._out.clear()
         self._in.clear()
+
+
+def _closed() -> None:
+    raise ModelRefusedError("the session is closed")
 
 
 def _tensor(node: Any, batch: int) -> Tensor:  # noqa: ANN401 - the runtime's own NodeArg
@@ -222,8 +228,8 @@ def _multiplications(kernel: dict[str, Any]) -> tuple[int, str]:
     """``(multiply-accumulates, precision)`` of a convolution or matrix product, else ``(0, "")``.
 
     An output element of a convolution costs as many multiplications as one filter has weights;
-    one of a matrix product, as many as the first operand's last axis is long. The largest input
-    of rank 2 or more after the first is the weight.
+    one of a matrix product, as many as the first operand's last axis is long. The second input of
+    rank 2 or more is the weight. (A transposed convolution is counted as a convolution.)
     """
     name = str(kernel["op_name"])
     if not any(part in name for part in ("Conv", "Gemm", "MatMul")):

@@ -13,7 +13,7 @@ from edgebench.cli.main import EXIT_FAILED_CELLS
 from edgebench.errors import UsageError
 from edgebench.protocols import Probe
 from edgebench.records import Record
-from edgebench.runner import launcher, trial
+from edgebench.runner import journal, launcher, trial
 
 
 @click.group("backends")
@@ -75,7 +75,8 @@ def verify(names: tuple[str, ...]) -> None:
                 raise UsageError(f"backend {probe.name}: {probe.reason}", remedy=probe.remedy)
             click.echo(f"{probe.name}: not installed: {probe.remedy or probe.reason}")
             continue
-        record = trial.run(probe)
+        with journal.one_run_at_a_time():
+            record = trial.run(probe)
         fault = _fault(record)
         failed |= bool(fault)
         click.echo(f"{probe.name}: {fault or _words(probe, record)}")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 import click
 
 from edgebench import __version__
-from edgebench.errors import EdgebenchError, StoreError
+from edgebench.errors import EdgebenchError
 
 EXIT_USAGE = 2
 EXIT_FAILED_CELLS = 3
@@ -60,14 +62,27 @@ def cli() -> None:
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends a run as Ctrl-C does: what was measured is kept, workers are cleared away."""
+    """SIGTERM and SIGHUP end a run as Ctrl-C does: results are kept, workers cleared away."""
     del number, frame
     raise KeyboardInterrupt
 
 
+def _open_streams() -> None:
+    """Closed streams lead nowhere, and a terminal without our signs gets question marks."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - kept
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def main() -> None:
     """Run the command line; every failure that edgebench understands is one line on stderr."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for name in ("SIGTERM", "SIGHUP"):  # a dropped ssh session ends in SIGHUP; Windows has none
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _terminate)
+    _open_streams()
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -79,10 +94,14 @@ def main() -> None:
         code = error.exit_code
     except EdgebenchError as error:
         click.echo(f"edgebench: {error}", err=True)
-        code = EXIT_FAILED_CELLS if isinstance(error, StoreError) else EXIT_USAGE
+        code = EXIT_USAGE
     except BrokenPipeError:  # `edgebench report | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:  # stdout is a full disk
+        click.echo(f"edgebench: cannot write: {error.strerror}", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_USAGE
     sys.exit(code if isinstance(code, int) else 0)
 
 

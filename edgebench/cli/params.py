@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from edgebench.errors import UsageError
+
 
 class CommaList(click.ParamType[tuple[Any, ...]]):
     """``-w a,b`` as ``("a", "b")``; with ``multiple=True`` use `flatten` on the result."""
@@ -27,9 +29,26 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
         if isinstance(value, tuple):
             return value
         parts = [part.strip() for part in str(value).split(",") if part.strip()]
+        if not parts:  # an empty shell variable must not stand for "everything"
+            self.fail("names nothing", param, ctx)
         return tuple(self._item.convert(part, param, ctx) for part in parts)
 
 
 def flatten(groups: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
     """``(("a", "b"), ("c",))`` as ``("a", "b", "c")``, each once."""
     return tuple(dict.fromkeys(item for group in groups for item in group))
+
+
+def check_columns(names: Sequence[str]) -> None:
+    """Refuse a column that does not exist.
+
+    Raises:
+        UsageError: It names the wrong one.
+    """
+    from edgebench.report.columns import BY_NAME
+
+    for name in names:
+        if name not in BY_NAME:
+            raise UsageError(
+                f"there is no column {name!r}", remedy="see `edgebench report --list-columns`"
+            )

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from edgebench.cli import show
-from edgebench.cli.params import CommaList, flatten
+from edgebench.cli.params import CommaList, check_columns, flatten
 from edgebench.errors import UsageError
 from edgebench.report import csv_, rows
-from edgebench.report.columns import BY_NAME, COLUMNS
+from edgebench.report.columns import COLUMNS
 from edgebench.store import merge
 from edgebench.store.read import StoredRun, read_all
 
@@ -47,7 +47,7 @@ def command(
             click.echo(f"{column.name:24} {column.meaning}")
         return
     names = flatten(columns)
-    _check(names)
+    check_columns(names)
     runs, problems = read_all(paths or (Path("edgebench-results"),))
     for problem in problems:
         click.echo(f"edgebench: {problem}", err=True)
@@ -60,14 +60,6 @@ def command(
         _write_csv(found, csv_file, names)
     if html_file is not None:
         _write_html(runs, found, problems, html_file)
-
-
-def _check(names: Sequence[str]) -> None:
-    for name in names:
-        if name not in BY_NAME:
-            raise UsageError(
-                f"there is no column {name!r}", remedy="see `edgebench report --list-columns`"
-            )
 
 
 def _write_csv(found: list[rows.Row], target: str, names: Sequence[str]) -> None:

@@ -13,18 +13,18 @@ import click
 import msgspec
 
 from edgebench import __version__, resources
+from edgebench.cli import resume
 from edgebench.cli.main import EXIT_FAILED_CELLS, EXIT_INTERRUPTED
-from edgebench.cli.params import CommaList, flatten
-from edgebench.errors import UsageError
+from edgebench.cli.params import CommaList, check_columns, flatten
+from edgebench.cli.resume import probe
+from edgebench.errors import StoreError, UsageError
 from edgebench.host import conditions, cpu, identify, spoilers
-from edgebench.protocols import Probe
 from edgebench.records import PRECISIONS, Manifest, to_builtins
 from edgebench.runner import config as configs
-from edgebench.runner import journal, labelled, launcher, plan
+from edgebench.runner import journal, plan
 from edgebench.runner.config import PRESETS, Preset, RunConfig
 from edgebench.runner.execute import Execution
 from edgebench.runner.journal import Journal
-from edgebench.store.read import StoredRun, read_run
 from edgebench.units import human_s
 
 _SYSTEMS = ("linux",)
@@ -103,7 +103,8 @@ _SETTLED = frozenset({"ok", "skipped"})
     "timeout_s",
     type=float,
     metavar="S",
-    help="Seconds that a stage of a launch may take (default: 60).",
+    help="Seconds that a stage of a launch may take (default: 60); ten times that for a chunk of "
+    "the final check of its outputs.",
 )
 @click.option(
     "--memory-limit",
@@ -130,6 +131,7 @@ def command(**options: Any) -> None:  # noqa: ANN401 - click passes options by n
             f"`edgebench run` needs Linux on x86_64 or aarch64, this is {sys.platform}",
             remedy="reading, comparing and reporting work here",
         )
+    check_columns(flatten(options["columns"]))
     if options["resume"] is not None:
         _resume(options)
         return
@@ -137,7 +139,6 @@ def command(**options: Any) -> None:  # noqa: ANN401 - click passes options by n
     if options["dump_config"]:
         click.echo(configs.dump_config(config), nl=False)
         return
-    _check_columns(options)
     preset = PRESETS[config.preset]
     planned = _plan(config)
     if options["dry_run"]:
@@ -155,7 +156,7 @@ def command(**options: Any) -> None:  # noqa: ANN401 - click passes options by n
             seed=seed,
             store=store,
         )
-        _carry_out(execution, manifest, store, options)
+        _carry_out(execution, manifest, options)
 
 
 def _config(options: dict[str, Any]) -> RunConfig:
@@ -182,20 +183,10 @@ def _config(options: dict[str, Any]) -> RunConfig:
     return config
 
 
-def _check_columns(options: dict[str, Any]) -> None:
-    from edgebench.report.columns import BY_NAME
-
-    for name in flatten(options["columns"]):
-        if name not in BY_NAME:
-            raise UsageError(
-                f"there is no column {name!r}", remedy="see `edgebench report --list-columns`"
-            )
-
-
 def _plan(config: RunConfig) -> plan.Plan:
     """The plan, everything checked before anything is measured."""
     workloads = plan.choose_workloads(config.workloads)
-    probes = _probe(config, plan.wanted_backends(config))
+    probes = probe(config, plan.wanted_backends(config))
     planned = plan.build(config, workloads, plan.choose_backends(config, probes))
     if not planned.runnable:
         reasons = "; ".join(dict.fromkeys(cell.skip for cell in planned.cases))
@@ -222,66 +213,36 @@ def _manifest(config: RunConfig, preset: Preset, planned: plan.Plan, seed: int) 
 
 def _resume(options: dict[str, Any]) -> None:
     """Rerun all but ok and skipped launches of a run, by its own plan and method."""
-    given = [name for name in options if options[name] and name not in _WITH_RESUME]
+    given = [name for name, value in options.items() if name not in _WITH_RESUME and _set(value)]
     if given:
         raise UsageError(
-            f"--resume goes on with the plan of its run, without --{given[0].replace('_', '-')}",
+            f"--resume goes on with the plan of its run, without {_option(given[0])}",
             remedy="start a new run for another plan",
         )
-    folder: Path = options["resume"]
-    stored = read_run(folder)
-    config = msgspec.convert(stored.manifest.config, RunConfig)
-    preset = msgspec.convert(stored.manifest.method, Preset)
-    workloads = plan.choose_workloads(config.workloads or _names(stored))
-    names = tuple(dict.fromkeys(p.case.backend for p in stored.manifest.plan))
-    probed = plan.choose_backends(
-        msgspec.structs.replace(config, backends_named=names), _probe(config, names)
-    )
-    planned = plan.Plan(
-        cases=stored.manifest.plan,
-        workloads=workloads,
-        probes=probed,
-        labelled=labelled.choose(config.accuracy, workloads),
-    )
-    _refuse_changed(planned)
-    for problem in stored.damage:
-        click.echo(f"edgebench: {problem}", err=True)
     with journal.one_run_at_a_time():
-        store = Journal(folder)
+        run = resume.prepare(options["resume"])
+        for problem in run.stored.damage:
+            click.echo(f"edgebench: {problem}", err=True)
         execution = Execution(
-            run_id=stored.manifest.run_id,
-            plan=planned,
-            preset=preset,
-            config=config,
-            seed=stored.manifest.seed,
-            store=store,
-            earlier=stored.records,
+            run_id=run.stored.manifest.run_id,
+            plan=run.plan,
+            preset=run.preset,
+            config=run.config,
+            seed=run.stored.manifest.seed,
+            store=Journal(run.stored.folder),
+            earlier=run.stored.records,
         )
-        _carry_out(execution, stored.manifest, store, options)
+        _carry_out(execution, run.stored.manifest, options)
 
 
-def _names(stored: StoredRun) -> list[str]:
-    return list(dict.fromkeys(p.case.workload for p in stored.manifest.plan))
+def _set(value: object) -> bool:
+    """Whether an option was given; 0 is a value, False and an empty list are not."""
+    return value is not None and value is not False and value != ()
 
 
-def _probe(config: RunConfig, names: tuple[str, ...]) -> list[Probe]:
-    """What each backend's own interpreter says of it; one worker an interpreter."""
-    by_python: dict[str | None, list[str]] = {}
-    for name in names:
-        settings = config.backends.get(name)
-        by_python.setdefault(settings.python if settings else None, []).append(name)
-    return [p for python, mine in by_python.items() for p in launcher.probe(mine, python)]
-
-
-def _refuse_changed(planned: plan.Plan) -> None:
-    for cell in planned.cases:
-        workload = planned.workloads.get(cell.case.workload)
-        now = workload.spec if workload else None
-        if now is None or now.version != cell.case.workload_version:
-            raise UsageError(
-                f"workload {cell.case.workload} is not the version that this run began with",
-                remedy="start a new run",
-            )
+def _option(name: str) -> str:
+    """An option as it is typed."""
+    return next(param.opts[-1] for param in command.params if param.name == name)
 
 
 def _show_plan(planned: plan.Plan, preset: Preset) -> None:
@@ -296,14 +257,12 @@ def _show_plan(planned: plan.Plan, preset: Preset) -> None:
     )
 
 
-def _carry_out(
-    execution: Execution, manifest: Manifest, store: Journal, options: dict[str, Any]
-) -> None:
+def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]) -> None:
     from edgebench.cli import show
 
     if not options["as_json"]:
         show.spoilers(spoilers.find(conditions.gather(busy=conditions.busy_processes())))
-    interrupted = False
+    interrupted, full = False, None
     start = time.monotonic()
     columns = flatten(options["columns"])
     with show.progress(manifest, execution, columns) as listener:
@@ -311,9 +270,16 @@ def _carry_out(
             execution.run(listener)
         except KeyboardInterrupt:
             interrupted = True
+        except StoreError as error:  # no room: show what there is, then say so
+            full = error
     records = tuple(execution.records.values())
     show.results(manifest, records, columns, as_json=options["as_json"])
-    show.ending(store.folder, execution.measured, time.monotonic() - start, interrupted=interrupted)
+    took_s, ended_early = time.monotonic() - start, interrupted or full is not None
+    folder = execution.store.folder
+    show.ending(folder, execution.measured, took_s, interrupted=ended_early)
+    if full is not None:
+        click.echo(f"edgebench: {full}", err=True)
+        raise click.exceptions.Exit(EXIT_FAILED_CELLS)
     if interrupted:
         raise click.exceptions.Exit(EXIT_INTERRUPTED)
     if any(record.status not in _SETTLED for record in records):

@@ -46,7 +46,7 @@ def progress(
         f"{manifest.facts.device}: {cells} cells x {execution.preset.min_launches} launches "
         f"({execution.preset.name})" + (f", {skipped} skipped" if skipped else "")
     )
-    click.echo(head, err=True)
+    _say(head)
     if not sys.stderr.isatty():
         yield _Lines(total)
         return
@@ -55,6 +55,12 @@ def progress(
     # Refreshed by hand, between launches only: a redraw during one would be measured too.
     with Live(console=console(stderr=True), auto_refresh=False, transient=True) as live:
         yield _Live(live, manifest, total, columns)
+
+
+def _say(line: str) -> None:
+    """A line for people; one that nobody reads any more (`| head`) must not end a measurement."""
+    with contextlib.suppress(OSError):
+        click.echo(line, err=True)
 
 
 class _Lines:
@@ -73,14 +79,13 @@ class _Lines:
     def launch_ended(self, case: PlannedCase, record: Record) -> None:
         """One line."""
         if record.status == "skipped":
-            click.echo(f"{case.case.label}: skipped: {record.reason}", err=True)
+            _say(f"{case.case.label}: skipped: {record.reason}")
             return
         self._done += 1
         words = record.status if record.status == "ok" else f"{record.status}: {record.reason}"
-        click.echo(
+        _say(
             f"[{self._done}/{self._total}{self._left}] {case.case.label} launch {record.launch}: "
             f"{words}",
-            err=True,
         )
 
     def block_ended(self, records: tuple[Record, ...]) -> None:
@@ -117,8 +122,10 @@ class _Live:
         from rich.console import Group
         from rich.text import Text
 
+        # The line comes first: a table longer than the screen is cut at its foot.
         parts = [table.build(self._rows, self._columns)] if self._rows else []
-        self._live.update(Group(*parts, Text(line)), refresh=True)
+        with contextlib.suppress(OSError):  # the terminal is gone, the measurement is not
+            self._live.update(Group(Text(line), *parts), refresh=True)
 
 
 def results(
@@ -135,24 +142,23 @@ def print_rows(found: list[rows.Row], columns: Sequence[str], *, as_json: bool) 
         return
     console().print(table.build(found, columns))
     for note in table.notes(found):
-        click.echo(note, err=True)
+        _say(note)
 
 
 def spoilers(found: Sequence[Spoiler]) -> None:
     """A line each on stderr, before anything is measured."""
     for spoiler in found:
-        click.echo(one_line(f"beware: {spoiler.what}"), err=True)
+        _say(one_line(f"beware: {spoiler.what}"))
     if found:
-        click.echo("what that does, and what mends it: edgebench doctor", err=True)
+        _say("what that does, and what mends it: edgebench doctor")
 
 
 def ending(folder: Path, launches: int, took_s: float, *, interrupted: bool) -> None:
     """Where the results are, and what to do next."""
     took = human_s(took_s)
     if interrupted:
-        click.echo(
+        _say(
             f"interrupted after {launches} launches; continue: edgebench run --resume {folder}",
-            err=True,
         )
     else:
-        click.echo(f"{launches} launches in {took}; results: {folder}", err=True)
+        _say(f"{launches} launches in {took}; results: {folder}")

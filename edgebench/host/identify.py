@@ -74,7 +74,7 @@ def identify(
     """The facts of this machine.
 
     Args:
-        device_name: Given by the user: the device_id, and the device where no descriptor tells it.
+        device_name: Given by the user: tells one unit of a kind from another.
         devices: Descriptors to recognise the board by.
         root: Stands for ``/``.
     """
@@ -84,7 +84,7 @@ def identify(
     model = " + ".join(dict.fromkeys(c.model for c in clusters if c.model)) or None
     known = recognise(devices, root)
     return DeviceFacts(
-        device=known.name if known else _slug(device_name or board or model or platform.machine()),
+        device=known.name if known else _slug(board or model or platform.machine()),
         device_id=_slug(device_name) if device_name else _device_id(root),
         board=board,
         cpu_model=model,

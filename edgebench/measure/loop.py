@@ -40,16 +40,16 @@ def timed(
     slots: Sequence[int],
     latency_ns: array[int],
     offset: int = 0,
-) -> int:
+) -> tuple[int, int]:
     """Run one inference per entry of ``slots`` and write each one's time to ``latency_ns``.
 
     Timing model::
 
         latency_ns[offset + i] = clock + invoke_i
-        window                 = sum_i (stage_i + latency_i + store_i) - stage_0 - store_last
+        last - first           = sum_i (stage_i + latency_i + store_i) - stage_0 - store_last
 
     ``clock`` is one reading (`clock_cost_ns`); staging and the store lie outside every sample, and
-    inside the window between them, because a camera's frames are copied in too.
+    between the first stamp and the last, because a camera's frames are copied in too.
 
     Args:
         stage: Makes a ring slot the input; untimed.
@@ -59,7 +59,7 @@ def timed(
         offset: Where to write first.
 
     Returns:
-        The window from the first stamp to the last, in ns.
+        The first stamp and the last, in ns of the clock.
     """
     clock = perf_counter_ns
     first = end = 0
@@ -72,4 +72,4 @@ def timed(
         latency_ns[index] = end - start
         index += 1
         first = first or start
-    return end - first
+    return first, end

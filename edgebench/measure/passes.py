@@ -40,9 +40,21 @@ class Window(NamedTuple):
 
 
 def load_reference(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """``(inputs (n, h, w, c), fp32 outputs (n, classes))`` of a workload; no pickles."""
+    """``(inputs (n, h, w, c), fp32 outputs (n, classes))`` of a workload; no pickles.
+
+    Raises:
+        ModelRefusedError: The reference itself is unfit: no model may be blamed for that.
+    """
     with np.load(path, allow_pickle=False) as archive:
-        return archive["inputs"].astype(np.float32), archive["outputs"].astype(np.float32)
+        inputs = archive["inputs"].astype(np.float32)
+        outputs = archive["outputs"].astype(np.float32)
+    if not len(inputs) or len(inputs) != len(outputs):
+        raise ModelRefusedError(
+            f"{path.name} has {len(inputs)} inputs and {len(outputs)} outputs: not a reference"
+        )
+    if not (np.isfinite(inputs).all() and np.isfinite(outputs).all()):
+        raise ModelRefusedError(f"{path.name} holds NaN or infinity: not a reference")
+    return inputs, outputs
 
 
 def normalise(
@@ -76,42 +88,54 @@ def feeds(
         yield {tensor.name: np.ascontiguousarray(shaped[rows], dtype=tensor.dtype)}
 
 
-def warm_up(session: Session, ring: int, at_least_s: float, at_most_s: float) -> Samples:
+def ring(
+    session: Session, images: NDArray[np.float32], layout: str, batch: int, slots: int
+) -> list[Feeds]:
+    """``slots`` different inputs of ``batch`` images each.
+
+    Where the images do not last for that many, neighbouring slots share all but one image.
+    """
+    stride = batch if slots * batch <= len(images) else 1
+    rows = [np.arange(slot * stride, slot * stride + batch) % len(images) for slot in range(slots)]
+    return [next(feeds(session, images[chosen], layout, batch)) for chosen in rows]
+
+
+def warm_up(session: Session, slots: int, at_least_s: float, at_most_s: float) -> Samples:
     """Run until ``at_least_s`` have passed and `_MIN_INFERENCES` were made, or ``at_most_s``."""
     taken: list[int] = []
     start = time.perf_counter()
     while (passed := time.perf_counter() - start) < at_most_s:
         if passed >= at_least_s and len(taken) >= _MIN_INFERENCES:
             break
-        taken.append(loop.once(session.stage, session.invoke, len(taken) % ring))
+        taken.append(loop.once(session.stage, session.invoke, len(taken) % slots))
     return Samples(taken)
 
 
-def latency(session: Session, ring: int, measure_s: float, expected_ns: int) -> Window:
+def latency(session: Session, ring_slots: int, measure_s: float, expected_ns: int) -> Window:
     """Time inferences back to back for ``measure_s``, in chunks of about 50 ms.
 
     Args:
         session: Bound and warm.
-        ring: Slots in the ring, visited in order.
+        ring_slots: Slots in the ring, visited in order.
         measure_s: At least so long, and at least 5 inferences.
         expected_ns: One inference, for the size of a chunk.
     """
     per_chunk = max(1, min(1 << 16, int(_CHUNK_S * NS_PER_S / max(1, expected_ns))))
-    slots = tuple(i % ring for i in range(per_chunk + ring))
+    slots = tuple(i % ring_slots for i in range(per_chunk + ring_slots))
     buffer = array("q", bytes(8 * per_chunk))
     taken = array("q")
-    window_ns = 0
-    loop.quiet()
+    begin = end = 0
     cpu_start = time.process_time_ns()
     while len(taken) < _MAX_INFERENCES:
-        first = len(taken) % ring
+        first = len(taken) % ring_slots
         chunk = slots[first : first + per_chunk]
-        window_ns += loop.timed(session.stage, session.invoke, chunk, buffer)
+        start, end = loop.timed(session.stage, session.invoke, chunk, buffer)
+        begin = begin or start
         taken += buffer
-        if window_ns >= measure_s * NS_PER_S and len(taken) >= _MIN_INFERENCES:
+        if end - begin >= measure_s * NS_PER_S and len(taken) >= _MIN_INFERENCES:
             break
     cpu_ns = time.process_time_ns() - cpu_start
-    return Window(taken, window_ns, cpu_ns)
+    return Window(taken, end - begin, cpu_ns)
 
 
 def run_all(
@@ -135,7 +159,7 @@ def compare(outputs: NDArray[Any], reference: NDArray[np.float32]) -> Parity:
     """
     if outputs.shape != reference.shape:
         raise ModelRefusedError(
-            f"the model's output is {outputs.shape[1:]}, the reference's {reference.shape[1:]}"
+            f"the model's outputs are {outputs.shape}, the reference's {reference.shape}"
         )
     ours = outputs.reshape(len(outputs), -1).astype(np.float64)
     theirs = reference.reshape(len(reference), -1).astype(np.float64)
@@ -184,6 +208,10 @@ def accuracy(
         filled = np.concatenate([pixels, head[:lacking]])
         images = normalise(filled, request.samples_mean, request.samples_std)
         outputs = run_all(session, images, request.model_layout, batch)[: len(labels)]
+        if int(labels.max()) >= outputs.shape[1]:
+            raise ModelRefusedError(
+                f"{path.name} has the label {labels.max()}, the model {outputs.shape[1]} classes"
+            )
         samples += len(labels)
         correct += score(outputs, labels, request.samples_source).correct
         alive()

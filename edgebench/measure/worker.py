@@ -1,7 +1,7 @@
-"""The worker: ``python -m edgebench.measure.worker``, one fresh process a launch.
+"""The worker: ``python -m edgebench.measure.worker FD``, one fresh process a launch.
 
-It reads one request from stdin and answers with frames on a private copy of its stdout; whatever
-a runtime prints lands on stderr. It prints nothing itself and dies with its parent.
+It reads one request from stdin and answers with frames on the pipe FD; whatever a runtime prints
+to stdout or stderr lands in the log. It prints nothing itself and dies with its parent.
 """
 
 from __future__ import annotations
@@ -34,14 +34,6 @@ class _Pipe(NamedTuple):
     def send(self, message: wire.Reply) -> None:
         self.stream.write(wire.pack(message))
         self.stream.flush()
-
-
-def _private_stdout() -> BinaryIO:
-    """Take stdout for ourselves and point the old one at stderr."""
-    sys.stdout.flush()
-    private = os.dup(1)
-    os.dup2(2, 1)
-    return os.fdopen(private, "wb")
 
 
 class _Launch:
@@ -90,7 +82,6 @@ class _Launch:
             threads=case.threads,
             precision=case.precision,
             accelerator=case.accelerator,
-            tuning="equal" if request.tuning == "equal" else "native",
             batch=case.batch,
             options=case.options,
         )
@@ -108,8 +99,7 @@ class _Launch:
 
         request = self.request
         inputs, _ = passes.load_reference(Path(request.reference_path))
-        feeds = list(passes.feeds(session, inputs, request.model_layout, request.case.batch))
-        ring = [feeds[i % len(feeds)] for i in range(request.ring)]
+        ring = passes.ring(session, inputs, request.model_layout, request.case.batch, request.ring)
         session.bind(ring)
         self.keep(rss_load_byte=process.status_byte("VmRSS"))
         self.enter("warmup")
@@ -117,6 +107,7 @@ class _Launch:
         warm = passes.warm_up(session, len(ring), request.warmup_s, request.warmup_max_s)
         self.keep(warmup_ns=warm, clock_ns=loop.clock_cost_ns())
         self.enter("measure")
+        loop.quiet()
         before = environment.snapshot()
         delay, switches = process.run_delay_ns(), process.involuntary_switches()
         expected_ns = sorted(warm)[len(warm) // 2] if len(warm) else 1
@@ -168,7 +159,9 @@ def _probe(request: ProbeRequest) -> Probed:
 
 def main() -> None:
     """Answer one request and end."""
-    pipe = _Pipe(_private_stdout())
+    number = int(sys.argv[1])
+    os.set_inheritable(number, False)  # a runtime's own children have no business with it
+    pipe = _Pipe(os.fdopen(number, "wb"))
     request = wire.read_request(sys.stdin.buffer)
     process.die_with_parent(request.parent_pid)
     if isinstance(request, ProbeRequest):

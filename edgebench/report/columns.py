@@ -48,7 +48,7 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column("accelerator", "str", "cpu, or the provider or delegate asked for"),
     Column("threads", "int", "threads asked for"),
-    Column("batch", "int", "samples in one inference"),
+    Column("batch", "int", "samples in one inference (one call of the runtime)"),
     Column("streams", "int", "sessions at work at once"),
     Column("scenario", "str", "how inferences are asked for; single_stream: back to back"),
     Column("region", "str", "what is timed; invoke: the runtime alone"),
@@ -93,7 +93,8 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "cpu_per_inference_ms",
         "float",
-        "CPU time of all threads per inference, copying the input in included: a proxy for energy",
+        "CPU time of all threads per inference (a call with `batch` samples), copying the input in "
+        "included: a proxy for energy",
     ),
     Column("power_tier", "str", "where the power figures come from; empty: none measured"),
     Column("power_w", "float", "mean power during the window"),

@@ -15,8 +15,6 @@ from edgebench import __version__
 from edgebench.errors import UsageError
 from edgebench.report import bundle
 from edgebench.report.rows import Row
-from edgebench.report.sections import SECTIONS
-from edgebench.report.sections.base import Material
 from edgebench.resources import template_folder
 from edgebench.store.read import StoredRun
 
@@ -24,6 +22,9 @@ try:
     import altair as alt
     import jinja2
     from markupsafe import Markup
+
+    from edgebench.report.sections import SECTIONS
+    from edgebench.report.sections.base import Material
 except ImportError as error:
     raise UsageError(
         f"the HTML report needs {error.name}", remedy="pip install 'edgebench[report]'"

@@ -19,6 +19,11 @@ from edgebench.units import NS_PER_MS, NS_PER_S, mib_from_byte, ms_from_ns
 Value = str | int | float | None
 Row = dict[str, Value]
 
+NOT_REACHED = "not measured: the run ended before it; --resume goes on"
+"""Reason of a planned case without a record."""
+MAX_LOSS_RATIO = 0.01
+"""Top-1 that a cell may lose against fp32 before its speed no longer counts as valid."""
+
 _Launches = list[NDArray[np.float64]]
 
 
@@ -46,8 +51,7 @@ def of_records(manifest: Manifest, records: Iterable[Record], *, tails: bool = T
     rows = []
     for planned in manifest.plan:
         mine = sorted(by_case.get(planned.case_id, []), key=lambda record: record.launch)
-        if mine:
-            rows.append(_row(manifest, planned, mine, tails=tails))
+        rows.append(_row(manifest, planned, mine, tails=tails))
     _add_losses(rows)
     return rows
 
@@ -59,8 +63,8 @@ def _row(manifest: Manifest, planned: PlannedCase, records: list[Record], *, tai
     bad = next((record for record in records if record.status != "ok"), None)
     row |= _identity(manifest, planned.case_id, case)
     row |= {
-        "status": bad.status if bad else "ok",
-        "reason": _reason(bad) if bad else None,
+        "status": bad.status if bad else "ok" if good else "skipped",
+        "reason": _reason(bad) if bad else None if good else NOT_REACHED,
         "launches": len(good),
         "samples": sum(len(record.latency_ns) for record in good),
     }
@@ -72,9 +76,26 @@ def _row(manifest: Manifest, planned: PlannedCase, records: list[Record], *, tai
         row |= _what_ran(case, good)
         row["validity"], reasons = validity.verdict(good, case.precision)
         caveats += reasons
+        caveats += _unfinished(manifest, row)
     caveats += [caveat for record in good[:1] for caveat in record.caveats]
     row["caveats"] = "; ".join(dict.fromkeys(caveats)) or None
     return row
+
+
+def _unfinished(manifest: Manifest, row: Row) -> list[str]:
+    """Notes on a case that has fewer launches or less precision than its method wants."""
+    found = []
+    launches = int(row["launches"] or 0)
+    if launches < manifest.launches:
+        found.append(f"{launches} of {manifest.launches} launches")
+    target = manifest.method.get("target_ratio")
+    low, middle, high = (row[f"latency_p50{part}_ms"] for part in ("_lo", "", "_hi"))
+    known = isinstance(low, float) and isinstance(high, float) and isinstance(middle, float)
+    if isinstance(target, float) and known:
+        reached = Interval(float(middle or 0), float(low or 0), float(high or 0)).half_width_ratio
+        if reached > target:
+            found.append(f"not converged: {reached:.1%}, wanted {target:.0%}")
+    return found
 
 
 def _identity(manifest: Manifest, case_id: str, case: Case) -> Row:
@@ -153,10 +174,11 @@ def _resources(case: Case, good: list[Record]) -> Row:
     timed = [r for r in good if r.inferences and r.window_ns]
     inferences = sum(r.inferences or 0 for r in timed)
     window_ns = sum(r.window_ns or 0 for r in timed)
-    cpu = [r.cpu_ns for r in timed if r.cpu_ns is not None]
+    cpu = [(r.cpu_ns, r.inferences or 0) for r in timed if r.cpu_ns is not None]
+    cpu_ns, calls = sum(ns for ns, _ in cpu), sum(count for _, count in cpu)
     return {
         "throughput_ips": inferences * case.batch * NS_PER_S / window_ns if window_ns else None,
-        "cpu_per_inference_ms": sum(cpu) / inferences / NS_PER_MS if cpu else None,
+        "cpu_per_inference_ms": cpu_ns / calls / NS_PER_MS if calls else None,
         "load_ms": middle(lambda r: r.load_ns, ms_from_ns),
         "first_inference_ms": middle(lambda r: r.first_inference_ns, ms_from_ns),
         "rss_baseline_mib": middle(lambda r: r.rss_baseline_byte, mib_from_byte),
@@ -217,3 +239,7 @@ def _add_losses(rows: list[Row]) -> None:
         ours = row["top1_ratio"]
         if isinstance(reference, float) and isinstance(ours, float):
             row["top1_loss_ratio"] = reference - ours
+            if reference - ours > MAX_LOSS_RATIO and row["validity"] == "valid":
+                row["validity"] = "suspect"
+                note = f"top-1 loses {100 * (reference - ours):.1f} points against fp32"
+                row["caveats"] = "; ".join(filter(None, [note, str(row["caveats"] or "")]))

@@ -16,6 +16,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DIGITS = re.compile(r"[\d.]+")
 _SIGNIFICANT = 4
 _ONE_PERCENT = 0.0095
+_NAME = ("workload", "backend", "precision")
+_AXES = ("device", "device_id", "threads", "batch", "accelerator", "workload_version", "streams")
 _NAMED = 2
 """Cells named one by one before they are only counted."""
 
@@ -31,7 +33,7 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    names = list(columns) or list(DEFAULT)
+    names = list(columns) or default_columns(rows)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in names:
         column = BY_NAME[name]
@@ -44,6 +46,18 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
         # Text, not str: a name with [brackets] is no markup, one with escapes no command.
         table.add_row(*(Text(cell(name, row)) for name in names), style=_style(row))
     return table
+
+
+def default_columns(rows: Sequence[Row]) -> list[str]:
+    """The six defaults, and whatever else tells the rows apart, before the figures."""
+    named = [name for name in DEFAULT if BY_NAME[name].kind == "str"]
+    figures = [name for name in DEFAULT if name not in named]
+    return [*named, *_varying(rows), *figures]
+
+
+def _varying(rows: Sequence[Row]) -> list[str]:
+    """Axes on which the rows differ."""
+    return [name for name in _AXES if len({row.get(name) for row in rows}) > 1]
 
 
 def cell(name: str, row: Row) -> str:
@@ -92,6 +106,7 @@ def notes(rows: Sequence[Row]) -> list[str]:
 
     Cells that share a verdict and its cause share a line: on a busy machine every cell has one.
     """
+    varying = _varying(rows)
     groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for row in rows:
         good = row.get("status") == "ok"
@@ -99,7 +114,7 @@ def notes(rows: Sequence[Row]) -> list[str]:
         if verdict == "valid":
             continue
         cause = str(row.get("caveats") if good else row.get("reason"))
-        label = f"{row['workload']}/{row['backend']}/{row['precision']}"
+        label = "/".join(str(row.get(name)) for name in (*_NAME, *varying))
         kind = _DIGITS.sub("#", cause) if good else f"{label}{cause}"
         groups.setdefault((verdict, kind), []).append((label, cause))
     return [clean(_note(verdict, cells)) for (verdict, _), cells in groups.items()]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -70,7 +72,6 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     seed: int | None = None
     timeout_s: float = 60.0
     memory_limit_mib: int | None = None
-    tuning: Literal["native", "equal"] = "native"
     accuracy: AccuracyChoice = "samples"
     backends: dict[str, BackendConfig] = {}
 
@@ -81,7 +82,17 @@ def read_config(path: Path) -> RunConfig:
     Raises:
         UsageError: It cannot be read, or a key is unknown or of the wrong type.
     """
-    return read_toml_as(path, RunConfig)
+    config = read_toml_as(path, RunConfig)
+    backends = {name: _with_python(one, path.parent) for name, one in config.backends.items()}
+    return msgspec.structs.replace(config, backends=backends)
+
+
+def _with_python(backend: BackendConfig, folder: Path) -> BackendConfig:
+    """A relative interpreter lies relative to the file that names it; links stay (a venv's do)."""
+    python = backend.python
+    if python is None or os.sep not in python:
+        return backend
+    return msgspec.structs.replace(backend, python=str((folder / python).absolute()))
 
 
 def check(config: RunConfig, usable_cpus: int) -> None:
@@ -97,8 +108,8 @@ def check(config: RunConfig, usable_cpus: int) -> None:
         )
     if bad := [n for n in config.batch if not 1 <= n <= 4096]:  # noqa: PLR2004 - sanity
         raise UsageError(f"--batch {bad[0]}: choose 1 to 4096")
-    if config.timeout_s <= 0:
-        raise UsageError(f"--timeout {config.timeout_s:g}: must be above 0 s")
+    if not (math.isfinite(config.timeout_s) and config.timeout_s > 0):
+        raise UsageError(f"--timeout {config.timeout_s:g}: must be a number of seconds above 0")
     if config.memory_limit_mib is not None and config.memory_limit_mib <= 0:
         raise UsageError(f"--memory-limit {config.memory_limit_mib}: must be above 0 MiB")
 

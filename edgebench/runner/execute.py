@@ -43,7 +43,7 @@ class Execution:
         run_id: Of the run folder.
         plan: What to measure.
         preset: How long and how often.
-        config: Time-outs, interpreters, tuning.
+        config: Time-outs, interpreters.
         seed: Fixes the order of launches.
         store: Where records go.
         earlier: Records of an interrupted run that is being resumed.
@@ -102,7 +102,7 @@ class Execution:
     def expected(self) -> int:
         """Launches still to be made at least, before `run` is called."""
         done = sum(record.status == "ok" for record in self.records.values())
-        return len(self.plan.runnable) * self.preset.min_launches - done
+        return max(0, len(self.plan.runnable) * self.preset.min_launches - done)
 
     def _skip_impossible(self, listener: Listener) -> None:
         for planned in self.plan.cases:
@@ -181,7 +181,6 @@ class Execution:
             model_path=str(workload.file(model.path)),
             model_layout=model.layout,
             model_sha256=model.sha256,
-            input_name=spec.input.name,
             reference_path=str(workload.file(spec.reference.path)),
             samples_path=samples.path if samples else None,
             samples_source=samples.source if samples else "",
@@ -191,7 +190,6 @@ class Execution:
             warmup_max_s=self.preset.warmup_max_s,
             measure_s=self.preset.measure_s,
             cpus=cpu.choose_cpus(case.threads),
-            tuning=self.config.tuning,
         )
 
 

@@ -48,6 +48,8 @@ class Journal:
         folder = parent / manifest.run_id
         try:
             (folder / LOGS).mkdir(parents=True)
+            for above in (folder, parent, parent.parent):
+                _sync_folder(above)
             write_whole(folder / MANIFEST, encode_manifest(manifest))
         except OSError as error:
             raise UsageError(
@@ -67,7 +69,7 @@ class Journal:
             StoreError: The disk is full or gone; earlier records stay.
         """
         path = self.folder / RESULTS
-        end = 0
+        end: int | None = None  # known only once the file is open: never cut what was not looked at
         try:
             with path.open("ab+") as file:
                 end = file.tell()
@@ -75,9 +77,12 @@ class Journal:
                 file.write(line if _ends_a_line(file, end) else b"\n" + line)
                 file.flush()
                 os.fsync(file.fileno())
+            if end == 0:
+                _sync_folder(self.folder)
         except OSError as error:
-            with contextlib.suppress(OSError):  # half a line would cost nothing, but be clean
-                os.truncate(path, end)
+            if end is not None:
+                with contextlib.suppress(OSError):  # half a line would cost nothing, but be clean
+                    os.truncate(path, end)
             raise _cannot_write(self.folder, error) from None
 
 
@@ -107,11 +112,39 @@ def write_whole(path: Path, data: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name in a folder survive a power cut (fsync(2): the file alone is not enough)."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)
+
+
+def _lock_path() -> Path:
+    """``EDGEBENCH_LOCK`` (for tests), else one place for all users of this device."""
+    if named := os.environ.get("EDGEBENCH_LOCK"):
+        return Path(named)
+    places = [place for place in (Path("/run/lock"), Path("/tmp")) if os.access(place, os.W_OK)]  # noqa: S108 - opened without following links
+    return (places or [Path(tempfile.gettempdir())])[0] / "edgebench.lock"
+
+
+def _open_lock() -> int:
+    """The lock file's handle; readable is enough to lock it."""
+    path, flags = _lock_path(), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    try:
+        handle = os.open(path, flags | os.O_CREAT, 0o666)
+    except OSError:
+        try:
+            return os.open(path, flags)  # another user's file in a sticky folder
+        except OSError as error:
+            raise UsageError(f"cannot open the lock {path}: {error.strerror}") from None
+    with contextlib.suppress(OSError):  # past the umask, for the next user
+        os.fchmod(handle, 0o666)
+    return handle
 
 
 @contextlib.contextmanager
@@ -123,11 +156,7 @@ def one_run_at_a_time() -> Iterator[None]:
     """
     import fcntl  # noqa: PLC0415 - Linux only; elsewhere `run` must get as far as saying so
 
-    path = Path(tempfile.gettempdir()) / "edgebench.lock"
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
-    except OSError:
-        handle = os.open(path, os.O_RDONLY)  # another user's file in a sticky folder
+    handle = _open_lock()
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -27,6 +27,7 @@ from edgebench.units import BYTE_PER_MIB
 
 _TICK_S = 1.0
 _LOG_BYTE = 64 * 1024
+_GRACE_S = 0.5
 _PADDING_BYTE = 4096
 _PROBE_TIMEOUT_S = 60.0
 _KEEP = frozenset(
@@ -138,7 +139,10 @@ def launch(
 ) -> Record:
     """Measure one case in a fresh process and return its record, whatever becomes of it."""
     watch = _Watch(limits)
-    worker = _Worker(python, request.case.threads)
+    try:
+        worker = _Worker(python, request.case.threads)
+    except (OSError, UsageError) as error:  # no memory, no handles, no room: this launch only
+        return _lost(request, "start", "failed", f"a worker cannot be started: {error}")
     kills_before = _oom_kills()
     record: Record | None = None
     status: Status = "failed"
@@ -162,7 +166,7 @@ def launch(
     worker.save_log(log)
     if record is not None:
         return record
-    if not reason:
+    if not reason or (worker.ended_itself and worker.returncode):
         status, reason = _cause(worker, oom=_oom_kills() > kills_before)
     return _lost(request, watch.stage, status, reason)
 
@@ -202,21 +206,30 @@ class _Worker:
 
     def __init__(self, python: str | None, threads: int) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="edgebench-worker-")
-        self._log = bytearray()
-        command = [python or sys.executable, "-m", "edgebench.measure.worker"]
+        self._head, self._tail = bytearray(), bytearray()
+        self.ended_itself = False
+        """Whether it ended before it was ended: then its exit status tells why."""
+        # Replies have a pipe of their own: stdout belongs to whatever wants to print.
+        reading, writing = os.pipe()
+        command = [python or sys.executable, "-m", "edgebench.measure.worker", str(writing)]
         try:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(writing,),
                 env=environment(threads),
                 cwd=self._folder.name,  # `-m` puts it first on sys.path: nothing may lie there
                 start_new_session=True,
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            os.close(reading)
             self._folder.cleanup()
-            raise UsageError(f"cannot start {command[0]}: {error.strerror}") from None
+            raise UsageError(f"cannot start {command[0]!r}: {error}") from None
+        finally:
+            os.close(writing)
+        self._replies = os.fdopen(reading, "rb")
 
     def ask(self, request: wire.Request) -> None:
         """Send the one request; a worker that is already dead is found out by `replies`."""
@@ -235,39 +248,66 @@ class _Worker:
         """
         reader = wire.FrameReader()
         with selectors.DefaultSelector() as selector:
-            for stream in (self._process.stdout, self._process.stderr):
+            for stream in (self._replies, self._process.stdout):
                 if stream is not None:
                     selector.register(stream, selectors.EVENT_READ)
             while selector.get_map():
                 if left() <= 0:
                     raise TimeoutError
-                for key, _ in selector.select(min(_TICK_S, max(0.0, left()))):
-                    data = os.read(key.fd, 1 << 16)
-                    if not data:
-                        selector.unregister(key.fileobj)
-                    elif key.fileobj is self._process.stderr:
-                        self._keep_log(data)
-                    else:
-                        yield from reader.feed(data)
+                events = selector.select(min(_TICK_S, max(0.0, left())))
+                for key, _ in events:
+                    yield from self._take(selector, key, reader)
                 if every_tick is not None:
                     every_tick(self._process.pid)
+                if not events and self._has_ended():
+                    break  # a child it left behind holds the pipes open; nothing more will come
         if reader.rest:
             raise WireError("it ended in the middle of a frame")
 
+    def _take(
+        self,
+        selector: selectors.BaseSelector,
+        key: selectors.SelectorKey,
+        reader: wire.FrameReader,
+    ) -> Iterator[wire.Reply]:
+        """What one pipe has to give: replies, or words for the log."""
+        data = os.read(key.fd, 1 << 16)
+        if not data:
+            selector.unregister(key.fileobj)
+        elif key.fileobj is self._replies:
+            yield from reader.feed(data)
+        else:
+            self._keep_log(data)
+
     def _keep_log(self, data: bytes) -> None:
-        self._log += data[: max(0, _LOG_BYTE - len(self._log))]
+        """The first and the last 32 KiB: how it began, and its last words."""
+        room = max(0, _LOG_BYTE // 2 - len(self._head))
+        self._head += data[:room]
+        self._tail = (self._tail + data[room:])[-_LOG_BYTE // 2 :]
+
+    def _has_ended(self) -> bool:
+        """Whether the process is over; its exit status stays for `end` to collect."""
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self._process.pid, flags) is not None
 
     def end(self) -> None:
-        """Kill the whole process group and collect the exit status; nothing is left behind."""
-        grace_s = 0.5 if self._process.poll() is None else 0.0
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(grace_s)  # one that is just ending keeps its own exit status
+        """Kill the whole process group and collect the exit status.
+
+        What a runtime moved into a session of its own is beyond reach; workers' own children are
+        not.
+        """
+        deadline = time.monotonic() + _GRACE_S  # one that is just ending keeps its exit status
+        while not self._has_ended() and time.monotonic() < deadline:
+            time.sleep(_GRACE_S / 50)
+        self.ended_itself = self._has_ended()
+        # Before the exit status is collected: until then the group's number cannot be another's.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+        for stream in (self._process.stdin, self._process.stdout, self._replies):
             _close(stream)
-        self._folder.cleanup()
+        with contextlib.suppress(OSError):
+            self._folder.cleanup()
 
     @property
     def returncode(self) -> int:
@@ -276,14 +316,15 @@ class _Worker:
 
     def last_words(self) -> str:
         """The last line that the worker wrote to stderr."""
-        lines = self._log.decode("utf-8", "replace").strip().splitlines()
+        log = bytes(self._tail or self._head)
+        lines = log.decode("utf-8", "replace").strip().splitlines()
         return lines[-1].strip()[:300] if lines else "it said nothing"
 
     def save_log(self, path: Path) -> None:
         """Keep stderr where there is any; a log that cannot be written costs no result."""
-        if self._log:
+        if self._head:
             with contextlib.suppress(OSError):
-                path.write_bytes(self._log)
+                path.write_bytes(self._head + self._tail)
 
 
 def _close(stream: IO[bytes] | None) -> None:

@@ -49,7 +49,15 @@ def choose_workloads(names: Sequence[str]) -> dict[str, Workload]:
             raise UsageError(
                 f"workload {workload.spec.name}: {problems[0]}", remedy="reinstall or rebuild it"
             )
-    return {workload.spec.name: workload for workload in chosen}
+    by_name: dict[str, Workload] = {}
+    for workload in chosen:
+        known = by_name.setdefault(workload.spec.name, workload)
+        if known.folder.resolve() != workload.folder.resolve():
+            raise UsageError(
+                f"{known.folder} and {workload.folder} are both named {workload.spec.name!r}",
+                remedy="run them one by one, or rename one",
+            )
+    return by_name
 
 
 def wanted_backends(config: RunConfig) -> tuple[str, ...]:
@@ -60,6 +68,9 @@ def wanted_backends(config: RunConfig) -> tuple[str, ...]:
             (``module:Class``) or lives in another interpreter.
     """
     registered = plugins.names(plugins.BACKENDS)
+    for name in config.backends:
+        if name not in (*registered, *config.backends_named):
+            raise UsageError(f"[backends.{name}]: no such backend is known or named with -b")
     for name in config.backends_named:
         settings = config.backends.get(name)
         elsewhere = settings is not None and settings.python is not None
@@ -112,8 +123,8 @@ def _cells(
     if skip and not asked and model is None:
         return  # nobody asked for it and nothing could run it: not a hole in the table
     backend = config.backends.get(name)
-    for threads in config.threads or (1,):
-        for batch in config.batch:
+    for threads in dict.fromkeys(config.threads or (1,)):
+        for batch in dict.fromkeys(config.batch):
             case = Case(
                 workload=workload.spec.name,
                 workload_version=workload.spec.version,

@@ -49,7 +49,6 @@ def run(probe: Probe) -> Record:
         model_path=str(workload.file(model.path)),
         model_layout=model.layout,
         model_sha256=model.sha256,
-        input_name=spec.input.name,
         reference_path=str(workload.file(spec.reference.path)),
         warmup_s=0.0,
         warmup_max_s=1.0,

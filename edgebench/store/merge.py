@@ -11,12 +11,17 @@ _Row = TypeVar("_Row", bound=Mapping[str, object])
 def latest(rows: Iterable[_Row]) -> list[_Row]:
     """The last row of each (device_id, case_id) by run_id, in the order they came.
 
-    run_ids start with the time, so the greatest is the newest.
+    run_ids start with the time, so the greatest is the newest. A row that holds no launch gives way
+    to one that does: a run that ended early hides no earlier figures.
     """
     chosen: dict[tuple[object, object], _Row] = {}
     for row in rows:
         key = (row["device_id"], row["case_id"])
         known = chosen.get(key)
-        if known is None or str(known["run_id"]) <= str(row["run_id"]):
+        if known is None or _rank(known) <= _rank(row):
             chosen[key] = row
     return list(chosen.values())
+
+
+def _rank(row: Mapping[str, object]) -> tuple[bool, str]:
+    return row.get("launches") != 0, str(row["run_id"])

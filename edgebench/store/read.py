@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -63,21 +64,21 @@ def read_run(folder: Path) -> StoredRun:
 
 def read_journal(path: Path) -> tuple[tuple[Record, ...], tuple[str, ...]]:
     """``(records, damage)`` of a journal: a bad line costs itself and nothing else."""
-    records, damage = [], []
+    records: list[Record] = []
+    damage: list[str] = []
     try:
-        file = path.open("rb")
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                try:
+                    records.append(decode_line(line))
+                except StoreError as error:
+                    damage.append(f"{path}:{number}: {error}; one launch is lost")
     except FileNotFoundError:
         return (), ()
     except OSError as error:
-        return (), (f"{path}: {error.strerror}",)
-    with file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                records.append(decode_line(line))
-            except StoreError as error:
-                damage.append(f"{path}:{number}: {error}; one launch is lost")
+        damage.append(f"{path}: {error.strerror}")
     return tuple(records), tuple(damage)
 
 
@@ -91,7 +92,8 @@ def find_runs(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if not path.exists():
             raise UsageError(f"{path} does not exist", remedy="run `edgebench run` first")
-        below = [manifest.parent for manifest in sorted(path.rglob(_MANIFEST))]
+        # os.walk, not rglob: it does not recurse, so folders may be nested to any depth.
+        below = sorted(Path(folder) for folder, _, files in os.walk(path) if _MANIFEST in files)
         if not below:
             raise UsageError(f"there is no run in {path}", remedy="name a folder with run.json")
         for folder in below:
@@ -107,15 +109,20 @@ def read_all(paths: Iterable[Path]) -> tuple[tuple[StoredRun, ...], tuple[str, .
         UsageError: There is nothing to read.
         StoreError: Nothing of what is there can be read.
     """
-    runs, problems = [], []
+    runs: dict[str, StoredRun] = {}
+    problems: list[str] = []
     for folder in find_runs(paths):
         try:
             run = read_run(folder)
         except StoreError as error:
             problems.append(str(error))
             continue
-        runs.append(run)
         problems += run.damage
+        known = runs.get(run.manifest.run_id)
+        if known is not None:
+            problems.append(f"{folder} and {known.folder} hold the same run; the fuller one counts")
+        if known is None or len(known.records) < len(run.records):
+            runs[run.manifest.run_id] = run
     if not runs:
-        raise StoreError(problems[0])
-    return tuple(sorted(runs, key=lambda run: run.manifest.run_id)), tuple(problems)
+        raise StoreError(problems[0] if problems else "no folder was named")
+    return tuple(run for _, run in sorted(runs.items())), tuple(problems)

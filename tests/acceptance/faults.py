@@ -42,6 +42,7 @@ KINDS = {
     "hang": "no answer for",
     "garbage": "cannot be read",
     "eat": "memory limit",
+    "orphan_segv": "SIGSEGV",
     "noise": "",
     "orphan": "",
 }
@@ -137,7 +138,7 @@ def random_kills(verdict: Verdict, folder: Path, rng: random.Random) -> None:
         bad = found[found["status"] != "ok"]
         lost_cells += max(0, len(bad) - 1) + (CELLS - len(found))
     figure = f"{hits} killed in {RANDOM_KILLS} runs, {lost_cells} other cells lost"
-    passed = lost_cells == 0 and hits > 0
+    passed = lost_cells == 0 and hits >= RANDOM_KILLS // 2
     verdict.check("worker SIGKILLed at random moments", figure, "0 lost", passed=passed)
 
 
@@ -298,7 +299,7 @@ def main() -> int:
     rng = random.Random(1)  # noqa: S311 - moments to strike at
     with tempfile.TemporaryDirectory(prefix="edgebench-faults-") as name:
         folder = Path(name)
-        os.environ["TMPDIR"] = name  # a lock of its own: only "two runs at once" may collide
+        os.environ["EDGEBENCH_LOCK"] = f"{name}/lock"  # only "two runs at once" may collide
         planted(verdict, folder)
         random_kills(verdict, folder, rng)
         parent_kills(verdict, folder, rng)

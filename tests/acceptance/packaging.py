@@ -140,7 +140,7 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="run the test suite on each Python")
     full = parser.parse_args().full
     verdict = Verdict()
-    os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="edgebench-lock-")
+    os.environ["EDGEBENCH_LOCK"] = f"{tempfile.mkdtemp(prefix='edgebench-lock-')}/lock"
     extras = read_toml(ROOT / "pyproject.toml")["project"]["optional-dependencies"]
     with tempfile.TemporaryDirectory(prefix="edgebench-packaging-") as name:
         folder = Path(name)

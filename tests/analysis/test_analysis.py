@@ -41,6 +41,36 @@ def test_intervals_cover_the_truth(seed: int) -> None:
     assert hits99 >= 88
 
 
+def plain_bootstrap(sample: list[NDArray[np.float64]], q: float, block: int) -> tuple[float, float]:
+    """The two-level block bootstrap word for word, as an oracle: slow and without short cuts."""
+    rng = np.random.default_rng(7)
+    found = []
+    for _ in range(600):
+        parts = []
+        for launch in rng.integers(0, len(sample), len(sample)):
+            blocks = np.array_split(sample[launch], len(sample[launch]) // block)
+            parts += [blocks[b] for b in rng.integers(0, len(blocks), len(blocks))]
+        found.append(float(np.quantile(np.concatenate(parts), q, method="inverted_cdf")))
+    low, high = np.quantile(found, [0.025, 0.975])
+    return float(low), float(high)
+
+
+@pytest.mark.parametrize(
+    "levels", [(1, 1, 1.1), (1, 1.02, 1.04), (1, 1, 1, 1, 1, 1.1), (1.0, 1.0, 1.0)]
+)
+@pytest.mark.parametrize("n", [400, 3000])
+def test_the_tail_agrees_with_a_plain_bootstrap_where_launches_differ(
+    levels: tuple[float, ...], n: int
+) -> None:
+    rng = np.random.default_rng(5)
+    sample = [level * rng.lognormal(0, 0.005, n) for level in levels]
+    ours = intervals.tail(sample, 0.99)
+    assert isinstance(ours, Interval)
+    low, high = plain_bootstrap(sample, 0.99, max(5, n // 400))
+    assert ours.low == pytest.approx(low, rel=0.002)
+    assert ours.high == pytest.approx(high, rel=0.002)
+
+
 def test_the_tail_is_refused_below_its_size_and_bare_below_three_launches() -> None:
     rng = np.random.default_rng(1)
     assert intervals.tail(launches(rng, 1, 367, 0), 0.99) is None

@@ -25,8 +25,8 @@ def test_the_timed_loop(benchmark: BenchmarkFixture) -> None:
     session = NullSession(Settings())
     slots = tuple(i % 16 for i in range(SAMPLES))
     samples = array("q", bytes(8 * SAMPLES))
-    window = benchmark(loop.timed, session.stage, session.invoke, slots, samples)
-    assert window > 0
+    first, end = benchmark(loop.timed, session.stage, session.invoke, slots, samples)
+    assert end > first
     assert min(samples) > 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import edgebench
+from edgebench import resources
 
 NULL = "edgebench.testing:NullBackend"
 FAULTY = "edgebench.testing:FaultyBackend"
@@ -66,11 +68,15 @@ def test_rows_as_json_are_data_on_stdout_only(tmp_path: Path, quick: tuple[str, 
         (("run", "-b", "nope"), "no backend named 'nope'"),
         (("run", "-p", "fp8"), "'fp8' is not one of"),
         (("run", "--threads", "9999"), "CPU(s)"),
+        (("run", "-w", ""), "names nothing"),
+        (("run", "--timeout", "nan"), "--timeout"),
         (("run", "--threads", "x"), "not a valid integer"),
         (("run", "--batch", "0"), "--batch 0"),
         (("run", "--config", "missing.toml"), "cannot read missing.toml"),
         (("run", "--resume", "missing"), "no run folder"),
         (("run", "--resume", "x", "-p", "int8"), "without --precision"),
+        (("run", "--resume", "x", "--seed", "0"), "without --seed"),
+        (("run", "--resume", "x", "--columns", "nope"), "no column 'nope'"),
         (("run", "--columns", "nope", "-w", "mnist_cnn"), "no column 'nope'"),
         (("run", "--bogus"), "--bogus"),
         (("report", "missing"), "missing does not exist"),
@@ -83,8 +89,7 @@ def test_rows_as_json_are_data_on_stdout_only(tmp_path: Path, quick: tuple[str, 
 def test_a_mistake_is_told_in_a_line_and_nothing_is_measured(
     tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
-    code = 3 if words == "no run folder" else 2
-    done = run(*arguments, cwd=tmp_path, code=code)
+    done = run(*arguments, cwd=tmp_path, code=2)
     assert words in done.stderr
     assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []
@@ -123,7 +128,28 @@ def test_failed_cells_exit_3_keep_the_rest_and_resume(tmp_path: Path) -> None:
     assert after.count(b"\n") == before.count(b"\n") + 1  # only the crashed launch, once more
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("facts", "device_id", "another"), "another device"),
+        (("backend_versions", NULL, "9"), "now there is 0"),
+        (("config", "brand_new", 1), "brand_new"),
+    ],
+)
+def test_a_run_is_not_resumed_into_something_else(
+    tmp_path: Path, quick: tuple[str, ...], change: tuple[str, str, object], words: str
+) -> None:
+    run("run", *quick, cwd=tmp_path)
+    (folder,) = (tmp_path / "edgebench-results").iterdir()
+    manifest = json.loads((folder / "run.json").read_text())
+    manifest[change[0]][change[1]] = change[2]
+    (folder / "run.json").write_text(json.dumps(manifest))
+    done = run("run", "--resume", str(folder), cwd=tmp_path, code=2)
+    assert words in done.stderr
+    assert "start a new run" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_keeps_what_it_has_and_says_how_to_go_on(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -150,9 +176,10 @@ def test_several_runs_are_put_together_and_the_latest_shown(
     for device in ("a", "b", "b"):
         run("run", *quick, "--device-name", device, cwd=tmp_path)
     latest = json.loads(run("report", "--json", cwd=tmp_path).stdout)
-    assert [row["device"] for row in latest] == ["a", "b"]
+    assert [row["device_id"] for row in latest] == ["a", "b"]
+    assert "device_id" in run("report", cwd=tmp_path).stdout  # what tells the rows apart is shown
     every = json.loads(run("report", "--json", "--all-runs", cwd=tmp_path).stdout)
-    assert [row["device"] for row in every] == ["a", "b", "b"]
+    assert [row["device_id"] for row in every] == ["a", "b", "b"]
 
 
 def test_workloads_and_backends_are_listed(tmp_path: Path) -> None:
@@ -173,3 +200,43 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     )
     assert done.stdout.startswith("run_id")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("target", ["&-", "/dev/full"])
+def test_a_stdout_that_cannot_be_written_is_told_without_a_trace(
+    tmp_path: Path, quick: tuple[str, ...], target: str
+) -> None:
+    run("run", *quick, cwd=tmp_path)
+    line = f"{sys.executable} -m edgebench report >{target}"
+    done = subprocess.run(
+        ["/bin/bash", "-c", line], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (0 if target == "&-" else 2)
+
+
+def test_a_terminal_without_our_signs_gets_question_marks(
+    tmp_path: Path, quick: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    assert "mnist_cnn" in run("run", *quick, cwd=tmp_path).stdout
+
+
+def test_cells_of_several_threads_are_told_apart(tmp_path: Path, quick: tuple[str, ...]) -> None:
+    done = run("run", *quick, "--batch", "1,2", cwd=tmp_path)
+    assert "batch" in done.stdout.splitlines()[0]
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_two_workloads_of_one_name_are_refused(tmp_path: Path) -> None:
+    source = resources.open_workload("mnist_cnn").folder
+    shutil.copytree(source, tmp_path / "copy")
+    done = run("run", "-w", "mnist_cnn,./copy", cwd=tmp_path, code=2)
+    assert "both named 'mnist_cnn'" in done.stderr
+
+
+def test_one_run_in_two_folders_counts_once(tmp_path: Path, quick: tuple[str, ...]) -> None:
+    run("run", *quick, cwd=tmp_path)
+    shutil.copytree(tmp_path / "edgebench-results", tmp_path / "edgebench-results" / "copy")
+    with pytest.warns(UserWarning, match="same run"):
+        assert len(edgebench.load(tmp_path / "edgebench-results")) == 1

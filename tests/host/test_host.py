@@ -41,9 +41,9 @@ def test_a_board_is_known_by_its_device_tree(tmp_path: Path) -> None:
     assert facts.device_id == identify.identify(root=tmp_path).device_id
 
 
-def test_a_given_name_is_device_and_id(tmp_path: Path) -> None:
+def test_a_given_name_is_the_unit_and_not_the_kind(tmp_path: Path) -> None:
     facts = identify.identify(device_name="Rack 3 / Slot 7", root=write_tree(tmp_path, PI5))
-    assert (facts.device, facts.device_id) == ("rack-3-slot-7", "rack-3-slot-7")
+    assert (facts.device, facts.device_id) == ("raspberry-pi-5-model-b-rev-1-0", "rack-3-slot-7")
 
 
 def test_a_machine_that_tells_nothing_is_still_a_device(tmp_path: Path) -> None:

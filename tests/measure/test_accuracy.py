@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgebench import plugins, resources, wire
+from edgebench.errors import ModelRefusedError
 from edgebench.measure import passes
 from edgebench.measure.worker import _Launch, _Pipe
 from edgebench.protocols import Settings
@@ -38,7 +39,6 @@ def request_for(case: Callable[..., Case]) -> Callable[..., wire.LaunchRequest]:
             model_path=str(workload.file("models/int8_dynamic.onnx")),
             model_layout="NCHW",
             model_sha256="",
-            input_name="input",
             reference_path=str(workload.file("reference.npz")),
             samples_path=str(samples),
             samples_source="a test",
@@ -115,3 +115,12 @@ def test_memory_does_not_grow_with_the_number_of_samples(
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 80 * MIB
+
+
+def test_a_reference_that_is_unfit_blames_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "reference.npz"
+    good = np.ones((4, 2, 2, 1), np.float32)
+    for outputs, words in ((np.ones((3, 2)), "3 outputs"), (np.full((4, 2), np.nan), "NaN")):
+        np.savez(path, inputs=good, outputs=outputs)
+        with pytest.raises(ModelRefusedError, match=words):
+            passes.load_reference(path)

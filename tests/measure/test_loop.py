@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from array import array
 
 import numpy as np
@@ -38,11 +39,11 @@ def test_samples_hold_the_call_and_one_clock_reading(monkeypatch: pytest.MonkeyP
     clock = Clock()
     monkeypatch.setattr(loop, "perf_counter_ns", clock.read)
     samples = array("q", bytes(8 * 6))
-    window = loop.timed(clock.stage, clock.invoke, (0, 1, 2, 0), samples, 1)
+    first, end = loop.timed(clock.stage, clock.invoke, (0, 1, 2, 0), samples, 1)
     assert list(samples) == [0, 12, 13, 14, 15, 0]
     assert clock.staged == [0, 1, 2, 0]
     # From the first stamp to the last: all samples, and the three stagings and stamps between.
-    assert window == 12 + 13 + 14 + 15 + 3 * 102
+    assert end - first == 12 + 13 + 14 + 15 + 3 * 102
 
 
 def test_the_clock_costs_something_and_little() -> None:
@@ -59,6 +60,27 @@ def test_the_latency_pass_keeps_order_and_visits_the_ring_in_turn() -> None:
     assert window.window_ns >= 0.15e9
     assert min(window.latency_ns) >= 200_000
     assert window.cpu_ns > 0
+
+
+def _slow_stage(slot: int) -> None:
+    del slot
+    time.sleep(0.02)
+
+
+def test_the_window_of_a_slow_model_holds_its_staging_too() -> None:
+    session = NullSession(Settings(options={"busy_us": "20000"}))
+    session.stage = _slow_stage  # type: ignore[method-assign]
+    window = passes.latency(session, 4, 0.3, 60_000_000)  # a chunk of one inference
+    count = len(window.latency_ns)
+    assert window.window_ns >= count * 20_000_000 + (count - 1) * 20_000_000
+
+
+@pytest.mark.parametrize("batch", [1, 4, 8, 64])
+def test_the_ring_holds_different_inputs_at_every_batch(batch: int) -> None:
+    images = np.arange(64, dtype=np.float32)[:, None, None, None] * np.ones((1, 28, 28, 1), "f4")
+    made = passes.ring(NullSession(Settings(batch=batch)), images, "NHWC", batch, 16)
+    assert {feeds["input"].shape for feeds in made} == {(batch, 28, 28, 1)}
+    assert len({feeds["input"].tobytes() for feeds in made}) == 16
 
 
 def test_a_slow_model_is_still_measured_five_times() -> None:

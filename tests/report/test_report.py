@@ -151,6 +151,50 @@ def test_the_median_is_that_of_the_launch_medians(
     assert "p90 needs n >= 36" in str(row["caveats"])
 
 
+def test_a_planned_case_that_was_never_reached_is_told(
+    case: Callable[..., Case],
+    record: Callable[..., Record],
+    manifest: Callable[..., Manifest],
+) -> None:
+    one, other = case(), case(precision="int8")
+    done, missing = rows.of_records(manifest(one, other), [record(one)])
+    assert "1 of 3 launches" in str(done["caveats"])
+    assert (missing["status"], missing["reason"]) == ("skipped", rows.NOT_REACHED)
+    earlier = {**done, "run_id": "1", "case_id": "x"}
+    later = {**missing, "run_id": "2", "case_id": "x"}
+    assert merge.latest([earlier, later]) == merge.latest([later, earlier]) == [earlier]
+
+
+def test_a_target_that_was_not_reached_is_told(
+    case: Callable[..., Case],
+    record: Callable[..., Record],
+    manifest: Callable[..., Manifest],
+) -> None:
+    one = case()
+    made = [
+        record(one, launch=k, latency_ns=Samples([value] * 10))
+        for k, value in enumerate((1_000_000, 1_100_000, 1_200_000))
+    ]
+    (row,) = rows.of_records(manifest(one, method={"target_ratio": 0.02}), made)
+    assert "not converged: " in str(row["caveats"])
+
+
+def test_a_cell_that_loses_accuracy_is_not_valid_however_fast(
+    case: Callable[..., Case],
+    record: Callable[..., Record],
+    manifest: Callable[..., Manifest],
+) -> None:
+    full, small = case(), case(precision="int8")
+    made = [
+        record(full, accuracy=Accuracy(samples=1000, correct=990, source="x")),
+        record(small, accuracy=Accuracy(samples=1000, correct=970, source="x")),
+    ]
+    first, second = rows.of_records(manifest(full, small, launches=1), made)
+    assert first["validity"] == "valid"
+    assert second["validity"] == "suspect"
+    assert "loses 2.0 points" in str(second["caveats"])
+
+
 def test_what_ran_otherwise_than_asked_is_a_fallback(
     case: Callable[..., Case],
     record: Callable[..., Record],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import subprocess
@@ -88,6 +89,26 @@ def test_a_full_disk_is_told_in_one_line_and_keeps_what_was_there(
     run = read_run(store.folder)
     assert [one.launch for one in run.records] == [0]
     assert run.damage == ()
+
+
+def test_a_journal_that_cannot_be_opened_loses_nothing(
+    store: Journal, case: Callable[..., Case], record: Callable[..., Record]
+) -> None:
+    store.append(record(case()))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        with pytest.raises(StoreError, match="Too many open files"):
+            store.append(record(case(), launch=1))
+    finally:
+        for handle in taken:
+            os.close(handle)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [one.launch for one in read_run(store.folder).records] == [0]
 
 
 def test_a_file_is_written_whole_or_not_at_all(

@@ -46,7 +46,6 @@ def request_for(case: Callable[..., Case]) -> Callable[..., wire.LaunchRequest]:
             model_path=str(workload.file(model.path)),
             model_layout=model.layout,
             model_sha256=model.sha256,
-            input_name="input",
             reference_path=str(workload.file("reference.npz")),
             warmup_s=0.0,
             warmup_max_s=1.0,
@@ -115,6 +114,7 @@ def test_a_good_launch_is_a_whole_record(launch: Callable[..., Record]) -> None:
         ("garbage", "failed", "warmup", "cannot be read"),
         ("noise", "ok", None, ""),
         ("orphan", "ok", None, ""),
+        ("orphan_segv", "crashed", "warmup", "SIGSEGV"),
     ],
 )
 def test_each_fault_is_named(
@@ -203,6 +203,14 @@ def test_probing_tells_what_is_there_and_what_is_not() -> None:
     assert good.version
     assert not bad.available
     assert "no_such_module" in bad.reason
+
+
+def test_what_an_environment_prints_at_start_is_no_reply(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('hello from the environment')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert launcher.probe(["litert"])[0].available
 
 
 def test_a_backend_that_takes_its_process_down_hides_no_other(

@@ -39,7 +39,9 @@ def test_the_default_plan_is_every_default_workload_in_every_precision() -> None
 
 
 def test_threads_and_batches_multiply() -> None:
-    config = RunConfig(workloads=("mnist_cnn",), precisions=("int8",), threads=(1, 2), batch=(1, 4))
+    config = RunConfig(
+        workloads=("mnist_cnn",), precisions=("int8",), threads=(1, 2, 1), batch=(1, 4, 4)
+    )
     labels = [cell.case.label for cell in build(config).cases]
     assert labels == [f"mnist_cnn/onnxruntime/int8{tail}" for tail in ("", "/b4", "/t2", "/t2/b4")]
 
@@ -99,6 +101,8 @@ def test_launches_go_on_until_the_target_or_the_cap() -> None:
         (RunConfig(threads=(0,)), "--threads 0"),
         (RunConfig(batch=(0,)), "--batch 0"),
         (RunConfig(timeout_s=0), "--timeout"),
+        (RunConfig(timeout_s=float("nan")), "--timeout"),
+        (RunConfig(timeout_s=float("inf")), "--timeout"),
         (RunConfig(memory_limit_mib=-1), "--memory-limit"),
     ],
 )
@@ -107,6 +111,7 @@ def test_numbers_that_cannot_be_measured_are_refused(config: RunConfig, words: s
         configs.check(config, usable_cpus=2)
 
 
+plain = st.text(st.characters(codec="utf-8", exclude_characters="/"), max_size=10)
 names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=10)
 
 
@@ -121,7 +126,7 @@ names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_siz
         backends=st.dictionaries(
             names,
             st.builds(
-                BackendConfig, python=st.none() | names, options=st.dictionaries(names, names)
+                BackendConfig, python=st.none() | plain, options=st.dictionaries(names, names)
             ),
             max_size=2,
         ),
@@ -140,3 +145,13 @@ def test_a_wrong_key_of_a_configuration_is_named(tmp_path: Path) -> None:
     path.write_text('precision = ["fp32"]\nthread = [1]\n')
     with pytest.raises(UsageError, match="thread"):
         configs.read_config(path)
+
+
+def test_a_relative_interpreter_lies_beside_the_file_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "edgebench.toml"
+    path.write_text(
+        '[backends.litert]\npython = "env/bin/python"\n[backends.x]\npython = "python3"'
+    )
+    read = configs.read_config(path).backends
+    assert read["litert"].python == str(tmp_path / "env/bin/python")
+    assert read["x"].python == "python3"
