@@ -117,7 +117,19 @@ def notes(rows: Sequence[Row]) -> list[str]:
         label = "/".join(str(row.get(name)) for name in (*_NAME, *varying))
         kind = _DIGITS.sub("#", cause) if good else f"{label}{cause}"
         groups.setdefault((verdict, kind), []).append((label, cause))
-    return [clean(_note(verdict, cells)) for (verdict, _), cells in groups.items()]
+    lines = [_note(verdict, cells) for (verdict, _), cells in groups.items()]
+    return [clean(line) for line in (*lines, *_unjudged(rows))]
+
+
+def _unjudged(rows: Sequence[Row]) -> list[str]:
+    """Workloads whose accuracy nobody measured, and how to."""
+    measured = [row for row in rows if row.get("status") == "ok"]
+    judged = {row.get("workload") for row in measured if row.get("top1_ratio") is not None}
+    names = dict.fromkeys(str(row["workload"]) for row in measured if row["workload"] not in judged)
+    return [
+        f"{name}: top-1 not measured, no labelled images (edgebench data, then --accuracy full)"
+        for name in names
+    ]
 
 
 def _note(verdict: str, cells: Sequence[tuple[str, str]]) -> str:

@@ -298,6 +298,7 @@ def test_numbers_are_written_for_people(value: rows.Value, text: str) -> None:
 
 def test_notes_name_each_failure_and_count_what_many_cells_share() -> None:
     base: rows.Row = {"workload": "w", "backend": "b", "status": "ok", "validity": "suspect"}
+    base["top1_ratio"] = 0.9
     many = [{**base, "precision": f"p{n}", "caveats": f"others used {n}%"} for n in range(5)]
     failed = [
         {**base, "precision": f"q{n}", "status": "crashed", "reason": "SIGSEGV"} for n in range(3)
@@ -305,7 +306,10 @@ def test_notes_name_each_failure_and_count_what_many_cells_share() -> None:
     lines = table.notes([*many, *failed])
     assert lines[0] == "5 cells suspect: others used 0% (the first, w/b/p0)"
     assert lines[1:] == [f"w/b/q{n}: crashed: SIGSEGV" for n in range(3)]
-    assert table.notes([{**base, "precision": "p", "validity": "valid"}]) == []
+    good = {**base, "precision": "p", "validity": "valid"}
+    assert table.notes([good]) == []
+    (line,) = table.notes([{**good, "top1_ratio": None}])
+    assert line.startswith("w: top-1 not measured")
 
 
 def test_the_glossary_names_every_column() -> None:

@@ -127,6 +127,27 @@ def test_a_file_is_written_whole_or_not_at_all(
     assert list(tmp_path.iterdir()) == [path]
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from edgebench.runner import journal
+Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+journal.write_whole(Path(sys.argv[1]), b"new")
+"""
+
+
+def test_a_kill_between_write_and_rename_leaves_the_old_file(
+    store: Journal, case: Callable[..., Case], record: Callable[..., Record]
+) -> None:
+    store.append(record(case()))
+    path = store.folder / "run.json"
+    before = path.read_bytes()
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert done.returncode == -9
+    assert path.read_bytes() == before
+    assert len(read_run(store.folder).records) == 1
+
+
 def test_an_unwritable_folder_is_a_usage_error_before_anything_is_measured(
     tmp_path: Path, case: Callable[..., Case], manifest: Callable[..., Manifest]
 ) -> None:
