@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -12,20 +11,6 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import runtimes without a wor
 
 from edgebench.records import Case, DeviceFacts, Manifest, PlannedCase, Record
 from edgebench.samples import Samples
-
-DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Tests that need the data sets say so where these are absent."""
-    if item.get_closest_marker("data") and not (DATA / "mnist.npz").exists():
-        pytest.skip(f"the data sets are not at {DATA}")
-
-
-@pytest.fixture
-def data() -> Path:
-    """The folder of the data sets."""
-    return DATA
 
 
 @pytest.fixture(autouse=True)

@@ -69,7 +69,7 @@ def wanted_backends(config: RunConfig) -> tuple[str, ...]:
     """
     registered = plugins.names(plugins.BACKENDS)
     for name in config.backends:
-        if name not in (*registered, *config.backends_named):
+        if name not in (*registered, *config.backends_named) and ":" not in name:
             raise UsageError(f"[backends.{name}]: no such backend is known or named with -b")
     for name in config.backends_named:
         settings = config.backends.get(name)

@@ -94,6 +94,14 @@ def workers() -> list[psutil.Process]:
     return found
 
 
+def strike_at(rng: random.Random, folder: Path) -> None:
+    """Wait until a run measures, then for a random while: what comes before has nothing to lose."""
+    deadline = time.monotonic() + 30
+    while not list(folder.glob("results/*/run.json")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(3.0 * rng.random())
+
+
 def lost(folder: Path) -> int:
     """Cells of the null backend that are not ok: it is never the one that is hit."""
     found = edgebench.load(folder / "results")
@@ -128,7 +136,7 @@ def random_kills(verdict: Verdict, folder: Path, rng: random.Random) -> None:
         process = subprocess.Popen(
             command(here, NULL), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        time.sleep(1.0 + 3.0 * rng.random())
+        strike_at(rng, here)
         for worker in workers():
             with contextlib.suppress(psutil.Error):
                 worker.kill()
@@ -151,13 +159,11 @@ def parent_kills(verdict: Verdict, folder: Path, rng: random.Random) -> None:
         process = subprocess.Popen(
             command(here, NULL), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        time.sleep(1.0 + 3.0 * rng.random())
+        strike_at(rng, here)
         process.kill()
         process.wait()
         time.sleep(2)
         orphans += len(workers())
-        if not (here / "results").exists():
-            continue  # killed before there was a run
         (run_dir,) = (here / "results").iterdir()
         path = run_dir / "results.jsonl"
         before = path.read_bytes() if path.exists() else b""  # killed before the first record

@@ -60,6 +60,12 @@ def test_a_missing_backend_is_not_planned_and_a_named_one_is_an_error() -> None:
         plan.choose_backends(RunConfig(), [GONE])
 
 
+def test_settings_for_a_backend_that_nobody_knows_are_a_mistake() -> None:
+    with pytest.raises(UsageError, match=r"\[backends.lite_rt\]"):
+        plan.wanted_backends(RunConfig(backends={"lite_rt": BackendConfig()}))
+    plan.wanted_backends(RunConfig(backends={"my_module:Backend": BackendConfig()}))
+
+
 def test_options_of_a_backend_are_part_of_the_case() -> None:
     plain = build(RunConfig(workloads=("mnist_cnn",))).cases[0]
     tuned = build(
