@@ -47,7 +47,7 @@ COLUMNS: tuple[Column, ...] = (
         "what ran otherwise than asked: precision, accelerator, both, or empty",
     ),
     Column("accelerator", "str", "cpu, or the provider or delegate asked for"),
-    Column("threads", "int", "threads asked for"),
+    Column("threads", "int", "threads asked for", heading="thr"),
     Column("batch", "int", "samples in one inference (one call of the runtime)"),
     Column("streams", "int", "sessions at work at once"),
     Column("scenario", "str", "how inferences are asked for; single_stream: back to back"),

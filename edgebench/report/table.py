@@ -34,7 +34,8 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
     from rich.text import Text  # noqa: PLC0415 - as above
 
     names = list(columns) or default_columns(rows)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    gap = 0 if len(names) > len(DEFAULT) else 1  # two more columns still fit into 80
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, gap))
     for name in names:
         column = BY_NAME[name]
         table.add_column(

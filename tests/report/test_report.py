@@ -280,6 +280,32 @@ def test_the_table_fits_and_hostile_names_are_inert(stored: Path) -> None:
     assert "crashed" in text
 
 
+def test_threads_and_batch_fit_beside_the_six_columns_unbroken() -> None:
+    from rich.console import Console
+
+    base: rows.Row = {
+        "workload": "cifar10_cnn",
+        "backend": "onnxruntime",
+        "precision": "fp16",
+        "fallback": "precision",
+        "effective_precision": "fp32",
+        "status": "ok",
+        "validity": "valid",
+        "launches": 3,
+        "latency_p50_ms": 0.00918,
+        "latency_p50_lo_ms": 0.008,
+        "latency_p50_hi_ms": 0.0105,
+        "latency_p99_ms": 0.04965,
+        "top1_ratio": 0.989,
+    }
+    found = [{**base, "threads": threads, "batch": batch} for threads in (1, 2) for batch in (1, 8)]
+    out = io.StringIO()
+    Console(file=out, width=80, color_system=None).print(table.build(found))
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 2 + len(found)
+    assert all("onnxruntime fp16 (ran fp32)" in line for line in lines[2:])
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
