@@ -20,7 +20,7 @@ if sys.version_info >= (3, 11):
 else:  # pragma: no cover - 3.10 only
     import tomli as tomllib
 
-ModelFormat = Literal["onnx", "tflite", "ncnn", "mnn"]
+ModelFormat = Literal["onnx", "tflite", "ncnn", "mnn", "torch", "savedmodel", "eim"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _MAX_VERSION = 1 << 31
 _SHA256 = re.compile(r"[0-9a-f]{64}")
