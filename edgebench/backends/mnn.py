@@ -17,6 +17,7 @@ import MNN
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebench.backends import shares
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, Settings, Tensor
 from edgebench.records import Effective
@@ -153,7 +154,7 @@ class MnnSession:
 
     def effective(self) -> Effective:
         """Types of operators by the session's callbacks, float16 by what a second session says."""
-        kinds: Counter[str] = Counter()
+        flops: Counter[str] = Counter()
         names: Counter[str] = Counter()
         floating = self._floating()
 
@@ -161,13 +162,15 @@ class MnnSession:
             kind = str(info.getType()).strip()
             names[kind] += 1
             if kind.startswith(_PRODUCTS):
-                kinds["int8" if _MARK_INT8 in kind else floating] += info.getFlops()
+                flops["int8" if _MARK_INT8 in kind else floating] += info.getFlops()
             return True
 
         self._net.runSessionWithCallBackInfo(self._session, before, lambda *_: True)
+        most = shares.of(flops)
         return Effective(
             backend_version=MNN.version(),
-            precision=kinds.most_common(1)[0][0] if kinds else None,
+            precision=most.precision,
+            precision_ratio=most.ratio,
             accelerator="cpu"
             if self._info(_INFO_BACKEND) in _CPU_TYPES
             else self._settings.accelerator,

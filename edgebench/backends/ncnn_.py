@@ -16,7 +16,7 @@ import ncnn
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebench.backends import ncnn_files
+from edgebench.backends import ncnn_files, shares
 from edgebench.backends.ncnn_files import FLOAT16, INT8, Layer
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, Settings, Tensor
@@ -183,12 +183,13 @@ class NcnnSession:
             if layer.tag == INT8:
                 kind = "int8" if whole and self._net.opt.use_int8_inference else ""
             macs[kind] += count
-        main = macs.most_common(1)[0][0] if macs.total() else ""
+        most = shares.of(macs)
         gpu = self._settings.accelerator == _VULKAN
         layers = self._net.layers()
         return Effective(
             backend_version=ncnn.__version__,
-            precision=main or None,
+            precision=most.precision,
+            precision_ratio=most.ratio,
             accelerator=self._settings.accelerator,
             accelerator_ops_ratio=sum(not gpu or layer.support_vulkan for layer in layers)
             / len(layers),

@@ -22,6 +22,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from edgebench.backends import shares
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, Settings, Tensor
 from edgebench.records import Effective
@@ -199,9 +200,11 @@ class OnnxRuntimeSession:
         on = Counter(str(kernel.get("provider", "")) for kernel in kernels)
         main = self._providers[0]
         names = Counter(f"{k['op_name']}" for k in kernels)
+        most = shares.of(macs)
         return Effective(
             backend_version=onnxruntime.__version__,
-            precision=macs.most_common(1)[0][0] if macs.total() else None,
+            precision=most.precision,
+            precision_ratio=most.ratio,
             accelerator=_accelerator(on.most_common(1)[0][0]) if on else None,
             accelerator_ops_ratio=on[main] / on.total() if on else None,
             threads=self._session.get_session_options().intra_op_num_threads,

@@ -153,7 +153,7 @@ def _cells(
     asked = precision in config.precisions
     skip = ""
     if precision not in probe.precisions:
-        skip = f"{name} has no {precision}"
+        skip = probe.refuses.get(precision) or f"{name} has no {precision}"
     elif model is None:
         skip = f"{workload.spec.name} has no {wanted} model as {' or '.join(formats)}"
     derivable = next((fmt for fmt in formats if fmt in CONVERTERS), None)
@@ -176,7 +176,13 @@ def _cells(
             options=backend.options if backend else {},
             **fields,
         )
-        yield PlannedCase(case_id=case.case_id, case=case, skip=skip)
+        yield PlannedCase(
+            case_id=case.case_id,
+            case=case,
+            skip=skip,
+            task=workload.spec.task,
+            parity=workload.spec.parity.get(precision),
+        )
 
 
 def _model(workload: Workload, formats: tuple[str, ...], precision: str) -> ModelSpec | None:
