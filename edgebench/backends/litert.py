@@ -133,7 +133,8 @@ class LiteRTSession:
             accelerator="cpu",
             accelerator_ops_ratio=len(taken) / len(plain) if plain else None,
             tuning=dict.fromkeys(_TUNING, "unsettable"),
-            words=" ".join(f"{name}x{count}" for name, count in sorted(names.items())),
+            words=" ".join(f"{name}x{count}" for name, count in sorted(names.items()))
+            + "; threads cannot be read back",
         )
 
     def close(self) -> None:

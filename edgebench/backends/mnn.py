@@ -179,7 +179,8 @@ class MnnSession:
             tuning=dict.fromkeys(_TUNING, "unsettable"),
             words=" ".join(
                 f"{name.replace(' ', '')}x{count}" for name, count in sorted(names.items())
-            ),
+            )
+            + ("" if self._settings.accelerator == "cpu" else "; where each ran is not told"),
         )
 
     def _threads(self) -> int:

@@ -35,6 +35,8 @@ _FLAGS: dict[str, tuple[str, ...]] = {
 _TUNING = ("spinning", "denormals_as_zero", "arena", "memory_pattern")
 """What `Case.tuning` is about; the Python package has no way to set or to ask for any of it."""
 _VULKAN = "vulkan"
+_TYPE_CPU = 3
+"""GpuInfo.type() of a driver that computes on the CPU (src/gpu.h)."""
 _IMAGE_AXES = 3
 _STORED = {FLOAT16: "float16", INT8: "int8"}
 
@@ -184,15 +186,15 @@ class NcnnSession:
                 kind = "int8" if whole and self._net.opt.use_int8_inference else ""
             macs[kind] += count
         most = shares.of(macs)
-        gpu = self._settings.accelerator == _VULKAN
-        layers = self._net.layers()
+        gpu, layers = self._gpu(), self._net.layers()
+        pretended = gpu is not None and gpu.type() == _TYPE_CPU
+        taken = sum(gpu is None or layer.support_vulkan for layer in layers)
         return Effective(
             backend_version=ncnn.__version__,
             precision=most.precision,
             precision_ratio=most.ratio,
-            accelerator=self._settings.accelerator,
-            accelerator_ops_ratio=sum(not gpu or layer.support_vulkan for layer in layers)
-            / len(layers),
+            accelerator="cpu" if pretended else self._settings.accelerator,
+            accelerator_ops_ratio=0.0 if pretended else taken / len(layers),
             threads=self._net.opt.num_threads,
             tuning=dict.fromkeys(_TUNING, "unsettable"),
             words=self._words(),
@@ -214,11 +216,19 @@ class NcnnSession:
             ]
         )
 
+    def _gpu(self) -> Any:  # noqa: ANN401 - the runtime's own GpuInfo
+        """The Vulkan device that is used, None on the CPU."""
+        if self._settings.accelerator != _VULKAN:
+            return None
+        return ncnn.get_gpu_info(ncnn.get_default_gpu_index())
+
     def _device(self) -> list[str]:
         """Whose Vulkan it is: a driver may offer the CPU as a device."""
-        if self._settings.accelerator != _VULKAN:
+        gpu = self._gpu()
+        if gpu is None:
             return []
-        return [str(ncnn.get_gpu_info(ncnn.get_default_gpu_index()).device_name())]
+        kind = " (the CPU, by a Vulkan driver)" if gpu.type() == _TYPE_CPU else ""
+        return [f"{gpu.device_name()}{kind}"]
 
     def _products(self) -> list[tuple[Layer, int]]:
         """Layers of multiplications, and how many each needs for the present input."""

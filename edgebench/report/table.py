@@ -157,8 +157,8 @@ def cell(name: str, row: Row) -> str:
     if name == "precision" and row.get("fallback") and "precision" in str(row["fallback"]):
         share = row.get("precision_ratio")
         partly = isinstance(share, float) and "partial" in str(row["fallback"])
-        told = f"{share:.0%} " if partly else ""
-        return f"{row['precision']} (ran {told}{row.get('effective_precision')})"
+        part = f"{share:.0%} " if partly else ""
+        return f"{row['precision']} (ran {part}{row.get('effective_precision')})"
     told = name in {"latency_p50_ms", "outcome"}  # one of them is in every default table
     if told and row.get("status") != "ok" and row.get(name) is None:
         return str(row.get("status"))
