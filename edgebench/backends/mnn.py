@@ -97,8 +97,10 @@ class MnnSession:
         self._out = self._net.getSessionOutput(self._session)
         (source,) = self._net.getSessionInputAll(self._session)
         (sink,) = self._net.getSessionOutputAll(self._session)
+        self._order = self._in.getDimensionType()
+        layout = "NHWC" if self._order == MNN.Tensor_DimensionType_Tensorflow else "NCHW"
         self.inputs = (
-            Tensor(name=source, shape=tuple(self._in.getShape()), dtype="float32", layout="NCHW"),
+            Tensor(name=source, shape=tuple(self._in.getShape()), dtype="float32", layout=layout),
         )
         self.outputs = (Tensor(name=sink, shape=tuple(self._out.getShape()), dtype="float32"),)
         self._ring: list[tuple[Any, NDArray[Any]]] = []
@@ -137,8 +139,7 @@ class MnnSession:
     def _host(self, array: NDArray[Any]) -> tuple[Any, NDArray[Any]]:
         """A tensor outside the session, and the memory it may look at."""
         held = np.ascontiguousarray(array, np.float32)
-        kind = MNN.Halide_Type_Float
-        return MNN.Tensor(held.shape, kind, held, MNN.Tensor_DimensionType_Caffe), held
+        return MNN.Tensor(held.shape, MNN.Halide_Type_Float, held, self._order), held
 
     def stage(self, slot: int) -> None:
         """Copy the slot into the session's input."""
