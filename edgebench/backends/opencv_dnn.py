@@ -110,11 +110,13 @@ def _words(error: cv2.error) -> str:
 
 
 def _refusal(model: bytes) -> str:
-    """Why OpenCV does not read an ONNX file, in its own words; empty where it does."""
+    """Why OpenCV does not read an ONNX file, in the last of its own words; empty where it does."""
     try:
         cv2.dnn.readNetFromONNX(np.frombuffer(model, np.uint8))
     except cv2.error as error:
-        return _words(error)
+        told = _words(error)
+        # Each layer of the importer repeats the one below it.
+        return told[max(0, told.rfind("OpenCV(")) :].rstrip(" >")
     return ""
 
 

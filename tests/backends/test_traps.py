@@ -171,6 +171,8 @@ def test_ncnn_rounds_to_float16_unless_it_is_told_and_a_row_does_not(
     row = row_of(derived_too(bundled(), path, "ncnn", "fp32"), "ncnn", "fp32")
     assert (row["status"], row["effective_precision"]) == ("ok", "fp32")
     assert (row["precision_ratio"], row["fallback"]) == (1.0, None)
+    assert isinstance(row["parity_cosine"], float)
+    assert 1 - row["parity_cosine"] < 1e-10  # rounded to float16 it is 1e-8
 
 
 def test_ncnn_gives_no_number_for_int8_weights_and_the_row_loses_its_rank(
