@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Literal, NamedTuple
 
 from edgebench.records import Parity, ParityLimits, PlannedCase, Precision, Record, Task
@@ -67,6 +68,8 @@ def parity_fault(
     """
     if parity is None:
         return ""
+    if not parity.max_abs_error < sys.float_info.max:  # how passes.compare writes it down
+        return "parity: outputs are NaN or infinite"
     least, own = LIMITS[task, precision], own or ParityLimits()
     for words, figure, stated, usual in (
         ("cosine", parity.cosine, own.min_cosine, least.min_cosine),

@@ -255,7 +255,8 @@ def compare(outputs: NDArray[Any], reference: NDArray[np.float32]) -> Parity:
         theirs = np.exp(theirs - theirs.max(axis=1, keepdims=True))
         theirs /= theirs.sum(axis=1, keepdims=True)
     norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
-    cosine = (ours * theirs).sum(axis=1) / np.maximum(norms, _EPSILON)
+    with np.errstate(invalid="ignore"):  # infinity over infinity
+        cosine = (ours * theirs).sum(axis=1) / np.maximum(norms, _EPSILON)
     # A NaN output is as wrong as an output can be: it must never look like "not measured".
     cosine = np.nan_to_num(cosine, nan=-1.0, posinf=-1.0, neginf=-1.0)
     error = np.nan_to_num(np.abs(ours - theirs), nan=np.finfo(np.float64).max)

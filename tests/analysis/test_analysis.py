@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edgebench.analysis import intervals, validity
+from edgebench.measure import passes
 from edgebench.records import (
     PRECISIONS,
     Case,
@@ -155,6 +156,11 @@ def test_a_workload_may_state_limits_of_its_own(
 def test_a_figure_that_is_no_number_passes_no_limit() -> None:
     broken = Parity(samples=1, cosine=math.nan, max_abs_error=0.0, top1_ratio=1.0)
     assert "parity: cosine nan" in validity.parity_fault(broken, "int8")
+    none = ParityLimits(min_cosine=1e-9, min_top1_ratio=1e-9)
+    for value in (np.nan, np.inf):
+        found = passes.compare(np.full((1, 2), value), np.ones((1, 2), np.float32))
+        told = validity.parity_fault(found, "int8", own=none)
+        assert told == "parity: outputs are NaN or infinite"
 
 
 @pytest.mark.parametrize(
