@@ -35,6 +35,8 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     precisions: tuple[str, ...] = ()
     serves: dict[str, str] = {}
     """Precisions computed from a file of another one: ``{"bf16": "fp32"}``."""
+    refuses: dict[str, str] = {}
+    """Precisions whose files the runtime cannot read, in its own words; it was asked."""
     reason: str = ""
     remedy: str = ""
 

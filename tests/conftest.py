@@ -182,3 +182,33 @@ def _ask() -> Callable[..., Answer]:
 def _model_path() -> Callable[..., Path]:
     """`model_path`."""
     return model_path
+
+
+@pytest.fixture
+def row_of(tmp_path: Path) -> Callable[..., Any]:
+    """A cell as `edgebench run` makes it, from one launch: ``row_of(workload, "ncnn", "int8")``.
+
+    Further settings are those of ``[backends.NAME]``.
+    """
+    from edgebench.report import rows
+    from edgebench.runner import launcher, plan, requests
+    from edgebench.runner.config import BackendConfig, Preset, RunConfig
+    from edgebench.specs import Workload
+
+    short = Preset(name="quick", min_launches=1, max_launches=1, measure_s=0.02, warmup_s=0.0)
+    limits = launcher.Limits(timeout_s=60.0, measure_s=short.measure_s)
+
+    def measure(workload: Workload, backend: str, precision: Precision, **settings: Any) -> Any:  # noqa: ANN401 - any of BackendConfig
+        own = {backend: BackendConfig(**settings)}
+        config = RunConfig(precisions=(precision,), backends=own)
+        probes = {backend: plugins.probe_backend(backend)}
+        (planned,) = plan.build(config, {workload.spec.name: workload}, probes).cases
+        assert not planned.skip
+        request = requests.build(
+            run_id="trap", case=planned.case, workload=workload, preset=short, launch=0
+        )
+        record = launcher.launch(request, limits, tmp_path / "worker.log")
+        (row,) = rows.of_records(make_manifest(plan=(planned,), launches=1), [record])
+        return row
+
+    return measure

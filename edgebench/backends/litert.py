@@ -16,6 +16,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from edgebench.backends import shares
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, Settings, Tensor
 from edgebench.records import Effective
@@ -121,16 +122,19 @@ class LiteRTSession:
         for op in plain:
             count, kind = _multiplications(op, details)
             macs[kind] += count
+        most = shares.of(macs)
         names = Counter(
             f"{op['op_name']}{'[XNNPACK]' if op['index'] in taken else ''}" for op in plain
         )
         return Effective(
             backend_version=version("ai-edge-litert"),
-            precision=macs.most_common(1)[0][0] if macs.total() else None,
+            precision=most.precision,
+            precision_ratio=most.ratio,
             accelerator="cpu",
             accelerator_ops_ratio=len(taken) / len(plain) if plain else None,
             tuning=dict.fromkeys(_TUNING, "unsettable"),
-            words=" ".join(f"{name}x{count}" for name, count in sorted(names.items())),
+            words=" ".join(f"{name}x{count}" for name, count in sorted(names.items()))
+            + "; threads cannot be read back",
         )
 
     def close(self) -> None:

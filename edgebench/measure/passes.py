@@ -28,6 +28,8 @@ _CHUNK_S = 0.05
 _REFRESH = 5
 """Inferences after a look that are not counted: by then the caches are as they were."""
 _EPSILON = 1e-30
+_SUM_TOLERANCE = 0.05
+"""Probabilities of 8 bits add up to 1 only roughly."""
 _INTEGER_INPUT = 127.0
 """Random inputs of an integer type lie between 0 and this, which int8 holds too."""
 _CHUNK_SAMPLES = 500
@@ -236,6 +238,9 @@ def run_all(
 def compare(outputs: NDArray[Any], reference: NDArray[np.float32]) -> Parity:
     """Outputs (n, classes) against the reference's logits.
 
+    A model that ends in softmax is compared with the softmax of the reference: as directions,
+    probabilities and logits have nothing in common.
+
     Raises:
         ModelRefusedError: The outputs have another shape.
     """
@@ -245,8 +250,13 @@ def compare(outputs: NDArray[Any], reference: NDArray[np.float32]) -> Parity:
         )
     ours = outputs.reshape(len(outputs), -1).astype(np.float64)
     theirs = reference.reshape(len(reference), -1).astype(np.float64)
+    softmax = _probabilities(ours) and not _probabilities(theirs)
+    if softmax:
+        theirs = np.exp(theirs - theirs.max(axis=1, keepdims=True))
+        theirs /= theirs.sum(axis=1, keepdims=True)
     norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
-    cosine = (ours * theirs).sum(axis=1) / np.maximum(norms, _EPSILON)
+    with np.errstate(invalid="ignore"):  # infinity over infinity
+        cosine = (ours * theirs).sum(axis=1) / np.maximum(norms, _EPSILON)
     # A NaN output is as wrong as an output can be: it must never look like "not measured".
     cosine = np.nan_to_num(cosine, nan=-1.0, posinf=-1.0, neginf=-1.0)
     error = np.nan_to_num(np.abs(ours - theirs), nan=np.finfo(np.float64).max)
@@ -256,7 +266,13 @@ def compare(outputs: NDArray[Any], reference: NDArray[np.float32]) -> Parity:
         cosine=float(cosine.min()),
         max_abs_error=float(error.max()),
         top1_ratio=float(agree.mean()),
+        softmax=softmax,
     )
+
+
+def _probabilities(rows: NDArray[np.float64]) -> bool:
+    """Whether every row (n, classes) has no negative value and adds up to 1; NaN never does."""
+    return bool((rows >= 0).all() and (np.abs(rows.sum(axis=1) - 1) < _SUM_TOLERANCE).all())
 
 
 def score(outputs: NDArray[Any], labels: NDArray[np.int64], source: str) -> Accuracy:

@@ -57,9 +57,16 @@ COLUMNS: tuple[Column, ...] = (
         heading="ran as",
     ),
     Column(
+        "precision_ratio",
+        "float",
+        "share of multiplications in effective_precision; the others ran in another type",
+        heading="share",
+    ),
+    Column(
         "fallback",
         "str",
-        "what ran otherwise than asked: precision, accelerator, both, or empty",
+        "what ran otherwise than asked: precision, partial_precision (the right one, but for "
+        "less than 0.9 of the multiplications), accelerator, or empty",
     ),
     Column("accelerator", "str", "cpu, or the provider or delegate asked for"),
     Column("threads", "int", "threads asked for", heading="thr"),

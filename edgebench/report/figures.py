@@ -21,6 +21,11 @@ Value = str | int | float | None
 Row = dict[str, Value]
 _Launches = list[NDArray[np.float64]]
 
+MIN_PRECISION_RATIO = 0.9
+"""Of multiplications in the precision asked for. Converters leave up to a tenth of a small network,
+its first layer, as it was (7 and 8 % of both bundled int8_dynamic TFLite files); beyond that the
+speed is no longer that of the precision in the row's name."""
+
 
 def latency(good: list[Record], caveats: list[str], *, tails: bool) -> Row:
     """Quantiles of the latency with their intervals; what they lack goes to ``caveats``."""
@@ -176,8 +181,12 @@ def what_ran(case: Case, good: list[Record]) -> Row:
     precisions = sorted({e.precision for e in seen if e.precision is not None})
     if precisions:
         row["effective_precision"] = "/".join(precisions)
+        ratios = [e.precision_ratio for e in seen if e.precision_ratio is not None]
+        row["precision_ratio"] = min(ratios, default=None)
         if precisions != [case.precision]:
             fallback.append("precision")
+        elif ratios and min(ratios) < MIN_PRECISION_RATIO:
+            fallback.append("partial_precision")
     ran_on = {effective.accelerator for effective in seen} - {None}
     if ran_on and ran_on != {case.accelerator}:
         fallback.append("accelerator")
@@ -186,6 +195,25 @@ def what_ran(case: Case, good: list[Record]) -> Row:
     if seen[0].backend_version is not None:
         row["backend_version"] = seen[0].backend_version
     return row
+
+
+def unlike(case: Case, good: list[Record]) -> list[str]:
+    """Notes on what ran otherwise than the row's name says, or was not told by the runtime."""
+    seen = [record.effective for record in good if record.effective is not None]
+    found = []
+    shares = [e.precision_ratio for e in seen if e.precision_ratio is not None]
+    if shares and min(shares) < MIN_PRECISION_RATIO:
+        main = next(e.precision for e in seen if e.precision_ratio == min(shares))
+        found.append(f"only {min(shares):.0%} of multiplications ran in {main}")
+    if any(e.precision is None for e in seen):
+        found.append("the runtime does not tell in which precision it multiplied")
+    if any(e.accelerator is None for e in seen):
+        found.append("the runtime does not tell on what it ran")
+    if others := {e.threads for e in seen} - {None, case.threads}:
+        found.append(f"ran on {'/'.join(map(str, sorted(others, key=str)))} threads")
+    if any(record.parity is not None and record.parity.softmax for record in good):
+        found.append("it ends in softmax: parity is with the reference's, which forgives more")
+    return found
 
 
 def engine_figures(good: list[Record]) -> str | None:

@@ -91,8 +91,9 @@ def _row(manifest: Manifest, planned: PlannedCase, records: list[Record], *, tai
         row |= figures.resources(case, good)
         row |= figures.quality(good)
         row |= figures.what_ran(case, good)
-        row["validity"], reasons = validity.verdict(good, case.precision)
+        row["validity"], reasons = validity.verdict(good, planned)
         caveats += reasons
+        caveats += figures.unlike(case, good)
         row |= figures.trends(case, good, caveats) if tails else {}
         caveats += _unfinished(manifest, planned, row)
         caveats += _unsure(manifest, good, row)

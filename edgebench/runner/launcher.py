@@ -39,7 +39,17 @@ _KEEP = frozenset(
     }
 )
 """What runtimes and their drivers need; anything else may be a secret."""
-_KEEP_PREFIXES = ("LC_", "CUDA_", "NVIDIA_", "EDGEBENCH_", "HAILO", "QNN_", "RKNN_", "KMP_")
+_KEEP_PREFIXES = (
+    "LC_",
+    "CUDA_",
+    "NVIDIA_",
+    "EDGEBENCH_",
+    "HAILO",
+    "QNN_",
+    "RKNN_",
+    "KMP_",
+    "OPENCV_",
+)
 
 
 _Left = Callable[[], float]

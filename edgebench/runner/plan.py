@@ -203,7 +203,7 @@ def _cells(
     asked = precision in config.precisions
     skip = ""
     if precision not in probe.precisions:
-        skip = f"{name} has no {precision}"
+        skip = probe.refuses.get(precision) or f"{name} has no {precision}"
     elif model is None:
         skip = f"{workload.spec.name} has no {wanted} model as {' or '.join(formats)}"
     derivable = next((fmt for fmt in formats if fmt in CONVERTERS), None)
@@ -232,7 +232,13 @@ def _cells(
             **fields,
         )
         lacks = "" if accelerator in probe.accelerators else _lacks(probe, accelerator)
-        yield PlannedCase(case_id=case.case_id, case=case, skip=skip or lacks)
+        yield PlannedCase(
+            case_id=case.case_id,
+            case=case,
+            skip=skip or lacks,
+            task=workload.spec.task,
+            parity=workload.spec.parity.get(precision),
+        )
 
 
 def _lacks(probe: Probe, accelerator: str) -> str:

@@ -15,7 +15,7 @@ from edgebench.backends.onnxruntime_ import OnnxRuntime, OnnxRuntimeSession
 from edgebench.errors import ModelRefusedError
 from edgebench.measure import passes
 from edgebench.protocols import Backend, Feeds, Settings
-from edgebench.records import PRECISIONS, Precision
+from edgebench.records import Precision
 from edgebench.testing import NullBackend, check_backend
 
 # What a runtime says while it loads is not ours to mend.
@@ -117,9 +117,3 @@ def test_the_contract_finds_a_backend_that_does_not_feed(
     check_backend(OnnxRuntime(), model, ring)
     with pytest.raises(AssertionError, match=words):
         check_backend(Unfed(feed), model, ring)
-
-
-def test_every_precision_has_a_threshold() -> None:
-    from edgebench.analysis import validity
-
-    assert set(validity.MIN_COSINE) == set(validity.MIN_TOP1_RATIO) == set(PRECISIONS)

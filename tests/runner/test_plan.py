@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edgebench.errors import UsageError
 from edgebench.protocols import Probe
-from edgebench.records import PRECISIONS, Case
+from edgebench.records import PRECISIONS, Case, ParityLimits
 from edgebench.runner import config as configs
 from edgebench.runner import plan, requests, schedule
 from edgebench.runner.config import PRESETS, BackendConfig, RunConfig
@@ -51,6 +51,28 @@ def test_a_precision_that_was_asked_for_and_cannot_be_is_a_cell_with_its_reason(
     config = RunConfig(workloads=("mnist_cnn",), precisions=("bf16", "fp32"))
     fp32, bf16 = build(config).cases
     assert (fp32.skip, bf16.skip) == ("", "onnxruntime has no bf16")
+
+
+def test_a_hole_bears_the_words_of_the_runtime_that_refuses_the_file() -> None:
+    told = "Can't create layer of type DynamicQuantizeLinear"
+    probe = msgspec.structs.replace(
+        ORT, precisions=("fp32",), refuses={"int8_dynamic": told, "fp32": "not this one"}
+    )
+    config = RunConfig(workloads=("mnist_cnn",), precisions=("fp32", "int8", "int8_dynamic"))
+    found = plan.build(config, plan.choose_workloads(config.workloads), {"onnxruntime": probe})
+    assert [cell.skip for cell in found.cases] == ["", "onnxruntime has no int8", told]
+
+
+def test_a_cell_knows_its_task_and_the_limits_that_its_workload_states() -> None:
+    workload = plan.choose_workloads(("mnist_cnn",))["mnist_cnn"]
+    own = ParityLimits(min_cosine=0.97)
+    stricter = msgspec.structs.replace(workload.spec, parity={"int8": own})
+    workloads = {"mnist_cnn": msgspec.structs.replace(workload, spec=stricter)}
+    found = plan.build(RunConfig(precisions=("fp32", "int8")), workloads, {"onnxruntime": ORT})
+    assert [(cell.task, cell.parity) for cell in found.cases] == [
+        ("classification", None),
+        ("classification", own),
+    ]
 
 
 def test_a_missing_backend_is_not_planned_and_a_named_one_is_an_error() -> None:
