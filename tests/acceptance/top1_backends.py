@@ -19,7 +19,7 @@ from pathlib import Path
 from verdict import ROOT, Verdict
 
 from edgebench.analysis import mcnemar
-from edgebench.records import Accuracy
+from edgebench.records import Accuracy, Record
 from edgebench.report import figures, rows
 from edgebench.report.rows import Row
 from edgebench.report.table import cell
@@ -62,7 +62,7 @@ def measured(folder: Path, arguments: argparse.Namespace) -> Path:
 
 def of_run(run: StoredRun) -> list[tuple[Row, Accuracy | None]]:
     """Every row of a run, with the answers that its top-1 was made of."""
-    mine: dict[str, list[rows.Record]] = {}
+    mine: dict[str, list[Record]] = {}
     for record in run.latest():
         mine.setdefault(record.case_id, []).append(record)
     found = rows.of_run(run, tails=False)
@@ -77,13 +77,15 @@ def line(row: Row, accuracy: Accuracy | None, first: Accuracy | None) -> str:
         return f"{name} {row['status']}: {row['reason'] or 'top-1 not measured'}{extra}"
     found = mcnemar.discordant(first, accuracy)
     if row["precision"] != "fp32":
-        told = [row[f"top1_{name}_samples"] for name in ("lost", "won")]
-        found = None if None in told else mcnemar.Discordant(*told, accuracy.samples)  # type: ignore[arg-type]
+        lost, won = row["top1_lost_samples"], row["top1_won_samples"]
+        found = None
+        if isinstance(lost, int) and isinstance(won, int):
+            found = mcnemar.Discordant(lost, won, accuracy.samples)
     words = f"{name} top-1 {100 * accuracy.correct / accuracy.samples:.2f} %"
     if found is not None:
-        lost, low, high = (100 * ratio for ratio in mcnemar.loss(found))
+        loss, low, high = (100 * ratio for ratio in mcnemar.loss(found))
         words += (
-            f"  loses {lost:+.2f} points [{low:+.2f}, {high:+.2f}]"
+            f"  loses {loss:+.2f} points [{low:+.2f}, {high:+.2f}]"
             f"  lost {found.lost}, won {found.won}  p {mcnemar.p_value(found):.2g}"
         )
     return words + extra
