@@ -70,5 +70,6 @@ def _add(row: Row, accuracy: Accuracy, reference: Judged) -> None:
         }
     if lost > MAX_LOSS_RATIO and row["validity"] == "valid":
         row["validity"] = "suspect"
-        note = f"top-1 loses {100 * lost:.1f} points against fp32"
+        known = f" (McNemar's p {row['top1_mcnemar_p']:.2g})" if found else ""
+        note = f"top-1 loses {100 * lost:.1f} points against fp32{known}"
         row["caveats"] = "; ".join(filter(None, [note, str(row["caveats"] or "")]))
