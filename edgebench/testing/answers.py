@@ -65,7 +65,7 @@ def check_session(
     words = "two different inputs give the same answer: stage() has no effect"
     require(not same(first, other), words)
     _check_copies(session, first)
-    _check_moment(session, first, other)
+    _check_moment(session, other)
     _check_feed(session, ring, first, other)
     _check_binding(session, ring, first, other)
     kept = all(
@@ -105,14 +105,13 @@ def _check_copies(session: Session, first: Answer) -> None:
     require(same(session.read(), first), words)
 
 
-def _check_moment(session: Session, first: Answer, other: Answer) -> None:
+def _check_moment(session: Session, other: Answer) -> None:
     """The work lies inside ``invoke``, where the time is taken."""
     answer(session, 0)
     session.stage(1)
-    found = session.read()
-    words = "stage() or read() computes the answer: all work belongs into invoke()"
-    require(not same(found, other), words)
-    require(same(found, first), "stage() spoils the answer of the last invoke()")
+    # The former answer may be gone: a runtime may put inputs where outputs were.
+    early = same(session.read(), other)
+    require(not early, "stage() or read() computes the answer: all work belongs into invoke()")
 
 
 def _check_feed(session: Session, ring: Sequence[Feeds], first: Answer, other: Answer) -> None:
