@@ -17,9 +17,11 @@ from edgebench.cli import resume, run_options
 from edgebench.cli.main import EXIT_FAILED_CELLS, EXIT_INTERRUPTED
 from edgebench.cli.params import check_columns, flatten
 from edgebench.cli.resume import probe
+from edgebench.cli.text import fill
 from edgebench.codec import to_builtins
 from edgebench.errors import StoreError, UsageError
 from edgebench.host import conditions, cpu, identify, spoilers
+from edgebench.plugins import install_extra
 from edgebench.records import Manifest, PlannedCase
 from edgebench.runner import config as configs
 from edgebench.runner import durations, journal, plan, variants
@@ -120,6 +122,10 @@ def _plan(config: RunConfig) -> plan.Plan:
     """The plan, everything checked before anything is measured."""
     workloads = plan.choose_workloads(config.workloads)
     probes = probe(config, plan.wanted_backends(config))
+    for one in probes:
+        # A built-in one that is absent is no news; a plug-in was installed to be measured.
+        if not (one.available or one.name in config.backends_named or install_extra(one.name)):
+            click.echo(fill(f"left out: backend {one.name}: {one.reason}", "", "  "), err=True)
     planned = plan.build(config, workloads, plan.choose_backends(config, probes))
     if not planned.runnable:
         reasons = "; ".join(dict.fromkeys(cell.skip for cell in planned.cases))

@@ -17,7 +17,7 @@ from edgebench.errors import ModelRefusedError
 from edgebench.measure import loop, stopping
 from edgebench.protocols import Feeds, Session
 from edgebench.records import Accuracy, Parity
-from edgebench.samples import Samples
+from edgebench.samples import Samples, deflate_bits
 from edgebench.units import NS_PER_S
 from edgebench.wire import LaunchRequest
 
@@ -270,6 +270,7 @@ def compare(outputs: NDArray[Any], reference: NDArray[np.float32]) -> Parity:
     )
 
 
+<<<<<<< HEAD
 def _probabilities(rows: NDArray[np.float64]) -> bool:
     """Whether every row (n, classes) has no negative value and adds up to 1; NaN never does."""
     return bool((rows >= 0).all() and (np.abs(rows.sum(axis=1) - 1) < _SUM_TOLERANCE).all())
@@ -279,6 +280,11 @@ def score(outputs: NDArray[Any], labels: NDArray[np.int64], source: str) -> Accu
     """Top-1 hits of outputs (n, classes) against labels (n,)."""
     hits = outputs.reshape(len(outputs), -1).argmax(axis=1) == labels
     return Accuracy(samples=len(labels), correct=int(hits.sum()), source=source)
+=======
+def score(outputs: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of outputs (n, classes) have their label (n,) as the largest one, shape (n,)."""
+    return np.asarray(outputs.reshape(len(outputs), -1).argmax(axis=1) == labels, dtype=np.bool_)
+>>>>>>> i5-mcn
 
 
 def accuracy(
@@ -298,11 +304,11 @@ def accuracy(
     batch = request.case.batch
     image_byte = 4 * math.prod(arrays.labelled_shape(path)[1:])
     fitting = min(_CHUNK_SAMPLES, _CHUNK_BYTE // max(1, image_byte))
-    samples = correct = 0
+    hits: list[bool] = []
     head: NDArray[Any] | None = None
     for pixels, labels in arrays.labelled_rows(path, max(batch, fitting - fitting % batch)):
         head = pixels[:batch] if head is None else head
-        lacking = -len(pixels) % batch if samples else 0
+        lacking = -len(pixels) % batch if hits else 0
         filled = np.concatenate([pixels, head[:lacking]])
         images = normalise(filled, request.samples_mean, request.samples_std)
         outputs = run_all(session, images, request.model_layout, batch)[: len(labels)]
@@ -310,7 +316,11 @@ def accuracy(
             raise ModelRefusedError(
                 f"{path.name} has the label {labels.max()}, the model {outputs.shape[1]} classes"
             )
-        samples += len(labels)
-        correct += score(outputs, labels, request.samples_source).correct
+        hits += score(outputs, labels).tolist()
         alive()
-    return Accuracy(samples=samples, correct=correct, source=request.samples_source)
+    return Accuracy(
+        samples=len(hits),
+        correct=sum(hits),
+        source=request.samples_source,
+        hits=deflate_bits(hits),
+    )

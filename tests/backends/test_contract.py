@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edgebench import plugins, resources
 from edgebench.analysis.validity import parity_fault
-from edgebench.backends.onnxruntime_ import OnnxRuntime, OnnxRuntimeSession
 from edgebench.errors import ModelRefusedError
 from edgebench.measure import passes
+<<<<<<< HEAD
 from edgebench.protocols import Backend, Feeds, Settings
 from edgebench.records import Precision
 from edgebench.testing import NullBackend, check_backend
+=======
+from edgebench.protocols import Backend, Settings
+from edgebench.records import PRECISIONS, Precision
+from edgebench.specs import read_toml
+from edgebench.testing import check_backend
+>>>>>>> i5-mcn
 
 # What a runtime says while it loads is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("litert", "onnxruntime", "opencv-dnn", "openvino")
 """They read the files that a workload ships; the others are tested on derived ones."""
+HELD_IN = {
+    **dict.fromkeys(SHIPPED, "test_contract.py"),
+    **dict.fromkeys(("ncnn", "mnn"), "test_derived.py"),
+}
+"""Every built-in backend, and the test that calls `check_backend` with it."""
 CELLS = [(name, one) for name in SHIPPED for one in plugins.probe_backend(name).precisions]
 RAN: dict[tuple[str, str], set[str]] = {
     ("onnxruntime", "fp16"): {"fp32", "fp16"},
@@ -79,6 +88,7 @@ def test_an_accelerator_that_is_not_there_is_refused(backend_name: str) -> None:
         backend.open(path, Settings(accelerator="tpu"))
 
 
+<<<<<<< HEAD
 def test_the_contract_finds_a_backend_that_ignores_its_input(tmp_path: Path) -> None:
     ring = [{"input": np.full((1, 28, 28, 1), n, np.float32)} for n in range(2)]
     with pytest.raises(AssertionError, match="stage"):
@@ -117,3 +127,18 @@ def test_the_contract_finds_a_backend_that_does_not_feed(
     check_backend(OnnxRuntime(), model, ring)
     with pytest.raises(AssertionError, match=words):
         check_backend(Unfed(feed), model, ring)
+=======
+def test_every_built_in_backend_is_held_against_the_contract() -> None:
+    registered = read_toml(ROOT / "pyproject.toml")["project"]["entry-points"][plugins.BACKENDS]
+    assert set(HELD_IN) == set(registered)
+    for name, file in HELD_IN.items():
+        source = (Path(__file__).parent / file).read_text(encoding="utf-8")
+        assert "check_backend(" in source
+        assert f'"{name}"' in source
+
+
+def test_every_precision_has_a_threshold() -> None:
+    from edgebench.analysis import validity
+
+    assert set(validity.MIN_COSINE) == set(validity.MIN_TOP1_RATIO) == set(PRECISIONS)
+>>>>>>> i5-mcn
