@@ -81,7 +81,8 @@ class EimProcess:
         self._maps: list[mmap.mmap] = []
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self._folder = tempfile.TemporaryDirectory(prefix="edgebench-eim-", dir=_own_folder())
-        path = Path(self._folder.name) / "s"
+        whole = Path(self._folder.name) / "s"
+        path = min(str(whole), os.path.relpath(whole), key=len)  # it may not be long
         self._process: subprocess.Popen[bytes] | None = None
         # The kernel keeps the time-outs: a time-out of Python's would cost a poll(2) a call.
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -106,13 +107,13 @@ class EimProcess:
             raise ModelRefusedError("the session is closed")
         return self._process.pid
 
-    def _connect(self, path: Path) -> None:
+    def _connect(self, path: str) -> None:
         deadline = time.monotonic() + self._timeout_s
         while time.monotonic() < deadline:
             if self._process is not None and self._process.poll() is not None:
                 raise ModelRefusedError(f"{self._ended()} before it listened")
             with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
-                self.socket.connect(str(path))
+                self.socket.connect(path)
                 return
             time.sleep(_POLL_S)
         raise ModelRefusedError(f"it made no socket within {self._timeout_s:g} s: {self._said()}")
@@ -257,7 +258,7 @@ def _check_file(model: Path) -> None:
         raise ModelRefusedError(f"{model.name} is not executable", remedy=f"chmod +x {model}")
 
 
-def _start(model: Path, path: Path, log: int) -> subprocess.Popen[bytes]:
+def _start(model: Path, path: str, log: int) -> subprocess.Popen[bytes]:
     if len(os.fsencode(path)) > _PATH_BYTE:
         raise ModelRefusedError(f"{path} is too long for a socket", remedy="a shorter TMPDIR")
     parent = os.getpid()
@@ -268,7 +269,7 @@ def _start(model: Path, path: Path, log: int) -> subprocess.Popen[bytes]:
         if os.getppid() != parent:  # it died before we asked
             os._exit(1)
 
-    command = [str(model.absolute()), str(path.absolute())]
+    command = [str(model.absolute()), path]
     try:
         return subprocess.Popen(
             command,

@@ -9,6 +9,7 @@ unpacks them. ``fault`` makes it fail in one of the ways that programs fail.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import json
 import mmap
@@ -30,16 +31,16 @@ GRAY = np.array([0.299, 0.587, 0.114])
 CAMERA, TFLITE_FULL = 3, 4
 
 
-def write(path: Path, model: Path, labels: tuple[str, ...], **changes: object) -> Path:
+def write(path: Path, model: Path, **changes: object) -> Path:
     """An executable.
 
     Args:
         path: Where to.
         model: A TFLite model of (1, height, width, channels), float32.
-        labels: Its classes.
-        changes: ``shm``, ``pixels``, ``softmax``, ``fault``, or members of ``model_parameters``.
+        changes: ``labels`` (its classes), ``shm``, ``pixels``, ``fault``, or other members of
+            ``model_parameters``.
     """
-    told = {"model": str(model), "labels": labels, **changes}
+    told = {"model": str(model), "mark": mark(path), **changes}
     path.write_text(
         f"#!{sys.executable}\n"
         "import json, sys\n"
@@ -50,6 +51,11 @@ def write(path: Path, model: Path, labels: tuple[str, ...], **changes: object) -
     )
     path.chmod(0o755)
     return path
+
+
+def mark(path: Path) -> str:
+    """What the names of an executable's shared memory have in common."""
+    return "shm-" + hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:12]
 
 
 class StandIn:
@@ -63,8 +69,8 @@ class StandIn:
         from ai_edge_litert.interpreter import Interpreter
 
         self.fault = told.pop("fault", "")
-        self._pixels, self._softmax = told.pop("pixels", True), told.pop("softmax", True)
-        with_shm = told.pop("shm", True)
+        self._pixels = told.pop("pixels", True)
+        with_shm, name = told.pop("shm", True), told.pop("mark")
         self._interpreter = Interpreter(model_path=told.pop("model"), num_threads=1)
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
@@ -96,7 +102,7 @@ class StandIn:
         }
         self.shm: Path | None = None
         if with_shm:
-            self.shm = Path("/dev/shm") / f"shm-{secrets.token_hex(6)}"  # noqa: S108 - shm_open(3)
+            self.shm = Path("/dev/shm") / f"{name}-{secrets.token_hex(6)}"  # noqa: S108 - shm_open(3)
             self.shm.write_bytes(bytes(4 * self.features))
             with self.shm.open("r+b") as file:
                 self._shared = np.frombuffer(mmap.mmap(file.fileno(), 0), np.float32)
@@ -141,9 +147,8 @@ class StandIn:
         self._interpreter.invoke()
         scores = self._interpreter.get_tensor(self._output)[0].astype(np.float64)
         stamps.append(time.perf_counter())
-        if self._softmax:
-            scores = np.exp(scores - scores.max())
-            scores /= scores.sum()
+        scores = np.exp(scores - scores.max())
+        scores /= scores.sum()
         taken = [1e6 * (after - before) for before, after in itertools.pairwise(stamps)]
         found = dict(zip(self.labels, map(float, scores.astype(np.float32)), strict=True))
         return {
