@@ -123,7 +123,7 @@ def test_pixels_are_what_the_vendor_s_image_block_takes() -> None:
         kind = edge_impulse._kind(told, shape, shape[0] * shape[1], None)
         model = edge_impulse._Model(("a",), 1, shape, kind, 4, has_anomaly=False)
         convert = edge_impulse._converter(model, Settings(**made))
-        return convert(np.array(image, np.float32)).astype(int).tolist()
+        return [int(number) for number in convert(np.array(image, np.float32))]
 
     plain = {"mean": (0.0,) * 3, "std": (255.0,) * 3}
     assert features((1, 1, 3), [1 / 255, 2 / 255, 3 / 255], **plain) == [0x010203]
