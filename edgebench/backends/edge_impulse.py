@@ -24,6 +24,10 @@ from edgebench.protocols import Feeds, Probe, Settings, Tensor
 from edgebench.records import PRECISIONS, Effective
 
 _UNVERIFIED = "not verified against a vendor build"
+_BESIDE = (
+    "precision as the workload states it, it cannot be read back; parity after softmax; "
+    "latency includes the socket"
+)
 _PROTOCOL = "hello 1"
 _TIMEOUT_S, _LEAST_S = 30.0, 0.01
 _TUNING = ("spinning", "denormals_as_zero", "arena", "memory_pattern")
@@ -80,7 +84,7 @@ class EdgeImpulse:
 class EdgeImpulseSession:
     """One executable; inputs wait as features, numbers in its shared memory or as JSON."""
 
-    caveats = (f"edge-impulse: {_UNVERIFIED}; latency includes the socket",)
+    caveats = (f"edge-impulse: {_UNVERIFIED}; {_BESIDE}",)
 
     def __init__(self, model: Path, settings: Settings) -> None:
         self._shared: NDArray[np.float32] | None = None

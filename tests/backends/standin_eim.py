@@ -271,6 +271,12 @@ def _sleep(*_: object) -> bytes:
     return b""
 
 
+def _eat(*_: object) -> bytes:
+    hoard = np.ones(1 << 26)  # 512 MiB, touched
+    time.sleep(3600 + hoard[0])
+    return b""
+
+
 def _send_half(reply: dict[str, Any], client: socket.socket) -> bytes:
     whole = packed(reply)
     client.sendall(whole[: len(whole) // 2])
@@ -304,6 +310,7 @@ LATER: dict[str, Callable[[dict[str, Any], socket.socket], bytes]] = {
     "no classification": lambda reply, _: packed({**reply, "result": {"bounding_boxes": []}}),
     "label missing": _lose_a_label,
     "dies": _die,
+    "eats": _eat,
     "hangs": _sleep,
     "half a reply": _send_half,
     "half a reply, then death": _send_half_and_die,

@@ -87,9 +87,8 @@ def test_what_cannot_be_read_back_is_none_and_said(eim: Path) -> None:
     assert "not verified against a vendor build" in effective.words
     assert "classification_us=" in effective.words
     assert effective.accelerator == "cpu"
-    assert session.caveats == (
-        "edge-impulse: not verified against a vendor build; latency includes the socket",
-    )
+    (caveat,) = session.caveats
+    assert "precision as the workload states it, it cannot be read back" in caveat
 
 
 def test_an_engine_that_may_use_an_accelerator_is_not_called_cpu(eim: Path) -> None:
@@ -141,6 +140,15 @@ def test_a_reply_in_pieces_is_whole(eim: Path) -> None:
     session.close()
     whole = passes.probabilities(reference("mnist_cnn")[1][:8])
     np.testing.assert_allclose(outputs, whole, atol=1e-5)
+
+
+def test_parity_of_probabilities_is_taken_after_softmax() -> None:
+    logits = np.array([[2.0, 0.0], [-1000.0, 1000.0]], np.float32)
+    shares = passes.probabilities(logits)
+    assert shares.ravel().tolist() == pytest.approx([0.880797, 0.119203, 0, 1], abs=1e-6)
+    assert passes.probabilities(shares) is shares  # a reference may be probabilities already
+    swapped = passes.compare(shares[:, ::-1], shares)
+    assert parity_fault(swapped, "int8_dynamic").startswith("parity: cosine")
 
 
 def test_memory_and_time_of_the_executable_are_on_our_books(

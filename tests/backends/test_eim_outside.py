@@ -101,6 +101,12 @@ def test_the_run_s_own_time_out_clears_a_silent_one_away(tmp_path: Path) -> None
     assert {row["status"] for row in json.loads(done.stdout)} == {"timeout"}
 
 
+def test_a_memory_limit_holds_for_the_executable_too(tmp_path: Path) -> None:
+    eim_workload.make(tmp_path, fp32="eats")
+    (row,) = json.loads(run(tmp_path, "--memory-limit", "450", "--timeout", "20", code=3).stdout)
+    assert "stopped at the memory limit" in row["reason"]
+
+
 def test_a_file_that_is_not_executable_is_one_line_with_the_remedy(tmp_path: Path) -> None:
     workload = eim_workload.make(tmp_path, fp32="")
     path = workload.file("fp32.eim")
