@@ -81,8 +81,8 @@ class EimProcess:
         self._maps: list[mmap.mmap] = []
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self._folder = tempfile.TemporaryDirectory(prefix="edgebench-eim-", dir=_own_folder())
-        whole = Path(self._folder.name) / "s"
-        path = min(str(whole), os.path.relpath(whole), key=len)  # it may not be long
+        path = str(Path(self._folder.name) / "s")
+        path = path if _fits(path) else os.path.relpath(path)
         self._process: subprocess.Popen[bytes] | None = None
         # The kernel keeps the time-outs: a time-out of Python's would cost a poll(2) a call.
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -251,6 +251,10 @@ def _own_folder() -> str | None:
     return str(here) if here.name.startswith("edgebench-worker-") else None
 
 
+def _fits(path: str) -> bool:
+    return len(os.fsencode(path)) <= _PATH_BYTE
+
+
 def _check_file(model: Path) -> None:
     if not model.is_file():
         raise ModelRefusedError(f"{model} is no file")
@@ -259,7 +263,7 @@ def _check_file(model: Path) -> None:
 
 
 def _start(model: Path, path: str, log: int) -> subprocess.Popen[bytes]:
-    if len(os.fsencode(path)) > _PATH_BYTE:
+    if not _fits(path):
         raise ModelRefusedError(f"{path} is too long for a socket", remedy="a shorter TMPDIR")
     parent = os.getpid()
 

@@ -16,10 +16,17 @@ from edgebench.specs import Workload, read_toml, sha256_of
 NAME = "my_eim"
 
 
-def standin(path: Path, workload_name: str = "mnist_cnn", **changes: Any) -> Path:  # noqa: ANN401 - any of `standin_eim.write`
-    """A stand-in with a bundled workload's fp32 model behind it."""
+def standin(
+    path: Path,
+    workload_name: str = "mnist_cnn",
+    precision: str = "fp32",
+    **changes: Any,  # noqa: ANN401 - any of `standin_eim.write`
+) -> Path:
+    """A stand-in with a bundled workload's model behind it; there is no bf16 file, fp32 must do."""
     workload = resources.open_workload(workload_name)
-    model = workload.file("models/fp32.tflite")
+    found = workload.model("tflite", precision) or workload.model("tflite", "fp32")
+    assert found is not None
+    model = workload.path_of(found)
     return standin_eim.write(path, model, **{"labels": workload.spec.labels, **changes})
 
 
@@ -29,25 +36,28 @@ def settings(workload_name: str = "mnist_cnn", **options: str) -> Settings:
     return Settings(mean=pre.mean, std=pre.std, options=options)
 
 
-def make(root: Path, workload_name: str = "mnist_cnn", **faults: str) -> Workload:
+def make(
+    root: Path, workload_name: str = "mnist_cnn", *, name: str = NAME, **faults: str
+) -> Workload:
     """A workload below ``root`` (for EDGEBENCH_PATH) with an ``.eim`` for each precision named.
 
     Args:
-        root: Its folder is ``workloads/my_eim`` in it.
-        workload_name: The bundled workload whose model and inputs it has.
+        root: Its folder is ``workloads/NAME`` in it.
+        workload_name: The bundled workload whose models and inputs it has.
+        name: Its own name.
         faults: Precision to what is wrong with its file; ``fp32=""`` is sound.
     """
     source = resources.open_workload(workload_name)
-    folder = root / "workloads" / NAME
+    folder = root / "workloads" / name
     folder.mkdir(parents=True)
     told = read_toml(source.folder / "workload.toml")
     for key in ("reference", "samples"):
         if key in told:
             shutil.copy(source.file(told[key]["path"]), folder)
-    told |= {"name": NAME, "default": False, "models": []}
+    told |= {"name": name, "default": False, "models": []}
     told.pop("calibration", None)
     for precision, fault in faults.items():
-        path = standin(folder / f"{precision}.eim", workload_name, fault=fault)
+        path = standin(folder / f"{precision}.eim", workload_name, precision, fault=fault)
         told["models"].append(
             {
                 "path": path.name,
