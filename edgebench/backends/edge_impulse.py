@@ -144,11 +144,8 @@ class EdgeImpulseSession:
             )
 
     def bind(self, ring: Sequence[Feeds]) -> None:
-        """The ring as features, converted once; and a first run, which tells failures."""
+        """The ring as features, converted once."""
         self._ring = [self._prepared(feeds) for feeds in ring]
-        self.stage(0)
-        self.invoke()
-        self._verify()
 
     def _prepared(self, feeds: Feeds) -> NDArray[np.float32] | bytes:
         features = self._convert(feeds[self.inputs[0].name])

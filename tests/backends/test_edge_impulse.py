@@ -54,6 +54,14 @@ def ring_of(session: EdgeImpulseSession, workload_name: str, count: int = 4) -> 
     return list(passes.feeds(session, inputs, "NHWC", 1))
 
 
+def infer(session: EdgeImpulseSession) -> None:
+    """One inference, its answer read."""
+    session.bind(ring_of(session, "mnist_cnn"))
+    session.stage(0)
+    session.invoke()
+    session.read()
+
+
 def reference(workload_name: str) -> tuple[Any, Any]:
     workload = resources.open_workload(workload_name)
     return passes.load_reference(workload.file(workload.spec.reference.path))
@@ -79,7 +87,7 @@ def test_answers_are_the_model_s_and_the_contract_is_kept(
 
 def test_what_cannot_be_read_back_is_none_and_said(eim: Path) -> None:
     session = EdgeImpulse().open(standin(eim), settings())
-    session.bind(ring_of(session, "mnist_cnn"))
+    infer(session)
     effective = session.effective()
     session.close()
     assert (effective.precision, effective.threads) == (None, None)
@@ -93,7 +101,7 @@ def test_what_cannot_be_read_back_is_none_and_said(eim: Path) -> None:
 
 def test_an_engine_that_may_use_an_accelerator_is_not_called_cpu(eim: Path) -> None:
     session = EdgeImpulse().open(standin(eim, inferencing_engine=6), settings())
-    session.bind(ring_of(session, "mnist_cnn"))
+    infer(session)
     effective = session.effective()
     session.close()
     assert effective.accelerator is None
@@ -155,7 +163,7 @@ def test_memory_and_time_of_the_executable_are_on_our_books(
     eim: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = EdgeImpulse().open(standin(eim), settings())
-    session.bind(ring_of(session, "mnist_cnn"))
+    infer(session)
     alone_byte, alone_ns = process.status_byte("VmRSS"), time.process_time_ns()
     monkeypatch.setattr(process, "helpers", set(session.helpers))
     both_byte, both_ns = process.status_byte("VmRSS"), process.cpu_ns()
@@ -252,7 +260,7 @@ def test_a_file_that_cannot_be_started_says_why(eim: Path) -> None:
 
 def test_one_that_ignores_the_signal_to_end_is_killed(eim: Path) -> None:
     session = EdgeImpulse().open(standin(eim, fault="stubborn"), settings())
-    session.bind(ring_of(session, "mnist_cnn"))
+    infer(session)
     session.close()
     assert left_behind(eim) == []
     with pytest.raises(ModelRefusedError, match="the session is closed"):
@@ -284,7 +292,7 @@ print(session.helpers[0], flush=True); time.sleep(60)
 def test_the_protocol_stays_inside_the_machine(eim: Path) -> None:
     """Of all the sockets that this process and the executable hold, none is of the internet."""
     session = EdgeImpulse().open(standin(eim), settings())
-    session.bind(ring_of(session, "mnist_cnn"))
+    infer(session)
     ours, theirs = psutil.Process(), psutil.Process(session.helpers[0])
     kinds = {one.family.name for one in theirs.net_connections("all")}
     internet = theirs.net_connections("inet") + ours.net_connections("inet")
