@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgebench import arrays
 from edgebench.errors import ModelRefusedError
+from edgebench.host import process
 from edgebench.measure import loop, stopping
 from edgebench.protocols import Feeds, Session
 from edgebench.records import Accuracy, Parity
@@ -163,7 +164,7 @@ class _Timer:
         buffer = array("q", bytes(8 * self._per_chunk))
         taken, done_ns, begin = self.latency_ns, self.window_ns, 0
         stage, invoke = self._session.stage, self._session.invoke
-        cpu_start = time.process_time_ns()
+        cpu_start = process.cpu_ns()
         while len(taken) < _MAX_INFERENCES:
             first = len(taken) % self._ring_slots
             chunk = self._slots[first : first + self._per_chunk]
@@ -174,7 +175,7 @@ class _Timer:
             enough = window_ns >= at_least_ns and len(taken) >= samples
             if len(taken) >= _MIN_INFERENCES and (enough or window_ns >= at_most_ns):
                 break
-        self.cpu_ns += time.process_time_ns() - cpu_start
+        self.cpu_ns += process.cpu_ns() - cpu_start
         self.window_ns = done_ns + end - begin
 
     def refresh(self) -> None:
@@ -236,7 +237,7 @@ def run_all(
 
 
 def compare(outputs: NDArray[Any], reference: NDArray[np.float32]) -> Parity:
-    """Outputs (n, classes) against the reference's logits.
+    """Outputs (n, classes) against the reference's, both logits or both probabilities.
 
     A model that ends in softmax is compared with the softmax of the reference: as directions,
     probabilities and logits have nothing in common.
@@ -270,21 +271,14 @@ def compare(outputs: NDArray[Any], reference: NDArray[np.float32]) -> Parity:
     )
 
 
-<<<<<<< HEAD
 def _probabilities(rows: NDArray[np.float64]) -> bool:
     """Whether every row (n, classes) has no negative value and adds up to 1; NaN never does."""
     return bool((rows >= 0).all() and (np.abs(rows.sum(axis=1) - 1) < _SUM_TOLERANCE).all())
 
 
-def score(outputs: NDArray[Any], labels: NDArray[np.int64], source: str) -> Accuracy:
-    """Top-1 hits of outputs (n, classes) against labels (n,)."""
-    hits = outputs.reshape(len(outputs), -1).argmax(axis=1) == labels
-    return Accuracy(samples=len(labels), correct=int(hits.sum()), source=source)
-=======
 def score(outputs: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which of outputs (n, classes) have their label (n,) as the largest one, shape (n,)."""
     return np.asarray(outputs.reshape(len(outputs), -1).argmax(axis=1) == labels, dtype=np.bool_)
->>>>>>> i5-mcn
 
 
 def accuracy(

@@ -10,16 +10,10 @@ from edgebench import plugins, resources
 from edgebench.analysis.validity import parity_fault
 from edgebench.errors import ModelRefusedError
 from edgebench.measure import passes
-<<<<<<< HEAD
-from edgebench.protocols import Backend, Feeds, Settings
-from edgebench.records import Precision
-from edgebench.testing import NullBackend, check_backend
-=======
 from edgebench.protocols import Backend, Settings
-from edgebench.records import PRECISIONS, Precision
+from edgebench.records import Precision
 from edgebench.specs import read_toml
 from edgebench.testing import check_backend
->>>>>>> i5-mcn
 
 # What a runtime says while it loads is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
@@ -88,46 +82,6 @@ def test_an_accelerator_that_is_not_there_is_refused(backend_name: str) -> None:
         backend.open(path, Settings(accelerator="tpu"))
 
 
-<<<<<<< HEAD
-def test_the_contract_finds_a_backend_that_ignores_its_input(tmp_path: Path) -> None:
-    ring = [{"input": np.full((1, 28, 28, 1), n, np.float32)} for n in range(2)]
-    with pytest.raises(AssertionError, match="stage"):
-        check_backend(NullBackend(), tmp_path, ring)
-
-
-class Unfed(OnnxRuntime):
-    """A backend that never copies a fresh input in, or copies it into its ring."""
-
-    def __init__(self, feed: Callable[[OnnxRuntimeSession, Feeds], None]) -> None:
-        self.feed = feed
-
-    def open(self, model: Path, settings: Settings) -> OnnxRuntimeSession:
-        session = super().open(model, settings)
-        session.feed = functools.partial(self.feed, session)  # type: ignore[method-assign]
-        return session
-
-
-def _into_the_ring(session: OnnxRuntimeSession, inputs: Feeds) -> None:
-    session._ring[0] = [np.array(inputs["input"], np.float32)]
-    session.stage(0)
-
-
-@pytest.mark.parametrize(
-    ("feed", "words"),
-    [(lambda _, __: None, "another answer"), (_into_the_ring, "leave the ring")],
-    ids=["does nothing", "spoils the ring"],
-)
-def test_the_contract_finds_a_backend_that_does_not_feed(
-    feed: Callable[[OnnxRuntimeSession, Feeds], None], words: str
-) -> None:
-    workload = resources.open_workload("mnist_cnn")
-    model = workload.file("models/fp32.onnx")
-    inputs, _ = passes.load_reference(workload.file("reference.npz"))
-    ring = [{"input": inputs[i : i + 1].transpose(0, 3, 1, 2)} for i in (0, 9)]
-    check_backend(OnnxRuntime(), model, ring)
-    with pytest.raises(AssertionError, match=words):
-        check_backend(Unfed(feed), model, ring)
-=======
 def test_every_built_in_backend_is_held_against_the_contract() -> None:
     registered = read_toml(ROOT / "pyproject.toml")["project"]["entry-points"][plugins.BACKENDS]
     assert set(HELD_IN) == set(registered)
@@ -135,10 +89,3 @@ def test_every_built_in_backend_is_held_against_the_contract() -> None:
         source = (Path(__file__).parent / file).read_text(encoding="utf-8")
         assert "check_backend(" in source
         assert f'"{name}"' in source
-
-
-def test_every_precision_has_a_threshold() -> None:
-    from edgebench.analysis import validity
-
-    assert set(validity.MIN_COSINE) == set(validity.MIN_TOP1_RATIO) == set(PRECISIONS)
->>>>>>> i5-mcn
