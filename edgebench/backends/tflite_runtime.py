@@ -6,6 +6,7 @@ numpy 2 it can still be imported, and fails where it hands out the first tensor.
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,16 +17,23 @@ from edgebench.backends.tflite_session import TFLiteSession
 from edgebench.errors import UsageError
 from edgebench.protocols import Probe, Settings
 
+_OLD_NUMPY = np.lib.NumpyVersion(np.__version__) < "2.0.0"
 _ELSEWHERE = (
     "python3.11 -m venv tflite && tflite/bin/pip install 'edgebench[tflite-runtime]', and in a "
     '--config file [backends.tflite-runtime] python = "tflite/bin/python"'
 )
+_HERE = "pip install 'edgebench[tflite-runtime]'"
 try:
     from tflite_runtime import interpreter
-except ImportError as error:
-    raise UsageError(f"it cannot be imported here: {error}", remedy=_ELSEWHERE) from error
-if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
-    raise UsageError(f"it needs numpy < 2, here is {np.__version__}", remedy=_ELSEWHERE)
+except ModuleNotFoundError as error:
+    raise UsageError(
+        f"{error.name} is not installed; it wants Python <= 3.11 and numpy < 2",
+        remedy=_HERE if _OLD_NUMPY and sys.version_info < (3, 12) else _ELSEWHERE,
+    ) from error
+if not _OLD_NUMPY:
+    raise UsageError(
+        f"it wants numpy < 2, here is {np.__version__}", remedy="pip install 'numpy<2'"
+    )
 
 
 class TFLiteRuntime:
