@@ -37,7 +37,7 @@ _ENTRY = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
 def present() -> dict[str, Path]:
     """Accelerators whose library lies where libraries are looked for."""
     found: dict[str, Path] = {}
-    for folder in _folders():
+    for folder in folders():
         for name, library in LIBRARIES.items():
             path = folder / library
             if name not in found and path.is_file():
@@ -45,7 +45,7 @@ def present() -> dict[str, Path]:
     return found
 
 
-def _folders() -> list[Path]:
+def folders() -> list[Path]:
     """Where the loader looks on Debian, Yocto and the like, in its order."""
     mine = [Path(part) for part in os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if part]
     roots = [Path(root) for root in ("/usr/local/lib", "/lib", "/usr/lib")]

@@ -9,10 +9,14 @@ more work than the limit allows and must end in FAIL. Wants a quiet machine.
 from __future__ import annotations
 
 import argparse
+import functools
+import importlib
 import os
 import random
 import statistics
+import subprocess
 import sys
+import tempfile
 from array import array
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -24,6 +28,9 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import numpy as np
 from numpy.typing import NDArray
 from verdict import Verdict
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import second_env
 
 from edgebench import plugins, resources
 from edgebench.measure import loop, passes
@@ -38,6 +45,8 @@ SLOTS = 16
 LONG_NS = 1_000_000
 MAX_RATIO = 0.03
 MAX_US = 5.0
+ELSEWHERE = ("tflite-runtime",)
+"""Backends that want an interpreter of their own."""
 PLANT_NS = 20_000
 PLANT_RATIO = 0.1
 
@@ -73,11 +82,11 @@ def bare_onnxruntime(model: Path, images: Images) -> Turn:
     return turn
 
 
-def bare_litert(model: Path, images: Images) -> Turn:
+def bare_tflite(package: str, model: Path, images: Images) -> Turn:
     """A view of the input tensor, and the interpreter's compiled call."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_path=str(model), num_threads=1)
+    interpreter = importlib.import_module(f"{package}.interpreter").Interpreter(
+        model_path=str(model), num_threads=1
+    )
     index = interpreter.get_input_details()[0]["index"]
     interpreter.resize_tensor_input(index, images[0].shape)
     interpreter.allocate_tensors()
@@ -146,7 +155,8 @@ def bare_opencv_dnn(model: Path, images: Images) -> Turn:
 
 BARE: dict[str, Callable[[Path, Images], Turn]] = {
     "onnxruntime": bare_onnxruntime,
-    "litert": bare_litert,
+    "litert": functools.partial(bare_tflite, "ai_edge_litert"),
+    "tflite-runtime": functools.partial(bare_tflite, "tflite_runtime"),
     "openvino": bare_openvino,
     "opencv-dnn": bare_opencv_dnn,
 }
@@ -223,6 +233,21 @@ def compare(verdict: Verdict, name: str, workload: str, batch: int, *, plant: bo
     pair.session.close()
 
 
+def elsewhere(verdict: Verdict, name: str, *, plant: bool) -> None:
+    """The same script in the interpreter that has the backend."""
+    with tempfile.TemporaryDirectory(prefix="edgebench-second-") as folder:
+        try:
+            python = second_env.find_or_create(Path(folder))
+        except RuntimeError as error:
+            verdict.check(name, f"no interpreter: {error}", "one", passed=False)
+            return
+        if str(python) == sys.executable:  # this is the other interpreter, and it lacks it too
+            verdict.check(name, plugins.probe_backend(name).reason, "installed", passed=False)
+            return
+        line = [str(python), __file__, "--backend", name, *(["--plant"] if plant else [])]
+        verdict.failed += subprocess.run(line, check=False).returncode != 0
+
+
 def main() -> int:
     """Every installed backend; give the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -231,7 +256,11 @@ def main() -> int:
     options = parser.parse_args()
     verdict = Verdict()
     known = plugins.names(plugins.BACKENDS)
-    for name in options.backend or [n for n in known if plugins.probe_backend(n).available]:
+    here = [name for name in known if plugins.probe_backend(name).available]
+    for name in options.backend or (*here, *(name for name in ELSEWHERE if name not in here)):
+        if name in ELSEWHERE and name not in here:
+            elsewhere(verdict, name, plant=options.plant)
+            continue
         if name not in BARE:
             verdict.check(name, "no loop written by hand", "one a backend", passed=False)
             continue
