@@ -155,17 +155,29 @@ class TFLiteSession:
         self._ring.clear()
 
 
-def _resolver(runtime: Any, settings: Settings) -> Any:  # noqa: ANN401 - as above
-    """Whether XNNPACK is applied; and a refusal of options that nothing takes."""
-    accelerator, options = settings.accelerator, settings.options
-    taken = {_XNNPACK, *([] if accelerator == "cpu" else [accelerator])}
-    if unknown := [key for key in options if key.partition(".")[0] not in taken]:
-        raise ModelRefusedError(f"there is no option {unknown[0]!r} on {accelerator}")
-    asked = options.get(_XNNPACK, "1")
-    if asked not in {"0", "1"}:
+def check_options(settings: Settings, *known: str) -> None:
+    """Refuse options that nothing takes.
+
+    Args:
+        settings: Its ``xnnpack`` is ``0`` or ``1``.
+        known: First parts of keys that are taken.
+
+    Raises:
+        ModelRefusedError: The first that is not.
+    """
+    options = settings.options
+    if unknown := [key for key in options if key.partition(".")[0] not in {_XNNPACK, *known}]:
+        raise ModelRefusedError(f"there is no option {unknown[0]!r} on {settings.accelerator}")
+    if (asked := options.get(_XNNPACK, "1")) not in {"0", "1"}:
         raise ModelRefusedError(f"xnnpack is 0 or 1, not {asked!r}")
+
+
+def _resolver(runtime: Any, settings: Settings) -> Any:  # noqa: ANN401 - as above
+    """Whether XNNPACK is applied."""
+    check_options(settings, *([] if settings.accelerator == "cpu" else [settings.accelerator]))
     kinds = runtime.OpResolverType
-    return kinds.AUTO if asked == "1" else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    without = settings.options.get(_XNNPACK) == "0"
+    return kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES if without else kinds.AUTO
 
 
 def _delegates(runtime: Any, settings: Settings) -> list[Any]:  # noqa: ANN401 - as above
