@@ -211,6 +211,8 @@ def _show_plan(planned: plan.Plan, preset: Preset) -> None:
         more = f", up to {preset.max_launches} launches where it is needed"
     about = f"about {human_s(sum(times))} for small models{more}"
     click.echo(f"{show.size(planned, preset)}, {about}", err=True)
+    for note in planned.notes:
+        click.echo(note, err=True)
 
 
 def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]) -> None:
@@ -235,6 +237,8 @@ def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]
     folder = execution.store.folder
     why = execution.ended if execution.preset.target_ratio is not None else ""
     show.ending(folder, execution.measured, took_s, interrupted=ended_early, ended=why)
+    for note in execution.plan.notes:
+        click.echo(note, err=True)
     if full is not None:
         click.echo(f"edgebench: {full}", err=True)
         raise click.exceptions.Exit(EXIT_FAILED_CELLS)
