@@ -46,12 +46,13 @@ def present() -> dict[str, Path]:
 
 
 def folders() -> list[Path]:
-    """Where the loader looks on Debian, Yocto and the like, in its order."""
+    """Where libraries are looked for on Debian, Yocto and the like, in order."""
     mine = [Path(part) for part in os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep) if part]
     roots = [Path(root) for root in ("/usr/local/lib", "/lib", "/usr/lib")]
     several = f"{platform.machine()}-linux-gnu"
     both = [folder for root in roots for folder in (root / several, root)]
-    return [*mine, *both, Path("/usr/lib64")]
+    # Debian's mesa-teflon-delegate has a folder of its own.
+    return [*mine, *both, Path("/usr/lib64"), Path("/usr/lib/teflon")]
 
 
 def load(runtime: Any, name: str, options: Mapping[str, str]) -> Any:  # noqa: ANN401 - untyped
@@ -82,6 +83,8 @@ def load(runtime: Any, name: str, options: Mapping[str, str]) -> Any:  # noqa: A
         return runtime.load_delegate(str(path), own)
     except (OSError, ValueError) as error:
         words = " ".join(str(error).split()).removeprefix(f"Failed to load delegate from {path}")
+        vague = os.sep in str(path) and not Path(path).is_absolute()
         raise ModelRefusedError(
-            f"the delegate {path} cannot be loaded: {words.strip() or 'it gives no reason'}"
+            f"the delegate {path} cannot be loaded: {words.strip() or 'it gives no reason'}",
+            remedy="name it by its whole path: a launch has a folder of its own" if vague else "",
         ) from error

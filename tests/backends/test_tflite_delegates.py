@@ -90,13 +90,22 @@ def test_without_a_delegate_xnnpack_is_there_unless_it_is_left_out(ask: Callable
     ("options", "words"),
     [
         ({"mine": "/nowhere/lib.so"}, "/nowhere/lib.so cannot be loaded: .*No such file"),
+        ({"mine": "here/lib.so"}, "here/lib.so cannot be loaded: .*whole path"),
         ({"mine": "{text}"}, "cannot be loaded: .*(invalid ELF header|file too short)"),
         ({"mine": "{other}"}, "is no TFLite delegate: it has no tflite_plugin_create_delegate"),
         ({"mine": "{library}", "mine.fail": "no device"}, "cannot be loaded: no device"),
         ({}, "there is no accelerator 'mine' here .*options = { mine = "),
         ({"mine": "{library}", "yours.key": "1"}, "there is no option 'yours.key' on mine"),
     ],
-    ids=["missing", "no library", "no delegate", "refuses", "unknown", "another's option"],
+    ids=[
+        "missing",
+        "relative",
+        "no library",
+        "no delegate",
+        "refuses",
+        "unknown",
+        "another's option",
+    ],
 )
 def test_a_delegate_that_cannot_be_had_is_one_line(
     model_path: Callable[..., Path], library: Path, options: dict[str, str], words: str
