@@ -89,7 +89,7 @@ def probe_backend(name: str) -> Probe:
             remedy=_pip_line(name, package),
         )
     except EdgebenchError as error:  # its words are for people already
-        return Probe(name=name, available=False, reason=str(error))
+        return Probe(name=name, available=False, reason=error.message, remedy=error.remedy)
     except Exception as error:  # noqa: BLE001 - a broken runtime is one that is not available
         return Probe(name=name, available=False, reason=f"{type(error).__name__}: {error}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,9 @@ from edgebench.records import (
     Record,
 )
 from edgebench.samples import Samples
+
+sys.path.insert(0, str(Path(__file__).parent))
+import second_env
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +79,15 @@ def derived(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
         return known[key]
 
     return derive
+
+
+@pytest.fixture(scope="session")
+def tflite_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment that has tflite-runtime; see `second_env`."""
+    try:
+        return second_env.find_or_create(tmp_path_factory.mktemp("second"))
+    except RuntimeError as error:
+        pytest.skip(f"no environment for tflite-runtime: {error}")
 
 
 def make_case(**changes: object) -> Case:

@@ -108,7 +108,7 @@ def probe(names: Sequence[str], python: str | None = None) -> tuple[Probe, ...]:
     if probed is None and not names:
         raise UsageError(
             f"{python or sys.executable} cannot run workers: {cause}",
-            remedy="install edgebench in that environment" if python else "",
+            remedy="install this edgebench in that environment" if python else "",
         )
     if probed is None and len(names) == 1:
         probe((), python)  # the interpreter itself is sound, or this raises
@@ -121,7 +121,14 @@ def probe(names: Sequence[str], python: str | None = None) -> tuple[Probe, ...]:
             f"{SCHEMA_VERSION}",
             remedy="install the same version in both",
         )
-    return probed.probes
+    return tuple(_elsewhere(one, python) for one in probed.probes) if python else probed.probes
+
+
+def _elsewhere(probe: Probe, python: str) -> Probe:
+    """What mends a backend of another interpreter is done there."""
+    if not probe.remedy.startswith("pip "):
+        return probe
+    return msgspec.structs.replace(probe, remedy=f"{python} -m {probe.remedy}")
 
 
 def _ask(names: Sequence[str], python: str | None) -> tuple[wire.Probed | None, str]:

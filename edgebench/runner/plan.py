@@ -14,7 +14,7 @@ from edgebench.errors import UsageError
 from edgebench.host import cpu
 from edgebench.protocols import Probe
 from edgebench.records import Case, PlannedCase, Precision
-from edgebench.runner import labelled, picture, variants
+from edgebench.runner import accelerators, labelled, picture, variants
 from edgebench.runner.config import BackendConfig, RunConfig, ordered_precisions
 from edgebench.runner.labelled import Labelled
 from edgebench.runner.picture import Picture
@@ -161,12 +161,16 @@ def _notes(underived: dict[str, dict[str, None]]) -> tuple[str, ...]:
 
 def _check_accelerators(config: RunConfig, probes: dict[str, Probe]) -> None:
     """Refuse a name that would be nothing but holes: of the run, or of one backend's table."""
-    every = tuple({name for probe in probes.values() for name in probe.accelerators})
+    tables = {name: config.backends.get(name, BackendConfig()) for name in probes}
+    each = {
+        name: accelerators.known(probe, tables[name], accelerators.asked(config, tables[name]))
+        for name, probe in probes.items()
+    }
+    every = tuple({one for known in each.values() for one in known})
     asked = [("--accelerator", config.accelerators, every)]
     asked += [
-        (f"[backends.{name}] accelerators", config.backends[name].accelerators, probe.accelerators)
-        for name, probe in probes.items()
-        if name in config.backends
+        (f"[backends.{name}] accelerators", tables[name].accelerators, each[name])
+        for name in probes
     ]
     for where, names, known in asked:
         if unknown := [name for name in names if name not in known]:
@@ -214,9 +218,10 @@ def _cells(
     elif skip and not asked and model is None:
         return  # nobody asked for it and nothing could run it: not a hole in the table
     backend = config.backends.get(name, BackendConfig())
-    for accelerator, options, fields in itertools.product(
-        dict.fromkeys(backend.accelerators or config.accelerators or ("cpu",)),
-        backend.variants,
+    where = accelerators.asked(config, backend)
+    known = accelerators.known(probe, backend, where)
+    for (accelerator, options), fields in itertools.product(
+        accelerators.cases(backend, where, {*known, *where}),
         variants.of(config, cpu.usable_cpus(), image_sha256),
     ):
         case = Case(
@@ -231,7 +236,7 @@ def _cells(
             options=options,
             **fields,
         )
-        lacks = "" if accelerator in probe.accelerators else _lacks(probe, accelerator)
+        lacks = "" if accelerator in known else _lacks(probe, accelerator)
         yield PlannedCase(
             case_id=case.case_id,
             case=case,

@@ -23,8 +23,12 @@ class NothingToTryError(UsageError):
     """The bundled model does not come in a format that the backend reads."""
 
 
-def run(probe: Probe) -> Record:
+def run(probe: Probe, python: str | None = None) -> Record:
     """The record of one fp32 launch of the smallest bundled model; its speed is no figure.
+
+    Args:
+        probe: The backend.
+        python: Its interpreter where that is not ours.
 
     Raises:
         UsageError: The workload is missing.
@@ -56,4 +60,4 @@ def run(probe: Probe) -> Record:
     request = requests.build(run_id="trial", case=case, workload=workload, preset=preset, launch=0)
     limits = launcher.Limits(timeout_s=_TIMEOUT_S, measure_s=_MEASURE_S)
     with tempfile.TemporaryDirectory(prefix="edgebench-trial-") as folder:
-        return launcher.launch(request, limits, Path(folder) / "worker.log")
+        return launcher.launch(request, limits, Path(folder) / "worker.log", python)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,13 @@ SHIPPED = ("litert", "onnxruntime", "opencv-dnn", "openvino")
 HELD_IN = {
     **dict.fromkeys(SHIPPED, "test_contract.py"),
     **dict.fromkeys(("ncnn", "mnn"), "test_derived.py"),
+    "edge-impulse": "test_edge_impulse.py",
+    "tflite-runtime": "test_contract.py",
 }
 """Every built-in backend, and the test that calls `check_backend` with it."""
+ELSEWHERE = ("tflite-runtime",)
+"""They live in an interpreter of their own, and are held to the contract there."""
+HERE = tuple(name for name in plugins.names(plugins.BACKENDS) if name not in ELSEWHERE)
 CELLS = [(name, one) for name in SHIPPED for one in plugins.probe_backend(name).precisions]
 RAN: dict[tuple[str, str], set[str]] = {
     ("onnxruntime", "fp16"): {"fp32", "fp16"},
@@ -64,7 +70,41 @@ def test_a_backend_keeps_the_contract_and_gives_the_right_answers(
     assert effective.accelerator_ops_ratio == pytest.approx(1.0, abs=0.5)
 
 
-@pytest.mark.parametrize("backend_name", plugins.names(plugins.BACKENDS))
+CHECK = """
+import sys
+from edgebench import plugins, resources
+from edgebench.measure import passes
+from edgebench.protocols import Settings
+from edgebench.testing import check_backend
+backend = plugins.open_backend(sys.argv[1])
+for name in sys.argv[3:]:
+    workload = resources.open_workload(name)
+    model = workload.model(backend.formats[0], sys.argv[2])
+    path, (inputs, _) = workload.file(model.path), passes.load_reference(
+        workload.file(workload.spec.reference.path)
+    )
+    for batch in (1, 4):
+        settings = Settings(precision=sys.argv[2], batch=batch)
+        session = backend.open(path, settings)
+        ring = list(passes.feeds(session, inputs, model.layout, batch))[:4]
+        session.close()
+        check_backend(backend, path, ring, settings)
+        print("kept", name, batch)
+"""
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_tflite_runtime_keeps_the_contract_in_its_own_interpreter(
+    tflite_python: Path, precision: Precision
+) -> None:
+    workloads = sorted(resources.workload_folders())
+    line = [str(tflite_python), "-c", CHECK, "tflite-runtime", precision, *workloads]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("kept") == 2 * len(workloads)
+
+
+@pytest.mark.parametrize("backend_name", HERE)
 def test_a_backend_runs_in_every_precision_that_it_names(backend_name: str) -> None:
     probe = plugins.probe_backend(backend_name)
     assert probe.available, f"{probe.reason}: {probe.remedy}"
@@ -72,7 +112,7 @@ def test_a_backend_runs_in_every_precision_that_it_names(backend_name: str) -> N
     assert set(probe.serves) <= set(probe.precisions)
 
 
-@pytest.mark.parametrize("backend_name", plugins.names(plugins.BACKENDS))
+@pytest.mark.parametrize("backend_name", HERE)
 def test_an_accelerator_that_is_not_there_is_refused(backend_name: str) -> None:
     backend = plugins.open_backend(backend_name)
     workload = resources.open_workload("mnist_cnn")

@@ -78,7 +78,7 @@ def test_answers_are_the_model_s_and_the_contract_is_kept(
     outputs = passes.run_all(session, inputs, "NHWC", 1)
     effective, ring = session.effective(), ring_of(session, workload_name)
     session.close()
-    found = passes.compare(outputs, passes.probabilities(logits))
+    found = passes.compare(outputs, logits)
     assert parity_fault(found, "fp32") == ""
     assert found.top1_ratio == 1.0
     assert f"through {'JSON' if transport == 'json' else 'shared memory'}" in effective.words
@@ -117,7 +117,7 @@ def test_a_model_without_an_image_size_takes_values_in_the_shape_that_is_stated(
     outputs = passes.run_all(session, inputs, "NHWC", 1)
     words = session.effective().words
     session.close()
-    assert parity_fault(passes.compare(outputs, passes.probabilities(logits)), "fp32") == ""
+    assert parity_fault(passes.compare(outputs, logits), "fp32") == ""
     assert "features: 3072 values" in words
 
 
@@ -146,16 +146,17 @@ def test_a_reply_in_pieces_is_whole(eim: Path) -> None:
     session = EdgeImpulse().open(standin(eim, fault="in pieces"), settings())
     outputs = passes.run_all(session, reference("mnist_cnn")[0][:8], "NHWC", 1)
     session.close()
-    whole = passes.probabilities(reference("mnist_cnn")[1][:8])
-    np.testing.assert_allclose(outputs, whole, atol=1e-5)
+    found = passes.compare(outputs, reference("mnist_cnn")[1][:8])
+    assert found.softmax
+    assert found.max_abs_error < 1e-5
 
 
 def test_parity_of_probabilities_is_taken_after_softmax() -> None:
     logits = np.array([[2.0, 0.0], [-1000.0, 1000.0]], np.float32)
-    shares = passes.probabilities(logits)
-    assert shares.ravel().tolist() == pytest.approx([0.880797, 0.119203, 0, 1], abs=1e-6)
-    assert passes.probabilities(shares) is shares  # a reference may be probabilities already
-    swapped = passes.compare(shares[:, ::-1], shares)
+    shares = np.array([[0.880797, 0.119203], [0.0, 1.0]], np.float32)
+    assert passes.compare(shares, logits).max_abs_error < 1e-6
+    assert not passes.compare(shares, shares).softmax  # a reference may be probabilities already
+    swapped = passes.compare(shares[:, ::-1], logits)
     assert parity_fault(swapped, "int8_dynamic").startswith("parity: cosine")
 
 

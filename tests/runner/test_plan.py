@@ -165,6 +165,19 @@ def test_an_accelerator_is_measured_where_it_is_and_a_hole_elsewhere() -> None:
     ]
 
 
+def test_an_option_named_like_an_accelerator_belongs_to_its_cases_and_says_where_it_is() -> None:
+    options = {"mine": "/lib/mine.so", "mine.device": "usb", "gpu.cache": "1", "spin": "0"}
+    own = {"three": BackendConfig(accelerators=("cpu", "mine"), options=(options, {"spin": "0"}))}
+    config = RunConfig(workloads=("mnist_cnn",), precisions=("fp32",), backends=own)
+    workloads = plan.choose_workloads(["mnist_cnn"])
+    cells = plan.build(config, workloads, {"three": GPU}).cases
+    assert [(cell.case.accelerator, cell.case.options, cell.skip) for cell in cells] == [
+        ("cpu", {"spin": "0"}, ""),
+        ("mine", {"mine": "/lib/mine.so", "mine.device": "usb", "spin": "0"}, ""),
+        ("mine", {"spin": "0"}, ""),
+    ]
+
+
 def test_an_accelerator_that_nothing_here_has_is_a_mistake() -> None:
     with pytest.raises(UsageError, match=r"--accelerator: .*'tpu' \(choose from cpu, gpu\)"):
         plan_both(RunConfig(accelerators=("tpu",)))
