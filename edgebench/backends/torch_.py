@@ -8,6 +8,7 @@ part of the model, as in other runtimes' files.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import tempfile
 import warnings
@@ -28,7 +29,12 @@ from edgebench.records import Effective
 
 _CASTS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _COMPILE, _ENGINE = "compile", "engine"
+_NO_COMPILER = "InvalidCxxCompiler"
+_SHIPPED_ENGINE: str = torch.backends.quantized.engine
+"""The build's own choice for int8's kernels: x86, or qnnpack on ARM."""
 _CACHE = "TORCHINDUCTOR_CACHE_DIR"
+_GIVEN = os.environ.get(_CACHE)
+"""Of a worker, a folder that its parent clears away; torch names one itself when it is not told."""
 _UNSETTABLE = ("arena", "memory_pattern")
 """Of what `Case.tuning` is about; OpenMP's spinning is decided before torch is loaded."""
 _DENORMAL, _LANES = 1e-40, 32
@@ -81,12 +87,11 @@ class TorchSession:
 
     def __init__(self, model: Path, settings: Settings) -> None:
         self._settings = settings
+        os.environ[_CACHE] = _GIVEN or _scratch().name
         _set_threads(settings)
-        if _ENGINE in settings.options:
-            _set_engine(settings.options[_ENGINE])
+        _set_engine(settings.options.get(_ENGINE, _SHIPPED_ENGINE))
         self._module, signature, quantised = torch_files.read(model)
         self._shape = _shape(signature, settings.batch)
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
         self._prepare(quantised)
         self._host = np.zeros(self._shape, np.float32)
         held = torch.from_numpy(self._host)
@@ -123,16 +128,11 @@ class TorchSession:
             self._module = self._compiled()
 
     def _compiled(self) -> Any:  # noqa: ANN401 - torch's own
-        """Inductor's module; what it writes lies in a folder that goes with the session or worker.
-
-        Whatever cannot be compiled is refused, instead of being run as it was.
-        """
+        """Inductor's module; what cannot be compiled is refused instead of being run as it was."""
         import torch._inductor.config as inductor  # noqa: PLC0415 - a second of imports
 
+        inductor.cpp_cache_precompile_headers = False  # they would lie elsewhere all the same
         inductor.compile_threads = 1  # no pool of processes
-        if _CACHE not in os.environ:
-            self._scratch = tempfile.TemporaryDirectory(prefix="edgebench-")
-            os.environ[_CACHE] = self._scratch.name
         return torch.compile(self._module, fullgraph=True, dynamic=False)
 
     def _bound(self) -> Callable[[], None]:
@@ -163,9 +163,10 @@ class TorchSession:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 self.invoke()
-        except Exception as error:  # noqa: BLE001 - compilers raise whatever they like
+        except Exception as error:  # compilers raise whatever they like
             self.close()
-            raise ModelRefusedError(f"torch says: {first_line(error)}") from error
+            remedy = "apt-get install g++" if _NO_COMPILER in str(error) else ""
+            raise ModelRefusedError(f"torch says: {first_line(error)}", remedy=remedy) from error
 
     def bind(self, ring: Sequence[Feeds]) -> None:
         """The ring, kept converted beside the input buffer."""
@@ -231,18 +232,20 @@ class TorchSession:
         )
 
     def close(self) -> None:
-        """Drop the module and what its compiler wrote."""
+        """Drop the module; torch frees it with its last reference."""
         self.invoke = _closed
         self._module = self._in = None
         self._last[:] = [None]
-        if self._scratch is not None:
-            os.environ.pop(_CACHE, None)
-            self._scratch.cleanup()
-            self._scratch = None
 
 
 def _closed() -> None:
     raise ModelRefusedError("the session is closed")
+
+
+@functools.cache
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """What the compiler writes outside a worker: removed when the interpreter ends."""
+    return tempfile.TemporaryDirectory(prefix="edgebench-")
 
 
 def _set_threads(settings: Settings) -> None:
@@ -270,10 +273,9 @@ def _set_engine(name: str) -> None:
 
 
 def _shape(signature: Signature, batch: int) -> tuple[int, ...]:
-    fixed, *rest = signature.input_shape
-    if fixed not in (None, batch):
-        raise ModelRefusedError(f"the file's batch is fixed at {fixed}, not {batch}")
-    return (batch, *(size for size in rest if size is not None))
+    if signature.batch not in (None, batch):
+        raise ModelRefusedError(f"the file's batch is fixed at {signature.batch}, not {batch}")
+    return (batch, *signature.sample_shape)
 
 
 def _cast(module: Any, dtype: torch.dtype) -> None:  # noqa: ANN401 - a GraphModule

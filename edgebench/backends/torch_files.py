@@ -26,8 +26,10 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     """Names and shapes, as the model that the file was made from declares them."""
 
     input_name: str
-    input_shape: tuple[int | None, ...]
-    """(batch, channels, height, width); None where any batch is taken."""
+    batch: int | None
+    """None where any is taken."""
+    sample_shape: tuple[int, int, int]
+    """Channels, height, width."""
     output_names: tuple[str, ...]
 
 
@@ -65,5 +67,6 @@ def _plain(module: Any) -> Any:  # noqa: ANN401 - a GraphModule
 
 def first_line(error: Exception) -> str:
     """What an error of torch says, without its traces."""
-    lines = str(error).strip().splitlines()
-    return lines[0].strip() if lines else type(error).__name__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = 2 if lines and lines[0].endswith(":") else 1
+    return " ".join(lines[:told]) or type(error).__name__

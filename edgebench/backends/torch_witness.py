@@ -56,7 +56,11 @@ class _Dispatched(TorchDispatchMode):  # type: ignore[misc] # torch is not looke
         self.seen: list[Seen] = []
 
     def __torch_dispatch__(
-        self, func: Any, _: object, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+        self,
+        func: Any,  # noqa: ANN401 - as below
+        _: object,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - torch's own
         """Run the operator, and count."""
         result = func(*args, **(kwargs or {}))

@@ -1,4 +1,4 @@
-"""torch's files: a program of ``torch.export``, for int8 TorchScript (`edgebench.derive.torch_write`).
+"""torch's files: programs of ``torch.export``, TorchScript for int8 (written by `torch_write`).
 
 Of torch's ways to int8 it is the quantisation of fx graphs, the one whose files were seen to run
 integer convolutions and to answer right; ``pt2e`` left them in float, or answered wrong.
@@ -21,12 +21,18 @@ class Torch:
     precisions: tuple[Precision, ...] = ("fp32", "int8")
     suffix = "pt"
     calibrated: tuple[Precision, ...] = ("int8",)
-    tools: Mapping[str, str] = MappingProxyType({"torch": "'edgebench[torch]'", "onnx": "onnx"})
+    tools: Mapping[str, str] = MappingProxyType(
+        # The last one tells whether the result is right.
+        {"torch": "'edgebench[torch]'", "onnx": "onnx", "onnxruntime": "'edgebench[onnxruntime]'"}
+    )
 
     def settings(self, precision: Precision) -> Mapping[str, str]:
         """How weights are stored, and what finds the scales of int8."""
         if precision == "int8":
-            return {"weights": "int8 by output channel", "activations": "uint8 in 7 bits, histogram"}
+            return {
+                "weights": "int8 by output channel",
+                "activations": "7 bits, histogram",
+            }
         return {"weights": "float32"}
 
     def convert(self, job: Job) -> None:

@@ -91,6 +91,7 @@ class Importer:
 
     def _take(self, node: onnx.NodeProto) -> None:
         args = [self._values[name] for name in node.input]
+        made: Value
         if node.op_type == "Shape":
             made = self._shape_of(node)
         elif all(arg is None or isinstance(arg, np.ndarray) for arg in args):

@@ -47,7 +47,7 @@ def _window(to: Importer, op: Op, kernel: tuple[int, ...]) -> _Window:
     auto = op.attributes.get("auto_pad", b"NOTSET").decode()
     pads = list(op.attributes.get("pads", [0, 0, 0, 0]))
     if auto.startswith("SAME"):
-        sizes = to.shape(op.node.input[0])[2:]
+        sizes = map(int, to.shape(op.node.input[0])[2:])  # type: ignore[arg-type] # an open one fails
         spans = zip(sizes, kernel, stride, dilation, strict=True)
         total = [max(0, (-(-n // s) - 1) * s + (k - 1) * d + 1 - n) for n, k, s, d in spans]
         less, more = [n // 2 for n in total], [n - n // 2 for n in total]
@@ -103,7 +103,7 @@ def _linear(to: Importer, op: Op) -> Value:
     return made
 
 
-def _take_bias(layer: nn.Module, constant: NDArray[Any]) -> bool:
+def _take_bias(layer: nn.Module | None, constant: NDArray[Any]) -> bool:
     """Give a linear layer without a bias this one; False where it does not fit."""
     if not isinstance(layer, nn.Linear) or layer.bias is not None:
         return False
@@ -116,9 +116,8 @@ def _take_bias(layer: nn.Module, constant: NDArray[Any]) -> bool:
 def _add(to: Importer, op: Op) -> Value:
     """A sum; a constant after a linear layer is its bias, so that int8 rounds once."""
     for value, constant in (op.args, op.args[::-1]):
-        if isinstance(constant, np.ndarray) and (layer := to.layer_of(value)) is not None:
-            if _take_bias(layer, constant):
-                return value
+        if isinstance(constant, np.ndarray) and _take_bias(to.layer_of(value), constant):
+            return value
     return to.call(torch.add, *op.args)
 
 

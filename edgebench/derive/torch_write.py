@@ -6,6 +6,7 @@ mode; torch means to move it to another package, which cannot write what it quan
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,19 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx.reference import ReferenceEvaluator
 from torch.ao.quantization import get_default_qconfig_mapping
 from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
 
+from edgebench.backends.onnxruntime_ import OnnxRuntime
 from edgebench.backends.torch_files import EXTRA, Signature, first_line
-from edgebench.derive import calibration
+from edgebench.derive import calibration, contract
 from edgebench.derive.contract import Job
 from edgebench.derive.torch_import import Importer
 from edgebench.derive.torch_operators import MAKERS
 from edgebench.errors import ModelRefusedError
+from edgebench.protocols import Settings
 
+_CACHE = "TORCHINDUCTOR_CACHE_DIR"
 _SCHEME = "x86"
 """torch's defaults for x86: weights per channel, activations in 7 bits. The file runs anywhere."""
 _PROBES = 2
@@ -42,13 +45,14 @@ def write(job: Job) -> None:
     Raises:
         ModelRefusedError: An operator is not known, torch cannot, or the result is wrong.
     """
+    os.environ[_CACHE] = str(contract.scratch(job))  # else it makes a folder of its own in /tmp
     warnings.simplefilter("ignore")  # torch's deprecations; this process can do nothing about them
     model = onnx.load(job.source)
     module, signature = Importer(model, MAKERS).run(), _signature(model)
     quantised = job.precision == "int8"
     images = calibration.inputs(job) if quantised else _drawn(signature)
-    probes = images[: signature.input_shape[0] or _PROBES]
-    wanted = ReferenceEvaluator(model).run(None, {signature.input_name: probes})
+    probes = images[: signature.batch or _PROBES]
+    wanted = _reference(job, signature, probes)
     _check(module(torch.from_numpy(probes)), wanted, _MAX_FLOAT_ERROR)
     try:
         if quantised:
@@ -64,32 +68,43 @@ def _signature(model: onnx.ModelProto) -> Signature:
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
     dims = inputs[0].type.tensor_type.shape.dim if len(inputs) == 1 else []
-    shape = tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in dims)
-    if len(shape) != 4 or None in shape[1:]:  # noqa: PLR2004 - NCHW
+    shape = [dim.dim_value for dim in dims]  # 0 where it is open
+    if len(shape) != 4 or 0 in shape[1:]:  # noqa: PLR2004 - NCHW
         raise ModelRefusedError(f"the model has {len(inputs)} inputs, the first {shape}: no image")
     return Signature(
         input_name=inputs[0].name,
-        input_shape=shape,
+        batch=shape[0] or None,
+        sample_shape=(shape[1], shape[2], shape[3]),
         output_names=tuple(value.name for value in model.graph.output),
     )
 
 
 def _drawn(signature: Signature) -> NDArray[np.float32]:
     """Random inputs, the same every time."""
-    batch, *rest = signature.input_shape
-    drawn = np.random.default_rng(0).random((batch or _PROBES, *map(int, rest)), np.float32)  # type: ignore[arg-type] # checked above
-    return drawn
+    shape = (signature.batch or _PROBES, *signature.sample_shape)
+    return np.random.default_rng(0).random(shape, np.float32)
+
+
+def _reference(job: Job, signature: Signature, probes: NDArray[np.float32]) -> list[NDArray[Any]]:
+    """What ONNX Runtime answers: ONNX's own reference pads MaxPool wrong, and is slow."""
+    session = OnnxRuntime().open(Path(job.source), Settings(batch=len(probes)))
+    session.bind([{signature.input_name: probes}])
+    session.stage(0)
+    session.invoke()
+    answers = session.read()
+    session.close()
+    return [answers[name] for name in signature.output_names]
 
 
 def _check(made: Any, wanted: Any, most: float) -> None:  # noqa: ANN401 - a tensor or several
-    """Raises: ModelRefusedError: Answers are further from ONNX's own than they may be."""
+    """Raises: ModelRefusedError: Answers are further from ONNX Runtime's than they may be."""
     ours = made if isinstance(made, tuple) else (made,)
     for answer, reference in zip(ours, wanted, strict=True):
         there = answer.numpy().astype(np.float64)
         error = np.linalg.norm(there - reference) / max(float(np.linalg.norm(reference)), 1e-30)
         if there.shape != reference.shape or not error <= most:
             raise ModelRefusedError(
-                f"the result answers {error:.2g} of its size beside the ONNX reference "
+                f"the result answers {error:.2g} of its size beside ONNX Runtime's "
                 f"({there.shape} for {reference.shape}), at most {most:g} is right"
             )
 
@@ -100,7 +115,7 @@ def _quantised(
     """Static int8, by torch's quantisation of fx graphs; the images decide the scales."""
     example = (torch.from_numpy(images[:1]),)
     prepared = prepare_fx(module, get_default_qconfig_mapping(_SCHEME), example)
-    step = signature.input_shape[0] or _CHUNK
+    step = signature.batch or _CHUNK
     for first in range(0, len(images) - len(images) % step or step, step):
         prepared(torch.from_numpy(images[first : first + step]))
     return convert_fx(prepared)
@@ -120,7 +135,7 @@ def _save(
         torch.jit.save(torch.jit.trace(module, example), str(target), _extra_files=extra)
         return
     shapes = None
-    if signature.input_shape[0] is None:
+    if signature.batch is None:
         shapes = ({0: torch.export.Dim("batch")},)
     program = torch.export.export(module, (example,), dynamic_shapes=shapes)
     with target.open("wb") as file:

@@ -40,7 +40,7 @@ _KEEP = frozenset(
 )
 """What runtimes and their drivers need; anything else may be a secret."""
 _KEEP_PREFIXES = ("LC_", "CUDA_", "NVIDIA_", "EDGEBENCH_", "HAILO", "QNN_", "RKNN_", "KMP_")
-
+_COMPILED = "TORCHINDUCTOR_CACHE_DIR"
 
 _Left = Callable[[], float]
 _Check = Callable[[int], None]
@@ -220,7 +220,8 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(writing,),
-                env=environment(threads),
+                # What torch's compiler writes goes with the folder, even if the worker is killed.
+                env=environment(threads) | {_COMPILED: f"{self._folder.name}/.inductor"},
                 cwd=self._folder.name,  # `-m` puts it first on sys.path: nothing may lie there
                 start_new_session=True,
             )
