@@ -50,6 +50,7 @@ _KEEP_PREFIXES = (
     "KMP_",
     "OPENCV_",
 )
+_COMPILED = "TORCHINDUCTOR_CACHE_DIR"
 
 
 _Left = Callable[[], float]
@@ -239,7 +240,8 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(writing,),
-                env=environment(threads),
+                # What torch's compiler writes goes with the folder, even if the worker is killed.
+                env=environment(threads) | {_COMPILED: f"{self._folder.name}/.inductor"},
                 cwd=self._folder.name,  # `-m` puts it first on sys.path: nothing may lie there
                 start_new_session=True,
             )
