@@ -22,6 +22,7 @@ from edgebench.specs import ModelFormat
 CONVERTERS: dict[ModelFormat, str] = {
     "ncnn": "edgebench.derive.ncnn_:Ncnn",
     "mnn": "edgebench.derive.mnn_:Mnn",
+    "savedmodel": "edgebench.derive.tensorflow_:SavedModel",
 }
 
 
