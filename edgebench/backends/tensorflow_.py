@@ -104,7 +104,6 @@ def _configure(settings: Settings) -> None:
         raise ModelRefusedError(_words(error)) from None
     # On newer GPUs float32 would be multiplied with 10 bits of mantissa.
     tf.config.experimental.enable_tensor_float_32_execution(False)
-    tf.config.optimizer.set_experimental_options({_ONEDNN_BF16: settings.precision == "bf16"})
 
 
 class TensorFlowSession:
@@ -117,8 +116,6 @@ class TensorFlowSession:
     Raises:
         ModelRefusedError: It has no signature to run, or not of that batch.
     """
-
-    invoke: Callable[[], None]
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         self._settings = settings
@@ -137,9 +134,12 @@ class TensorFlowSession:
             for name, spec in zip(self._names, self._function.structured_outputs, strict=True)
         )
         self._ring: list[list[NDArray[Any]]] = []
-        self._in: list[NDArray[Any]] = []
-        self._bound: list[Any] = []
+        self._in = [_aligned(tensor) for tensor in self.inputs]
+        self._bound = [tf.experimental.dlpack.from_dlpack(one.__dlpack__()) for one in self._in]
+        self._bound += self._function.captured_inputs
         self._out: list[Any] = []
+        self.invoke: Callable[[], None] = self._call(self._function)
+        self.invoke()  # on zeros: only now the graph is optimised, or compiled by XLA, or refused
 
     def _concrete(self) -> tuple[Any, Any]:
         """The signature as a function of the batch, and that as it is called: ``(any, fixed)``."""
@@ -155,28 +155,19 @@ class TensorFlowSession:
         return traced, traced.get_concrete_function(*specs)
 
     def bind(self, ring: Sequence[Feeds]) -> None:
-        """One buffer an input, which its tensor shares; the ring is kept converted beside them."""
+        """The ring, converted once; the tensors of the function share other memory of ours."""
         self._ring = [
             [np.ascontiguousarray(feeds[t.name], dtype=t.dtype) for t in self.inputs]
             for feeds in ring
         ]
-        if self._in:
-            return
-        self._in = [_aligned(tensor) for tensor in self.inputs]
-        self._bound = [tf.experimental.dlpack.from_dlpack(one.__dlpack__()) for one in self._in]
-        self._bound += self._function.captured_inputs
-        self.invoke = self._call(self._function)
-        self.stage(0)
-        try:
-            self.invoke()  # XLA compiles now, and says now what it cannot
-        except tf.errors.OpError as error:
-            raise ModelRefusedError(_words(error)) from error
 
     def _call(self, function: Any) -> Callable[[], None]:  # noqa: ANN401 - a ConcreteFunction
         """The call below TensorFlow's Python: the function by its name, and what it is given."""
         inner = function._inference_function  # noqa: SLF001 - calling it costs 13 us of Python
         context = inner._bound_context  # noqa: SLF001 - as above
         context.ensure_initialized()
+        bf16 = self._settings.precision == "bf16"
+        tf.config.optimizer.set_experimental_options({_ONEDNN_BF16: bf16})  # goes into the next line
         config = context.function_call_options.config_proto_serialized
         attributes = ("executor_type", "", "config_proto", config)
         execute = functools.partial(
@@ -233,20 +224,13 @@ class TensorFlowSession:
     def _partitioned(self) -> tensorflow_proof.Proof:
         """A second function, because a graph is only told of while it is being made."""
         _, again = self._concrete()
-        self._bind_something()
         return tensorflow_proof.of_graphs(tensorflow_proof.graphs(self._call(again)))
 
     def _compiled(self) -> tensorflow_proof.Proof:
         """XLA's optimised program; it says nothing of devices, it runs whole on one."""
-        self._bind_something()
         told = self._traced.experimental_get_compiler_ir(*self._bound[: len(self.inputs)])
         where = self._settings.accelerator
         return tensorflow_proof.of_hlo(str(told(stage="optimized_hlo")), where)
-
-    def _bind_something(self) -> None:
-        """Zeros, where nothing was bound yet."""
-        if not self._in:
-            self.bind([{t.name: np.zeros(t.shape, t.dtype) for t in self.inputs}])
 
     def close(self) -> None:
         """Drop model and function; TensorFlow frees them with their last references."""

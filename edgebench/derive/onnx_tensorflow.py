@@ -43,8 +43,7 @@ def save(source: Path, folder: Path) -> None:
 
     module = tf.Module()
     module.run = tf.function(run, input_signature=(spec,), autograph=False)
-    concrete = module.run.get_concrete_function()
-    tf.saved_model.save(module, str(folder), signatures={"serving_default": concrete})
+    tf.saved_model.save(module, str(folder), signatures=module.run)
 
 
 def _inputs(model: Any) -> list[tuple[str, list[int]]]:  # noqa: ANN401 - an onnx message
