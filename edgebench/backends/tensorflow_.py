@@ -167,7 +167,9 @@ class TensorFlowSession:
         context = inner._bound_context  # noqa: SLF001 - as above
         context.ensure_initialized()
         bf16 = self._settings.precision == "bf16"
-        tf.config.optimizer.set_experimental_options({_ONEDNN_BF16: bf16})  # goes into the next line
+        tf.config.optimizer.set_experimental_options(
+            {_ONEDNN_BF16: bf16}
+        )  # goes into the next line
         config = context.function_call_options.config_proto_serialized
         attributes = ("executor_type", "", "config_proto", config)
         execute = functools.partial(

@@ -1,6 +1,7 @@
 """An ONNX graph as a TensorFlow function, channels last, and the proof that both say the same.
 
-Reference: https://onnx.ai/onnx/operators/. Imports TensorFlow; only the converter's process does so.
+Reference: https://onnx.ai/onnx/operators/. Imports TensorFlow, and only
+the converter's process imports this.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edgebench.derive.onnx_operators import OPERATORS, Held, Node, first
+from edgebench.derive.onnx_operators import OPERATORS
+from edgebench.derive.onnx_values import Held, Node, first
 from edgebench.errors import ModelRefusedError
 
 _TOLERANCE = 1e-3
@@ -72,7 +74,9 @@ def _evaluate(model: Any, inputs: Mapping[str, Any]) -> dict[str, Any]:  # noqa:
             raise ModelRefusedError(f"no operator {message.op_type} is known here ({message.name})")
         node = Node(
             kind=message.op_type,
-            attributes={one.name: onnx.helper.get_attribute_value(one) for one in message.attribute},
+            attributes={
+                one.name: onnx.helper.get_attribute_value(one) for one in message.attribute
+            },
             outputs=len(message.output),
             opset=opset,
         )
@@ -114,7 +118,9 @@ def reference(source: Path, images: NDArray[np.float32]) -> dict[str, NDArray[np
 
         evaluator = ReferenceEvaluator(str(source))
         names = list(evaluator.output_names)
-        return dict(zip(names, evaluator.run(None, {evaluator.input_names[0]: images}), strict=True))
+        return dict(
+            zip(names, evaluator.run(None, {evaluator.input_names[0]: images}), strict=True)
+        )
     session = onnxruntime.InferenceSession(str(source), providers=["CPUExecutionProvider"])
     names = [value.name for value in session.get_outputs()]
     return dict(zip(names, session.run(None, {session.get_inputs()[0].name: images}), strict=True))

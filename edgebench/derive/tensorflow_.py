@@ -1,10 +1,11 @@
 """TensorFlow's SavedModel from a workload's fp32 ONNX file, weights as constants.
 
-No kept-up converter makes one (onnx-tf ended in 2022, onnx2tf pins an old TensorFlow), and the zoo's
-Keras definitions know the zoo's networks only, so `edgebench.derive.onnx_tensorflow` builds the
-graph operator by operator: it serves users' own models too. What it made is held against the ONNX
-file, on random inputs, before it is kept. Constants and not variables: TensorFlow then prepares
-them once, and needs no reading of variables in every call (91 instead of 111 us for mnist_cnn).
+No kept-up converter makes one (onnx-tf ended in 2022, onnx2tf pins an old TensorFlow), and the
+zoo's Keras definitions know the zoo's networks only, so `edgebench.derive.onnx_tensorflow` builds
+the graph operator by operator: that serves users' own models too. What it made is held against the
+ONNX file, on random images, before it is kept. Constants and not variables: TensorFlow prepares
+them once and reads no variable in a call (91 instead of 111 us for mnist_cnn, the same as a bare
+GraphDef, which is no format that other tools would read).
 """
 
 from __future__ import annotations

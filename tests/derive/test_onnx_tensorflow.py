@@ -1,4 +1,4 @@
-"""ONNX graphs as TensorFlow functions: each operator against ONNX Runtime, and wrong ones refused."""
+"""ONNX graphs as TensorFlow functions: held against ONNX Runtime, or refused."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edgebench import resources
 from edgebench.derive import contract, make
@@ -30,11 +31,11 @@ def _threads() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def weights(*shape: int) -> Any:
+def weights(*shape: int) -> NDArray[np.float32]:
     return RANDOM.normal(0, 0.3, shape).astype(np.float32)
 
 
-def ints(*values: int) -> Any:
+def ints(*values: int) -> NDArray[np.int64]:
     return np.array(values, np.int64)
 
 
@@ -149,7 +150,11 @@ CHAINS: dict[str, list[Part]] = {
         ("Pad", [ints(0, 1, 0, 2, 0, 0, 1, 0)], {}),
     ],
     "softmax over channels": [("Softmax", [], {"axis": 1})],
-    "squeezed": [("GlobalMaxPool", [], {}), ("Squeeze", [ints(2, 3)], {}), ("Unsqueeze", [ints(1)], {})],
+    "squeezed": [
+        ("GlobalMaxPool", [], {}),
+        ("Squeeze", [ints(2, 3)], {}),
+        ("Unsqueeze", [ints(1)], {}),
+    ],
     "nearest, twice as large": [
         (
             "Resize",
