@@ -161,8 +161,8 @@ class TensorFlowSession:
             for feeds in ring
         ]
 
-    def _call(self, function: Any) -> Callable[[], None]:  # noqa: ANN401 - a ConcreteFunction
-        """The call below TensorFlow's Python: the function by its name, and what it is given."""
+    def _execution(self, function: Any) -> Callable[[], list[Any]]:  # noqa: ANN401 - as below
+        """The call below TensorFlow's Python: a function by its name, and what it is given."""
         inner = function._inference_function  # noqa: SLF001 - calling it costs 13 us of Python
         context = inner._bound_context  # noqa: SLF001 - as above
         context.ensure_initialized()
@@ -171,16 +171,19 @@ class TensorFlowSession:
             {_ONEDNN_BF16: bf16}
         )  # goes into the next line
         config = context.function_call_options.config_proto_serialized
-        attributes = ("executor_type", "", "config_proto", config)
-        execute = functools.partial(
+        return functools.partial(
             pywrap_tfe.TFE_Py_Execute,
             context._handle,  # noqa: SLF001 - as above
             self._device,
             inner.name,
             self._bound,
-            attributes,
+            ("executor_type", "", "config_proto", config),
             len(self._names),
         )
+
+    def _call(self, function: Any) -> Callable[[], None]:  # noqa: ANN401 - a ConcreteFunction
+        """What `invoke` is: the execution, and its outputs kept."""
+        execute = self._execution(function)
         if self._settings.accelerator == "cpu":
 
             def run() -> None:  # a frame only to keep the outputs, which each call allocates
@@ -224,15 +227,15 @@ class TensorFlowSession:
         )
 
     def _partitioned(self) -> tensorflow_proof.Proof:
-        """A second function, because a graph is only told of while it is being made."""
+        """Of a second function: a graph is told of only while it is being made."""
         _, again = self._concrete()
         return tensorflow_proof.of_graphs(tensorflow_proof.graphs(self._call(again)))
 
     def _compiled(self) -> tensorflow_proof.Proof:
-        """XLA's optimised program; it says nothing of devices, it runs whole on one."""
+        """Of XLA's optimised program, which is one whole, on the device where its outputs are."""
         told = self._traced.experimental_get_compiler_ir(*self._bound[: len(self.inputs)])
-        where = self._settings.accelerator
-        return tensorflow_proof.of_hlo(str(told(stage="optimized_hlo")), where)
+        (first, *_) = self._execution(self._function)()
+        return tensorflow_proof.of_hlo(str(told(stage="optimized_hlo")), str(first.device))
 
     def close(self) -> None:
         """Drop model and function; TensorFlow frees them with their last references."""

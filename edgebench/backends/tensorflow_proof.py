@@ -73,7 +73,7 @@ def of_graphs(partitions: Sequence[Any]) -> Proof:
             if operator.type in _NO_WORK:
                 continue
             names[operator.type] += 1
-            places[operator.device.rpartition("device:")[2].partition(":")[0].lower()] += 1
+            places[_kind(operator.device)] += 1
             if count := _multiplications(operator):
                 macs[operator.inputs[0].dtype.name] += count
     return Proof(_most(macs, _TYPES), places, _listed(names))
@@ -100,12 +100,12 @@ def _multiplications(operator: Any) -> int:  # noqa: ANN401 - the runtime's own 
     return int(np.prod(out.as_list()) * np.prod(weights.as_list()[axes]))
 
 
-def of_hlo(text: str, accelerator: str) -> Proof:
+def of_hlo(text: str, device: str) -> Proof:
     """Instructions by kind, multiplications by the type of their result.
 
     Args:
         text: A program of XLA's.
-        accelerator: The device it was compiled for, as a whole.
+        device: Where it ran, as a whole.
     """
     names: Counter[str] = Counter()
     macs: Counter[str] = Counter()
@@ -119,8 +119,13 @@ def of_hlo(text: str, accelerator: str) -> Proof:
         if "conv" in kind.lower().replace("convert", "") or kind == "dot" or "matmul" in kind:
             # The operands' sizes are not told in one line: an output's element counts as one.
             macs[found["type"]] += int(np.prod([int(n) for n in found["sizes"].split(",") if n]))
-    places = Counter({accelerator: names.total()})
+    places = Counter({_kind(device): names.total()})
     return Proof(_most(macs, _HLO_TYPES), places, _listed(names))
+
+
+def _kind(device: str) -> str:
+    """``cpu`` of ``/job:localhost/replica:0/task:0/device:CPU:0``."""
+    return device.rpartition("device:")[2].partition(":")[0].lower()
 
 
 def _most(macs: Counter[str], names: dict[str, str]) -> str | None:

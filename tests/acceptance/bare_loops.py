@@ -274,6 +274,7 @@ def main() -> int:
     parser.add_argument("--backend", action="append", help="only these")
     options = parser.parse_args()
     verdict = Verdict()
+    sys.path.remove(str(Path(__file__).resolve().parent))  # packaging.py here is not the package
     known = plugins.names(plugins.BACKENDS)
     for name in options.backend or [n for n in known if plugins.probe_backend(n).available]:
         if name not in BARE:

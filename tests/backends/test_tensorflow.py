@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -121,6 +123,27 @@ def test_bf16_is_what_the_graph_says_and_what_the_outputs_show(
     _, again, same = measured(backend.open(path, Settings()))
     assert again.precision == "fp32"
     assert np.array_equal(same, exact), "an earlier session's precision is left on"
+
+
+def test_python_runs_on_while_it_computes(derived: Derive, backend: Backend) -> None:
+    batch, calls = 512, 5
+    path = derived("cifar10_cnn", "savedmodel", "fp32").path
+    session = backend.open(path, Settings(batch=batch))
+    session.bind(ring(session, "cifar10_cnn", batch)[:2])
+    session.stage(0)
+
+    def work() -> None:
+        for _ in range(calls):
+            session.invoke()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    woken = 0
+    while thread.is_alive():
+        time.sleep(0.001)
+        woken += 1
+    session.close()
+    assert woken > 4 * calls  # a call that kept the interpreter would allow one a call
 
 
 IN_TWO_THREADS = """
