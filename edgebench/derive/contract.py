@@ -23,6 +23,7 @@ CONVERTERS: dict[ModelFormat, str] = {
     "ncnn": "edgebench.derive.ncnn_:Ncnn",
     "mnn": "edgebench.derive.mnn_:Mnn",
     "torch": "edgebench.derive.torch_:Torch",
+    "savedmodel": "edgebench.derive.tensorflow_:SavedModel",
 }
 
 
