@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+import msgspec
+
 from edgebench.errors import EdgebenchError, UsageError
-from edgebench.protocols import Backend, Probe
+from edgebench.protocols import Backend, Probe, ProfilingBackend
 
 BACKENDS = "edgebench.backends"
 
@@ -61,7 +63,9 @@ def open_backend(name: str) -> Backend:
 def probe_backend(name: str) -> Probe:
     """Whether a backend can be used in this interpreter; never raises for a missing one."""
     try:
-        return open_backend(name).probe()
+        backend = open_backend(name)
+        told = backend.probe()
+        return msgspec.structs.replace(told, profiles=isinstance(backend, ProfilingBackend))
     except ImportError as error:
         package = (error.name or "").partition(".")[0]
         return Probe(

@@ -17,7 +17,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from edgebench.errors import ModelRefusedError
-from edgebench.protocols import Feeds, Probe, Settings, Tensor
+from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
 
 _TUNING = ("spinning", "denormals_as_zero", "arena", "memory_pattern")
@@ -49,6 +49,12 @@ class LiteRT:
         if settings.options:
             raise ModelRefusedError(f"litert takes no options, not {', '.join(settings.options)}")
         return LiteRTSession(model, settings)
+
+    def profile(self, model: Path, settings: Settings) -> ProfilingSession:
+        """The file once more, as a CompiledModel of the C library, which has a profiler."""
+        from edgebench.backends.litert_profile import ProfiledSession  # noqa: PLC0415 - rare
+
+        return ProfiledSession(self.open(model, settings), model, settings)
 
 
 class LiteRTSession:

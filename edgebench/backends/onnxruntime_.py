@@ -14,7 +14,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
@@ -23,7 +23,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edgebench.errors import ModelRefusedError
-from edgebench.protocols import Feeds, Probe, Settings, Tensor
+from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
 
 _DTYPES = {
@@ -43,6 +43,9 @@ _ON_OFF = {"1": "on", "0": "off"}
 _CPU = "CPUExecutionProvider"
 _CLOUD = "AzureExecutionProvider"
 """Every wheel lists it, but it sends inputs away instead of computing on this device."""
+
+
+_Session = TypeVar("_Session", bound="OnnxRuntimeSession")
 
 
 class OnnxRuntime:
@@ -65,22 +68,31 @@ class OnnxRuntime:
 
     def open(self, model: Path, settings: Settings) -> OnnxRuntimeSession:
         """A session on one execution provider, without silent fallback to another."""
+        return self._opened(OnnxRuntimeSession, model, settings)
+
+    def profile(self, model: Path, settings: Settings) -> ProfilingSession:
+        """As ``open``, with ONNX Runtime's profiler on."""
+        from edgebench.backends.onnxruntime_profile import ProfiledSession  # noqa: PLC0415 - rare
+
+        return self._opened(ProfiledSession, model, settings)
+
+    def _opened(self, kind: type[_Session], model: Path, settings: Settings) -> _Session:
         wanted = _providers()
         if settings.accelerator not in wanted:
             raise ModelRefusedError(
                 f"this onnxruntime has no provider {settings.accelerator!r} (has: "
                 f"{', '.join(wanted)})"
             )
-        return OnnxRuntimeSession(model, settings, wanted[settings.accelerator])
+        return kind(model, settings, wanted[settings.accelerator])
 
 
 def _providers() -> dict[str, str]:
     """The wheel's execution providers on this device, by the name an accelerator has."""
     listed = onnxruntime.get_available_providers()
-    return {_accelerator(name): name for name in listed if name != _CLOUD}
+    return {accelerator_of(name): name for name in listed if name != _CLOUD}
 
 
-def _accelerator(provider: str) -> str:
+def accelerator_of(provider: str) -> str:
     """``CPUExecutionProvider`` -> ``cpu``."""
     return provider.removesuffix("ExecutionProvider").lower()
 
@@ -132,7 +144,7 @@ class OnnxRuntimeSession:
         self._settings = settings
         self._providers = [provider] if provider == _CPU else [provider, _CPU]
         self._session = onnxruntime.InferenceSession(
-            str(model), _options(settings), providers=self._providers
+            str(model), self._options(), providers=self._providers
         )
         batch = settings.batch
         self.inputs = tuple(_tensor(node, batch) for node in self._session.get_inputs())
@@ -140,6 +152,9 @@ class OnnxRuntimeSession:
         self._ring: list[list[NDArray[Any]]] = []
         self._in: list[NDArray[Any]] = []
         self._out: dict[str, NDArray[Any]] = {}
+
+    def _options(self) -> onnxruntime.SessionOptions:
+        return _options(self._settings)
 
     def bind(self, ring: Sequence[Feeds]) -> None:
         """One buffer per input and output, bound once; the ring is kept converted beside them."""
@@ -202,7 +217,7 @@ class OnnxRuntimeSession:
         return Effective(
             backend_version=onnxruntime.__version__,
             precision=macs.most_common(1)[0][0] if macs.total() else None,
-            accelerator=_accelerator(on.most_common(1)[0][0]) if on else None,
+            accelerator=accelerator_of(on.most_common(1)[0][0]) if on else None,
             accelerator_ops_ratio=on[main] / on.total() if on else None,
             threads=self._session.get_session_options().intra_op_num_threads,
             tuning=_tuning(self._session.get_session_options()),
@@ -276,10 +291,10 @@ def _multiplications(kernel: dict[str, Any]) -> tuple[int, str]:
     (activation, first), (weight, second) = inputs[0], inputs[1]
     out = int(np.prod(outputs[0][1]))
     each = int(np.prod(second[1:])) if "Conv" in name else first[-1]
-    return out * each, _precision(name, activation, weight)
+    return out * each, precision_of(name, activation, weight)
 
 
-def _precision(name: str, activation: str, weight: str) -> str:
+def precision_of(name: str, activation: str, weight: str) -> str:
     """Precision of a kernel by its operand types.
 
     Kernels that quantise their activations as they go (``DynamicQuantize*``) or return raw integer

@@ -1,0 +1,174 @@
+"""Where the time of a call goes: executions of operators added up, as a table and as CSV."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from statistics import median
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from edgebench.protocols import OpTime
+from edgebench.report import csv_
+from edgebench.report.table import clean, number, percent
+from edgebench.units import NS_PER_US
+from edgebench.wire import Profiled
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+COLUMNS = (
+    *("case", "operator", "kind", "precision", "kernel", "accelerator", "executions"),
+    *("duration_us", "share_ratio", "cumulative_ratio"),
+)
+_NAME_WIDTH, _KIND_WIDTH, _PRECISION_WIDTH = 27, 18, 12
+_QUARTERS = 4
+
+
+class Operator(msgspec.Struct, frozen=True, kw_only=True):
+    """What one operator of a model takes."""
+
+    operator: str
+    kind: str
+    precision: str
+    kernel: str
+    accelerator: str
+    executions: float
+    """In one call."""
+    duration_us: float
+    """All of these together, mean over typical calls."""
+    share_ratio: float
+    """Of all operators."""
+    cumulative_ratio: float
+    """Share of this one and all costlier ones."""
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile in figures."""
+
+    calls: int
+    profiled_us: float
+    """A profiled call by edgebench's clock: median."""
+    operators_us: float
+    """Its operators by the runtime."""
+    plain_us: float
+    """A call without a profiler: median."""
+    overhead_ratio: float
+    """What looking added to a call: ``profiled / plain - 1``."""
+    operators: tuple[Operator, ...]
+    """The costliest first."""
+
+
+def summarise(told: Profiled) -> Summary:
+    """Operators added up over typical calls: those in the middle half by their length.
+
+    A call in which the system took the CPU away lasts a hundred times as long, and all of that
+    falls on whichever operator it struck: a mean over all calls would blame that one, and a median
+    of each operator would not add up to a call.
+    """
+    typical = _typical(list(told.profiled_ns))
+    means = told.op_times.times and all(one.call is None for one in told.op_times.times)
+    calls = 1 if means else len(typical)
+    found: dict[tuple[str, ...], list[int]] = {}
+    for one in told.op_times.times:
+        if one.call is None or one.call in typical:
+            found.setdefault(_key(one), []).append(one.duration_ns)
+    total_ns = sum(map(sum, found.values())) / calls
+    operators = []
+    cumulated_ns = 0.0
+    for key, durations in sorted(found.items(), key=lambda item: -sum(item[1])):
+        duration_ns = sum(durations) / calls
+        cumulated_ns += duration_ns
+        name, kind, precision, kernel, accelerator = key
+        operators.append(
+            Operator(
+                operator=name,
+                kind=kind,
+                precision=precision,
+                kernel=kernel,
+                accelerator=accelerator,
+                executions=len(durations) / calls,
+                duration_us=duration_ns / NS_PER_US,
+                share_ratio=duration_ns / total_ns if total_ns else 0.0,
+                cumulative_ratio=cumulated_ns / total_ns if total_ns else 0.0,
+            )
+        )
+    profiled_ns, plain_ns = median(told.profiled_ns), median(told.plain_ns)
+    return Summary(
+        calls=len(told.profiled_ns),
+        profiled_us=profiled_ns / NS_PER_US,
+        operators_us=total_ns / NS_PER_US,
+        plain_us=plain_ns / NS_PER_US,
+        overhead_ratio=profiled_ns / max(1, plain_ns) - 1,
+        operators=tuple(operators),
+    )
+
+
+def _key(one: OpTime) -> tuple[str, ...]:
+    return (one.name, one.kind, one.precision, one.kernel, one.accelerator)
+
+
+def _typical(profiled_ns: Sequence[int]) -> set[int]:
+    """Calls of the middle half by their time; all where there are fewer than four."""
+    order = sorted(range(len(profiled_ns)), key=lambda call: profiled_ns[call])
+    cut = len(order) // _QUARTERS
+    return set(order[cut : len(order) - cut])
+
+
+def to_csv(summary: Summary, label: str) -> str:
+    """Every operator as a row of CSV."""
+    rows = [{"case": label, **msgspec.structs.asdict(operator)} for operator in summary.operators]
+    file = io.StringIO()
+    csv_.write(rows, file, COLUMNS)
+    return file.getvalue()
+
+
+def table(summary: Summary, top: int) -> Table:
+    """The costliest operators, 80 columns wide, and the others as one row."""
+    from rich import box  # noqa: PLC0415 - rich only where it draws
+    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
+    for head in ("operator", "kind", "us a call", "share", "sum", "precision"):
+        numeric = head in {"us a call", "share", "sum"}
+        made.add_column(head, justify="right" if numeric else "left", no_wrap=True)
+    shown, others = summary.operators[:top], summary.operators[top:]
+    for one in shown:
+        times = f" x{one.executions:g}" if one.executions != 1 else ""
+        row = (
+            _tail(one.operator, _NAME_WIDTH),
+            _head(one.kind, _KIND_WIDTH - len(times)) + times,
+            number(one.duration_us),
+            percent(one.share_ratio),
+            percent(one.cumulative_ratio),
+            _head(one.precision, _PRECISION_WIDTH) or "-",
+        )
+        made.add_row(*(Text(cell) for cell in row))
+    if others:
+        duration_us = sum(one.duration_us for one in others)
+        share = percent(sum(one.share_ratio for one in others))
+        told = (f"{len(others)} others", "", number(duration_us), share, "100%", "")
+        made.add_row(*(Text(cell) for cell in told), style="dim")
+    return made
+
+
+def _tail(text: str, width: int) -> str:
+    """A name's end: names of one model begin alike."""
+    text = clean(text)
+    return text if len(text) <= width else f"..{text[2 - width :]}"
+
+
+def _head(text: str, width: int) -> str:
+    text = clean(text)
+    return text if len(text) <= width else f"{text[: width - 2]}.."
+
+
+def cost(summary: Summary) -> str:
+    """What a reader must know before believing a time: what looking cost."""
+    return (
+        f"profiled {number(summary.profiled_us)} us a call (operators "
+        f"{number(summary.operators_us)} us), unprofiled median {number(summary.plain_us)} us: "
+        f"overhead {summary.overhead_ratio:.0%}"
+    )
