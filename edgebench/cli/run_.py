@@ -88,6 +88,7 @@ def _config(options: dict[str, Any]) -> RunConfig:
         "workloads": flatten(options["workload"]),
         "backends_named": flatten(options["backend"]),
         "precisions": flatten(options["precision"]),
+        "accelerators": flatten(options["accelerator"]),
         "threads": flatten(options["threads"]),
         "batch": flatten(options["batch"]),
         "streams": flatten(options["streams"]),

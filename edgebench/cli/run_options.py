@@ -36,6 +36,13 @@ _WHAT = (
         help="Precisions (default: all there are).",
     ),
     click.option(
+        "-a",
+        "--accelerator",
+        multiple=True,
+        type=CommaList(),
+        help="Where to run: cpu (default), gpu, npu ... as `edgebench backends` lists them.",
+    ),
+    click.option(
         "--threads",
         multiple=True,
         type=CommaList(int, "N"),

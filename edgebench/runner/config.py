@@ -73,7 +73,20 @@ class BackendConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Interpreter of another environment that has this backend and edgebench installed."""
     formats: tuple[str, ...] = ()
     """Model formats to run, each as cases of its own; else the first that the workload has."""
-    options: dict[str, str] = {}
+    accelerators: tuple[str, ...] = ()
+    """Instead of the run's, for this backend."""
+    options: dict[str, str] | tuple[dict[str, str], ...] = {}
+    """The runtime's own options; several tables are cases of their own each."""
+
+    @property
+    def variants(self) -> tuple[dict[str, str], ...]:
+        """The options of each case."""
+        return (self.options,) if isinstance(self.options, dict) else self.options or ({},)
+
+    @property
+    def shared_options(self) -> dict[str, str]:
+        """Options that hold for every case of this backend."""
+        return self.options if isinstance(self.options, dict) else {}
 
 
 class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,6 +98,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     workloads: tuple[str, ...] = msgspec.field(default=(), name="workload")
     backends_named: tuple[str, ...] = msgspec.field(default=(), name="backend")
     precisions: tuple[Precision, ...] = msgspec.field(default=(), name="precision")
+    accelerators: tuple[str, ...] = msgspec.field(default=(), name="accelerator")
     threads: tuple[int, ...] = ()
     batch: tuple[int, ...] = ()
     streams: tuple[int, ...] = ()

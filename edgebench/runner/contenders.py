@@ -130,7 +130,7 @@ def resolve(
     settings = backends.get(probe.name, BackendConfig())
     fields = fields | {
         "backend": probe.name,
-        "options": {**settings.options, **fields.get("options", {})},
+        "options": {**settings.shared_options, **fields.get("options", {})},
     }
     if wanted.file is not None:
         case = Case(

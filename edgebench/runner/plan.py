@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -14,7 +15,7 @@ from edgebench.host import cpu
 from edgebench.protocols import Probe
 from edgebench.records import Case, PlannedCase, Precision
 from edgebench.runner import labelled, picture, variants
-from edgebench.runner.config import RunConfig, ordered_precisions
+from edgebench.runner.config import BackendConfig, RunConfig, ordered_precisions
 from edgebench.runner.labelled import Labelled
 from edgebench.runner.picture import Picture
 from edgebench.specs import ModelSpec, Workload
@@ -108,8 +109,10 @@ def build(config: RunConfig, workloads: dict[str, Workload], probes: dict[str, P
 
     Raises:
         UsageError: Accuracy over a full data set was asked for, and one is not there; there is no
-            image for region e2e; or a format that its backend does not read.
+            image for region e2e; a format that its backend does not read; or an accelerator that
+            no backend has.
     """
+    _check_accelerators(config, probes)
     image = picture.choose(config, workloads)
     sha256 = image.sha256 if image else ""
     cases: list[PlannedCase] = []
@@ -124,6 +127,23 @@ def build(config: RunConfig, workloads: dict[str, Workload], probes: dict[str, P
     return Plan(
         cases=tuple(cases), workloads=workloads, probes=probes, labelled=chosen, picture=image
     )
+
+
+def _check_accelerators(config: RunConfig, probes: dict[str, Probe]) -> None:
+    """Refuse a name that would be nothing but holes: of the run, or of one backend's table."""
+    every = tuple({name for probe in probes.values() for name in probe.accelerators})
+    asked = [("--accelerator", config.accelerators, every)]
+    asked += [
+        (f"[backends.{name}] accelerators", config.backends[name].accelerators, probe.accelerators)
+        for name, probe in probes.items()
+        if name in config.backends
+    ]
+    for where, names, known in asked:
+        if unknown := [name for name in names if name not in known]:
+            raise UsageError(
+                f"{where}: nothing here runs on {unknown[0]!r}",
+                remedy=f"choose from {', '.join(sorted(known))}",
+            )
 
 
 def _formats(config: RunConfig, probe: Probe, name: str) -> list[tuple[str, ...]]:
@@ -163,8 +183,12 @@ def _cells(
         skip += f" ({line}{' --data DIR' if lacking else ''})"
     elif skip and not asked and model is None:
         return  # nobody asked for it and nothing could run it: not a hole in the table
-    backend = config.backends.get(name)
-    for fields in variants.of(config, cpu.usable_cpus(), image_sha256):
+    backend = config.backends.get(name, BackendConfig())
+    for accelerator, options, fields in itertools.product(
+        dict.fromkeys(backend.accelerators or config.accelerators or ("cpu",)),
+        backend.variants,
+        variants.of(config, cpu.usable_cpus(), image_sha256),
+    ):
         case = Case(
             workload=workload.spec.name,
             workload_version=workload.spec.version,
@@ -173,10 +197,18 @@ def _cells(
             format=model.format if model else (formats or ("",))[0],
             precision=precision,
             model_precision=model.precision if model and model.precision != precision else None,
-            options=backend.options if backend else {},
+            accelerator=accelerator,
+            options=options,
             **fields,
         )
-        yield PlannedCase(case_id=case.case_id, case=case, skip=skip)
+        lacks = "" if accelerator in probe.accelerators else _lacks(probe, accelerator)
+        yield PlannedCase(case_id=case.case_id, case=case, skip=skip or lacks)
+
+
+def _lacks(probe: Probe, accelerator: str) -> str:
+    return (
+        f"{probe.name} has no accelerator {accelerator} here (has: {', '.join(probe.accelerators)})"
+    )
 
 
 def _model(workload: Workload, formats: tuple[str, ...], precision: str) -> ModelSpec | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,6 +109,45 @@ def test_each_format_that_was_asked_for_is_a_case() -> None:
     assert found == [(p, fmt) for p in ("fp32", "bf16") for fmt in ("tflite", "onnx")]
     with pytest.raises(UsageError, match=r"\[backends.two\].*'gguf' \(choose from onnx, tflite\)"):
         plan_two(formats=("gguf",))
+
+
+def test_several_tables_of_options_are_cases_of_their_own() -> None:
+    chosen = BackendConfig(options=({}, {"spin": "0"}))
+    config = RunConfig(
+        workloads=("mnist_cnn",), precisions=("fp32",), backends={"onnxruntime": chosen}
+    )
+    assert [cell.case.options for cell in build(config).cases] == [{}, {"spin": "0"}]
+
+
+GPU = msgspec.structs.replace(TWO, name="three", accelerators=("cpu", "gpu"))
+
+
+def plan_both(config: RunConfig) -> list[tuple[str, str, str]]:
+    workloads = plan.choose_workloads(["mnist_cnn"])
+    config = msgspec.structs.replace(config, precisions=("fp32",))
+    cells = plan.build(config, workloads, {"two": TWO, "three": GPU}).cases
+    return [(cell.case.backend, cell.case.accelerator, cell.skip) for cell in cells]
+
+
+def test_an_accelerator_is_measured_where_it_is_and_a_hole_elsewhere() -> None:
+    assert plan_both(RunConfig()) == [("two", "cpu", ""), ("three", "cpu", "")]
+    assert plan_both(RunConfig(accelerators=("gpu",))) == [
+        ("two", "gpu", "two has no accelerator gpu here (has: cpu)"),
+        ("three", "gpu", ""),
+    ]
+    own = {"three": BackendConfig(accelerators=("gpu", "cpu"))}
+    assert plan_both(RunConfig(backends=own)) == [
+        ("two", "cpu", ""),
+        ("three", "gpu", ""),
+        ("three", "cpu", ""),
+    ]
+
+
+def test_an_accelerator_that_nothing_here_has_is_a_mistake() -> None:
+    with pytest.raises(UsageError, match=r"--accelerator: .*'tpu' \(choose from cpu, gpu\)"):
+        plan_both(RunConfig(accelerators=("tpu",)))
+    with pytest.raises(UsageError, match=r"\[backends.two\] accelerators: .*'gpu'"):
+        plan_both(RunConfig(backends={"two": BackendConfig(accelerators=("gpu",))}))
 
 
 @given(st.integers(0, 2**31), st.integers(0, 30))
