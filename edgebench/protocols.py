@@ -153,7 +153,9 @@ class OpTimes(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     """Whose figures these are: ``ONNX Runtime's profiler``."""
     caveat: str = ""
-    """What a reader must know of them: resolution, what the instrument itself adds."""
+    """What a reader must know of them: what the instrument itself adds, or leaves out."""
+    resolution_ns: int = 1
+    """What takes less may be told as 0."""
     times: tuple[OpTime, ...]
 
 

@@ -279,8 +279,9 @@ class ProfiledSession:
             )
         return OpTimes(
             source="LiteRT's profiler (XNNPACK's kernels), of its CompiledModel",
-            caveat="it counts whole microseconds, cut off; a CompiledModel's calls cost more than "
-            "those of the Interpreter that `edgebench run` measures, its kernels are the same",
+            caveat="it counts whole microseconds, cut off; calls of a CompiledModel cost more than "
+            "those of the Interpreter that is benchmarked, with the same kernels",
+            resolution_ns=NS_PER_US,
             times=tuple(_op_time(event, call) for call, own in enumerate(kept) for event in own),
         )
 

@@ -52,6 +52,7 @@ class ProfiledSession(OnnxRuntimeSession):
         return OpTimes(
             source="ONNX Runtime's profiler",
             caveat="it counts whole microseconds, and adds about one to each operator",
+            resolution_ns=NS_PER_US,
             times=tuple(
                 _op_time(kernel, call, run)
                 for call, (run, kernels) in enumerate(runs[-calls:])

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     *("case", "operator", "kind", "precision", "kernel", "accelerator", "executions"),
-    *("duration_us", "share_ratio", "cumulative_ratio"),
+    *("duration_us", "resolution_us", "share_ratio", "cumulative_ratio"),
 )
-_NAME_WIDTH, _KIND_WIDTH, _PRECISION_WIDTH = 27, 18, 12
+_NAME_WIDTH, _KIND_WIDTH, _PRECISION_WIDTH = 26, 17, 12
+_KEPT = (0, 8, 16, 24)
+"""Characters that a long name keeps at its front."""
 _QUARTERS = 4
 
 
@@ -54,6 +56,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Its operators by the runtime."""
     plain_us: float
     """A call without a profiler: median."""
+    resolution_us: float
+    """What takes less may be told as 0."""
     overhead_ratio: float
     """What looking added to a call: ``profiled / plain - 1``."""
     operators: tuple[Operator, ...]
@@ -100,6 +104,7 @@ def summarise(told: Profiled) -> Summary:
         profiled_us=profiled_ns / NS_PER_US,
         operators_us=total_ns / NS_PER_US,
         plain_us=plain_ns / NS_PER_US,
+        resolution_us=told.op_times.resolution_ns / NS_PER_US,
         overhead_ratio=profiled_ns / max(1, plain_ns) - 1,
         operators=tuple(operators),
     )
@@ -118,7 +123,8 @@ def _typical(profiled_ns: Sequence[int]) -> set[int]:
 
 def to_csv(summary: Summary, label: str) -> str:
     """Every operator as a row of CSV."""
-    rows = [{"case": label, **msgspec.structs.asdict(operator)} for operator in summary.operators]
+    every = {"case": label, "resolution_us": summary.resolution_us}
+    rows = [{**every, **msgspec.structs.asdict(operator)} for operator in summary.operators]
     file = io.StringIO()
     csv_.write(rows, file, COLUMNS)
     return file.getvalue()
@@ -130,17 +136,17 @@ def table(summary: Summary, top: int) -> Table:
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 0))
     for head in ("operator", "kind", "us a call", "share", "sum", "precision"):
         numeric = head in {"us a call", "share", "sum"}
         made.add_column(head, justify="right" if numeric else "left", no_wrap=True)
     shown, others = summary.operators[:top], summary.operators[top:]
-    for one in shown:
+    for one, name in zip(shown, _short([one.operator for one in shown]), strict=True):
         times = f" x{one.executions:g}" if one.executions != 1 else ""
         row = (
-            _tail(one.operator, _NAME_WIDTH),
+            name,
             _head(one.kind, _KIND_WIDTH - len(times)) + times,
-            number(one.duration_us),
+            _us(one.duration_us, summary),
             percent(one.share_ratio),
             percent(one.cumulative_ratio),
             _head(one.precision, _PRECISION_WIDTH) or "-",
@@ -149,15 +155,32 @@ def table(summary: Summary, top: int) -> Table:
     if others:
         duration_us = sum(one.duration_us for one in others)
         share = percent(sum(one.share_ratio for one in others))
-        told = (f"{len(others)} others", "", number(duration_us), share, "100%", "")
+        told = (f"{len(others)} others", "", _us(duration_us, summary), share, "100%", "")
         made.add_row(*(Text(cell) for cell in told), style="dim")
     return made
 
 
-def _tail(text: str, width: int) -> str:
-    """A name's end: names of one model begin alike."""
-    text = clean(text)
-    return text if len(text) <= width else f"..{text[2 - width :]}"
+def _us(duration_us: float, summary: Summary) -> str:
+    """A time; what lies below the resolution is not 0."""
+    if duration_us < summary.resolution_us:
+        return f"<{summary.resolution_us:g}"
+    return number(duration_us)
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    """Names cut where that tells most of them apart: at the front, or further to the middle."""
+    best: list[str] = []
+    for kept in _KEPT:
+        cut = [_cut(clean(name), kept) for name in names]
+        if len(set(cut)) > len(set(best)):
+            best = cut
+    return best
+
+
+def _cut(name: str, kept: int) -> str:
+    if len(name) <= _NAME_WIDTH:
+        return name
+    return f"{name[:kept]}..{name[len(name) - (_NAME_WIDTH - kept - 2) :]}"
 
 
 def _head(text: str, width: int) -> str:
@@ -168,7 +191,7 @@ def _head(text: str, width: int) -> str:
 def cost(summary: Summary) -> str:
     """What a reader must know before believing a time: what looking cost."""
     return (
-        f"profiled {number(summary.profiled_us)} us a call (operators "
-        f"{number(summary.operators_us)} us), unprofiled median {number(summary.plain_us)} us: "
+        f"us a call: profiled {number(summary.profiled_us)}, its operators "
+        f"{number(summary.operators_us)}, unprofiled {number(summary.plain_us)}; "
         f"overhead {summary.overhead_ratio:.0%}"
     )
