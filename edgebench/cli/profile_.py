@@ -189,7 +189,7 @@ def _folder(parent: Path, label: str) -> Iterator[tuple[Path, Path]]:
             f"cannot write to {parent}: {error.strerror}", remedy="choose a folder with -o"
         ) from None
     with made as name:
-        filled = Path(name) / "filled"
+        filled = Path(name).absolute() / "filled"  # workers have a folder of their own
         filled.mkdir()
         yield filled, final
         (filled / "reference.npz").unlink(missing_ok=True)
