@@ -251,6 +251,8 @@ def _show(
     _say(fill(f"{told.op_times.source}, {summary.calls} calls: these are shares, not a benchmark"))
     if told.op_times.caveat:
         _say(fill(f"beware: {told.op_times.caveat}", rest="  "))
+    if report.disturbed(summary):
+        _say(fill("beware: calls without a profiler were slower: other work was in the way"))
     if not told.same_outputs:
         _say(fill("beware: the profiled session gave other outputs than the plain one", rest="  "))
 

@@ -25,7 +25,8 @@ COLUMNS = (
 _NAME_WIDTH, _KIND_WIDTH, _PRECISION_WIDTH = 26, 17, 12
 _KEPT = (0, 8, 16, 24)
 """Characters that a long name keeps at its front."""
-_QUARTERS = 4
+_DISTURBED_RATIO = -0.05
+"""Looking does not make calls shorter: an overhead below is other work on the device."""
 
 
 class Operator(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,11 +66,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def summarise(told: Profiled) -> Summary:
-    """Operators added up over typical calls: those in the middle half by their length.
+    """Operators added up over typical calls: the half of them whose times lie closest together.
 
     A call in which the system took the CPU away lasts a hundred times as long, and all of that
-    falls on whichever operator it struck: a mean over all calls would blame that one, and a median
-    of each operator would not add up to a call.
+    falls on whichever operator it struck: a mean over all calls would blame that one, and medians
+    of single operators would not add up to a call.
     """
     typical = _typical(list(told.profiled_ns))
     means = told.op_times.times and all(one.call is None for one in told.op_times.times)
@@ -115,10 +116,15 @@ def _key(one: OpTime) -> tuple[str, ...]:
 
 
 def _typical(profiled_ns: Sequence[int]) -> set[int]:
-    """Calls of the middle half by their time; all where there are fewer than four."""
+    """Calls of the narrowest half ("shorth"): half of all may be disturbed without moving it."""
     order = sorted(range(len(profiled_ns)), key=lambda call: profiled_ns[call])
-    cut = len(order) // _QUARTERS
-    return set(order[cut : len(order) - cut])
+    half = (len(order) + 1) // 2
+    widths = [
+        profiled_ns[order[first + half - 1]] - profiled_ns[order[first]]
+        for first in range(len(order) - half + 1)
+    ]
+    first = widths.index(min(widths))
+    return set(order[first : first + half])
 
 
 def to_csv(summary: Summary, label: str) -> str:
@@ -186,6 +192,11 @@ def _cut(name: str, kept: int) -> str:
 def _head(text: str, width: int) -> str:
     text = clean(text)
     return text if len(text) <= width else f"{text[: width - 2]}.."
+
+
+def disturbed(summary: Summary) -> bool:
+    """Whether calls with a profiler were clearly shorter than those without."""
+    return summary.overhead_ratio < _DISTURBED_RATIO
 
 
 def cost(summary: Summary) -> str:

@@ -110,10 +110,11 @@ def plausible(told: Profiled, summary: Summary, backend: str) -> bool:
 def test_operators_add_up_to_a_call_and_name_the_precision_that_ran(
     backend: str, precision: Precision, derived: Derive
 ) -> None:
-    told = profiled(backend, precision, derived)
-    if not plausible(told, summarise(told), backend):  # a shared machine may strike a whole profile
+    for _ in range(3):  # other work on a shared machine may strike a whole profile
         told = profiled(backend, precision, derived)
-    summary = summarise(told)
+        summary = summarise(told)
+        if plausible(told, summary, backend):
+            break
     assert plausible(told, summary, backend), summary
     assert len(told.profiled_ns) == len(told.plain_ns) == CALLS
     assert told.same_outputs

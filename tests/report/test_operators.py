@@ -39,8 +39,9 @@ def drawn(summary: Summary, top: int = 15) -> list[str]:
 def test_a_call_that_the_system_interrupted_does_not_blame_its_operator() -> None:
     calls = [100_000 + call for call in range(8)]
     times = [one(name, 40_000, call) for call in range(8) for name in ("a", "b")]
-    calls[3] += 4_000_000
-    times[7] = one("b", 4_040_000, 3)
+    for disturbed in (1, 3, 6):
+        calls[disturbed] += 4_000_000
+        times[2 * disturbed + 1] = one("b", 4_040_000, disturbed)
     summary = summarise(told(*times, calls=tuple(calls)))
     assert [operator.duration_us for operator in summary.operators] == [40.0, 40.0]
     assert summary.operators_us == 80.0
@@ -101,6 +102,11 @@ def test_a_name_cannot_command_the_terminal() -> None:
     lines = drawn(summarise(told(one("\x1b[2Jwiped", 5_000, kind="[red]Conv"))))
     assert "?[2Jwiped" in lines[2]
     assert "[red]Conv" in lines[2]
+
+
+def test_calls_that_grow_shorter_by_looking_are_disturbed() -> None:
+    assert not profile.disturbed(summarise(told(one("a", 1), calls=(49_000,))))
+    assert profile.disturbed(summarise(told(one("a", 1), calls=(40_000,))))
 
 
 def test_what_looking_cost_is_one_line() -> None:
