@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import re
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -86,7 +87,7 @@ class _Library:
 
     def __init__(self) -> None:
         path = Path(ai_edge_litert.__file__).parent / "libLiteRt.so"
-        found = tuple(int(part) for part in version("ai-edge-litert").split(".")[:3])
+        found = tuple(int(part) for part in re.findall(r"\d+", version("ai-edge-litert"))[:3])
         if found < _SINCE or not path.is_file():
             raise ModelRefusedError(
                 "LiteRT's profiler needs the C library of ai-edge-litert "

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from edgebench.errors import EdgebenchError, UsageError
+from edgebench.host import cpu
 from edgebench.protocols import Probe
 from edgebench.records import Case, Record
 from edgebench.runner import launcher, plan, requests
@@ -74,6 +75,8 @@ def stored_contender(
             f"{words}: {probe.name} has no {case.accelerator} here",
             remedy=f"it has {', '.join(probe.accelerators)}",
         )
+    if case.threads > (usable := cpu.usable_cpus()):
+        raise UsageError(f"{words}: this process may use {usable} CPU(s), not {case.threads}")
     (workload,) = plan.choose_workloads((case.workload,)).values()
     spec = workload.spec
     there = workload.model(case.format, case.file_precision)

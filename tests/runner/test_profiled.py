@@ -53,6 +53,9 @@ def test_a_run_of_another_model_is_refused(case: Cases, run: Callable[..., Store
     for other in (case(), case(source_sha256=spec.source_sha256, workload_version=99)):
         with pytest.raises(UsageError, match="not the one that a-run ran"):
             profiled.stored_contender(run(other), other.label, {"onnxruntime": PROBE}, {})
+    many = case(source_sha256=spec.source_sha256, threads=4096)
+    with pytest.raises(UsageError, match="this process may use"):
+        profiled.stored_contender(run(many), many.label, {"onnxruntime": PROBE}, {})
     gpu = case(source_sha256=spec.source_sha256, accelerator="cuda")
     with pytest.raises(UsageError, match="onnxruntime has no cuda here"):
         profiled.stored_contender(run(gpu), gpu.label, {"onnxruntime": PROBE}, {})
