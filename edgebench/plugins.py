@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from edgebench.errors import EdgebenchError, UsageError
-from edgebench.protocols import Backend, Probe
+from edgebench.protocols import Backend, Probe, ProfilingBackend
 
 BACKENDS = "edgebench.backends"
 _MEMBERS = ("name", "formats", "precisions", "probe", "open")
@@ -79,7 +79,9 @@ def probe_backend(name: str) -> Probe:
     its cases are planned and opened.
     """
     try:
-        return msgspec.structs.replace(_sound(open_backend(name).probe()), name=name)
+        backend = open_backend(name)
+        told, profiles = _sound(backend.probe()), isinstance(backend, ProfilingBackend)
+        return msgspec.structs.replace(told, name=name, profiles=profiles)
     except ImportError as error:
         package = (error.name or "").partition(".")[0]
         return Probe(

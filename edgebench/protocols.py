@@ -37,6 +37,8 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """Precisions computed from a file of another one: ``{"bf16": "fp32"}``."""
     refuses: dict[str, str] = {}
     """Precisions whose files the runtime cannot read, in its own words; it was asked."""
+    profiles: bool = False
+    """Whether it is a `ProfilingBackend`; filled in by whoever asks."""
     reason: str = ""
     remedy: str = ""
 
@@ -134,6 +136,55 @@ class Backend(Protocol):
 
         Raises:
             ModelRefusedError: The runtime cannot run it so, in the runtime's own words.
+        """
+
+
+class OpTime(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One execution of an operator, or its mean where the runtime tells no single ones."""
+
+    name: str
+    kind: str
+    """Type of the operator as it was executed: what was fused or converted has another one."""
+    duration_ns: int
+    call: int | None = None
+    """Which of the profiled calls, from 0; None for a mean over all of them."""
+    start_ns: int | None = None
+    """Since its call began, by the runtime's clock; None where that is not told."""
+    precision: str = ""
+    """Type in which it computes, where that can be told."""
+    kernel: str = ""
+    """What the runtime calls the code that ran."""
+    accelerator: str = ""
+
+
+class OpTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """What a runtime tells of where the time of its calls went."""
+
+    source: str
+    """Whose figures these are: ``ONNX Runtime's profiler``."""
+    caveat: str = ""
+    """What a reader must know of them: what the instrument itself adds, or leaves out."""
+    resolution_ns: int = 1
+    """What takes less may be told as 0."""
+    times: tuple[OpTime, ...]
+
+
+class ProfilingSession(Session, Protocol):
+    """A session that also writes down what each operator takes, at a cost of its own."""
+
+    def op_times(self, calls: int) -> OpTimes:
+        """Of the last ``calls`` calls of ``invoke``, once, after them."""
+
+
+@runtime_checkable
+class ProfilingBackend(Protocol):
+    """What a backend has besides `Backend` where its runtime can tell times of operators."""
+
+    def profile(self, model: Path, settings: Settings) -> ProfilingSession:
+        """Open a model as ``open`` does, with the runtime's profiler on.
+
+        Raises:
+            ModelRefusedError: As ``open``; or there is no profiler for this model or accelerator.
         """
 
 

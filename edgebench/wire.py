@@ -14,8 +14,8 @@ import msgspec
 
 from edgebench import codec, records
 from edgebench.errors import WireError
-from edgebench.protocols import Probe
-from edgebench.records import Case, Record, Stage
+from edgebench.protocols import OpTimes, Probe
+from edgebench.records import Case, Effective, Record, Stage
 from edgebench.samples import Samples
 from edgebench.specs import PostprocessSpec, PreprocessSpec
 
@@ -65,6 +65,8 @@ class LaunchRequest(msgspec.Struct, frozen=True, kw_only=True, tag="launch"):
     free_inputs: bool = False
     """There is no reference yet: make random inputs by the model's shape, and leave them with this
     model's outputs at ``reference_path``."""
+    profile_calls: int = 0
+    """Measure nothing: profile so many calls, and tell with `Profiled` before `Done`."""
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True, tag="turn"):
@@ -110,6 +112,20 @@ class Turned(msgspec.Struct, frozen=True, kw_only=True, tag="turned"):
     """CPU time of all its threads in that time: what the partner may have suffered from."""
 
 
+class Profiled(msgspec.Struct, frozen=True, kw_only=True, tag="profiled"):
+    """Worker to parent: where the time of a call goes, and what looking cost."""
+
+    op_times: OpTimes
+    profiled_ns: Samples
+    """The profiled calls, by edgebench's clock."""
+    plain_ns: Samples
+    """As many calls of a session without a profiler, half of them before and half after."""
+    same_outputs: bool
+    """Whether both sessions gave the same bits for the same input."""
+    effective: Effective
+    """Of the session without a profiler."""
+
+
 class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
     """Worker to parent: the launch's record, ok or failed in the runtime's own words."""
 
@@ -124,7 +140,7 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True, tag="probed"):
 
 
 Request = LaunchRequest | ProbeRequest | Turn | Stop
-Reply = Progress | Ready | Turned | Done | Probed
+Reply = Progress | Ready | Turned | Profiled | Done | Probed
 
 _encoder = msgspec.json.Encoder(enc_hook=codec.encode_hook)
 _requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
@@ -132,7 +148,7 @@ _requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(
     dec_hook=codec.decode_hook,
 )
 _replies: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(
-    Progress | Ready | Turned | Done | Probed,
+    Progress | Ready | Turned | Profiled | Done | Probed,
     dec_hook=codec.decode_hook,
 )
 

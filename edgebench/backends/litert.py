@@ -18,7 +18,7 @@ from edgebench import resources
 from edgebench.backends import tflite_session
 from edgebench.backends.tflite_session import TFLiteSession
 from edgebench.errors import EdgebenchError, ModelRefusedError
-from edgebench.protocols import Probe, Session, Settings
+from edgebench.protocols import Probe, ProfilingSession, Session, Settings
 
 _NODES = {
     "gpu": ("dri/renderD*", "mali*", "kgsl-3d0", "nvidia0"),
@@ -55,6 +55,12 @@ class LiteRT:
         if api == "compiled" or settings.accelerator in _NODES:
             return _compiled(model, plain)
         return TFLiteSession(interpreter, version("ai-edge-litert"), model, plain)
+
+    def profile(self, model: Path, settings: Settings) -> ProfilingSession:
+        """The file once more, as a CompiledModel of the C library, which has a profiler."""
+        from edgebench.backends.litert_profile import ProfiledSession  # noqa: PLC0415 - rare
+
+        return ProfiledSession(self.open(model, settings), model, settings)
 
 
 def _compiled(model: Path, settings: Settings) -> Session:

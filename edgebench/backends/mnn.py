@@ -11,7 +11,7 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import MNN
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edgebench.backends import shares
 from edgebench.errors import ModelRefusedError
-from edgebench.protocols import Feeds, Probe, Settings, Tensor
+from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
 
 _TUNING = ("spinning", "denormals_as_zero", "arena", "memory_pattern")
@@ -31,8 +31,11 @@ _INFO_BACKEND, _INFO_THREADS = 2, 4
 """Codes of getSessionInfo (Interpreter.hpp, SessionInfoCode)."""
 _CPU_TYPES = (0, 13)
 """MNN_FORWARD_CPU and MNN_FORWARD_CPU_EXTENSION (MNNForwardType.h)."""
-_MARK_INT8 = "DT_INT8"
-_PRODUCTS = ("Convolution", "MatMul", "Deconvolution", "BatchMatMul")
+MARK_INT8 = "DT_INT8"
+PRODUCTS = ("Convolution", "MatMul", "Deconvolution", "BatchMatMul")
+
+
+_Session = TypeVar("_Session", bound="MnnSession")
 
 
 class Mnn:
@@ -55,13 +58,22 @@ class Mnn:
 
     def open(self, model: Path, settings: Settings) -> MnnSession:
         """A session on one backend, without silent fallback to the CPU."""
+        return self._opened(MnnSession, model, settings)
+
+    def profile(self, model: Path, settings: Settings) -> ProfilingSession:
+        """As ``open``, with a callback before and after every operator."""
+        from edgebench.backends.mnn_profile import ProfiledSession  # noqa: PLC0415 - rare
+
+        return self._opened(ProfiledSession, model, settings)
+
+    def _opened(self, kind: type[_Session], model: Path, settings: Settings) -> _Session:
         if settings.accelerator not in ("cpu", *_BACKENDS):
             raise ModelRefusedError(f"MNN has no accelerator {settings.accelerator!r}")
         if settings.accelerator != "cpu" and settings.accelerator not in _accelerators():
             raise ModelRefusedError(f"this MNN finds no {settings.accelerator} here")
         if settings.precision not in self.precisions:
             raise ModelRefusedError(f"MNN has no {settings.precision}")
-        return MnnSession(model, settings)
+        return kind(model, settings)
 
 
 def _accelerators() -> tuple[str, ...]:
@@ -162,8 +174,8 @@ class MnnSession:
         def before(_: object, info: Any) -> bool:  # noqa: ANN401 - the runtime's own OpInfo
             kind = str(info.getType()).strip()
             names[kind] += 1
-            if kind.startswith(_PRODUCTS):
-                flops["int8" if _MARK_INT8 in kind else floating] += info.getFlops()
+            if kind.startswith(PRODUCTS):
+                flops["int8" if MARK_INT8 in kind else floating] += info.getFlops()
             return True
 
         self._net.runSessionWithCallBackInfo(self._session, before, lambda *_: True)

@@ -10,7 +10,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ncnn
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edgebench.backends import ncnn_files, shares
 from edgebench.backends.ncnn_files import FLOAT16, INT8, Layer
 from edgebench.errors import ModelRefusedError
-from edgebench.protocols import Feeds, Probe, Settings, Tensor
+from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
 
 _HALF = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic")
@@ -39,6 +39,9 @@ _TYPE_CPU = 3
 """GpuInfo.type() of a driver that computes on the CPU (src/gpu.h)."""
 _IMAGE_AXES = 3
 _STORED = {FLOAT16: "float16", INT8: "int8"}
+
+
+_Session = TypeVar("_Session", bound="NcnnSession")
 
 
 class Ncnn:
@@ -61,13 +64,22 @@ class Ncnn:
 
     def open(self, model: Path, settings: Settings) -> NcnnSession:
         """A net with its weights loaded."""
+        return self._opened(NcnnSession, model, settings)
+
+    def profile(self, model: Path, settings: Settings) -> ProfilingSession:
+        """As ``open``, but layer after layer is asked for, and timed from outside."""
+        from edgebench.backends.ncnn_profile import ProfiledSession  # noqa: PLC0415 - rare
+
+        return self._opened(ProfiledSession, model, settings)
+
+    def _opened(self, kind: type[_Session], model: Path, settings: Settings) -> _Session:
         if settings.accelerator not in ("cpu", _VULKAN):
             raise ModelRefusedError(f"ncnn has no accelerator {settings.accelerator!r}")
         if settings.accelerator == _VULKAN and _VULKAN not in _accelerators():
             raise ModelRefusedError("ncnn finds no Vulkan device here")
         if settings.precision not in _FLAGS:
             raise ModelRefusedError(f"ncnn has no {settings.precision}")
-        return NcnnSession(model, settings)
+        return kind(model, settings)
 
 
 def _accelerators() -> tuple[str, ...]:

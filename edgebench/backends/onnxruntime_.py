@@ -14,7 +14,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from edgebench.backends import shares
 from edgebench.errors import ModelRefusedError
-from edgebench.protocols import Feeds, Probe, Settings, Tensor
+from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
 
 _DTYPES = {
@@ -46,6 +46,9 @@ _PROVIDER_OPTION = "provider."
 """Before an option's name: it is one of the execution provider (``provider.device_id``)."""
 _CLOUD = "AzureExecutionProvider"
 """Every wheel lists it, but it sends inputs away instead of computing on this device."""
+
+
+_Session = TypeVar("_Session", bound="OnnxRuntimeSession")
 
 
 class OnnxRuntime:
@@ -71,22 +74,31 @@ class OnnxRuntime:
 
         ``options`` are a session's configuration entries, or the provider's (``provider.*``).
         """
+        return self._opened(OnnxRuntimeSession, model, settings)
+
+    def profile(self, model: Path, settings: Settings) -> ProfilingSession:
+        """As ``open``, with ONNX Runtime's profiler on."""
+        from edgebench.backends.onnxruntime_profile import ProfiledSession  # noqa: PLC0415 - rare
+
+        return self._opened(ProfiledSession, model, settings)
+
+    def _opened(self, kind: type[_Session], model: Path, settings: Settings) -> _Session:
         wanted = _providers()
         if settings.accelerator not in wanted:
             raise ModelRefusedError(
                 f"this onnxruntime has no provider {settings.accelerator!r} (has: "
                 f"{', '.join(wanted)})"
             )
-        return OnnxRuntimeSession(model, settings, wanted[settings.accelerator])
+        return kind(model, settings, wanted[settings.accelerator])
 
 
 def _providers() -> dict[str, str]:
     """The wheel's execution providers on this device, by the name an accelerator has."""
     listed = onnxruntime.get_available_providers()
-    return {_accelerator(name): name for name in listed if name != _CLOUD}
+    return {accelerator_of(name): name for name in listed if name != _CLOUD}
 
 
-def _accelerator(provider: str) -> str:
+def accelerator_of(provider: str) -> str:
     """``CPUExecutionProvider`` -> ``cpu``."""
     return provider.removesuffix("ExecutionProvider").lower()
 
@@ -170,13 +182,16 @@ class OnnxRuntimeSession:
         self._model = model
         self._settings = settings
         self._providers = [provider] if provider == _CPU else [provider, _CPU]
-        self._session = _start(model, _options(settings), settings, self._providers)
+        self._session = _start(model, self._options(), settings, self._providers)
         batch = settings.batch
         self.inputs = tuple(_tensor(node, batch) for node in self._session.get_inputs())
         self.outputs = tuple(_tensor(node, batch) for node in self._session.get_outputs())
         self._ring: list[list[NDArray[Any]]] = []
         self._in: list[NDArray[Any]] = []
         self._out: dict[str, NDArray[Any]] = {}
+
+    def _options(self) -> onnxruntime.SessionOptions:
+        return _options(self._settings)
 
     def bind(self, ring: Sequence[Feeds]) -> None:
         """One buffer per input and output, bound once; the ring is kept converted beside them."""
@@ -241,7 +256,7 @@ class OnnxRuntimeSession:
             backend_version=onnxruntime.__version__,
             precision=most.precision,
             precision_ratio=most.ratio,
-            accelerator=_accelerator(on.most_common(1)[0][0]) if on else None,
+            accelerator=accelerator_of(on.most_common(1)[0][0]) if on else None,
             accelerator_ops_ratio=on[main] / on.total() if on else None,
             threads=self._session.get_session_options().intra_op_num_threads,
             tuning=_tuning(self._session.get_session_options()),
@@ -313,10 +328,10 @@ def _multiplications(kernel: dict[str, Any]) -> tuple[int, str]:
     (activation, first), (weight, second) = inputs[0], inputs[1]
     out = int(np.prod(outputs[0][1]))
     each = int(np.prod(second[1:])) if "Conv" in name else first[-1]
-    return out * each, _precision(name, activation, weight)
+    return out * each, precision_of(name, activation, weight)
 
 
-def _precision(name: str, activation: str, weight: str) -> str:
+def precision_of(name: str, activation: str, weight: str) -> str:
     """Precision of a kernel by its operand types.
 
     Kernels that quantise their activations as they go (``DynamicQuantize*``) or return raw integer

@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edgebench.backends import model_files
 from edgebench.errors import ModelRefusedError
-from edgebench.protocols import Feeds, Probe, Settings, Tensor
+from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
 
 _TARGETS = {
@@ -41,9 +41,12 @@ _DYNAMIC = base64.b64decode(
 _DEVICE_CPU = 2
 """CL_DEVICE_TYPE_CPU: an OpenCL driver that computes on the CPU."""
 _ON_CPU = " (the CPU, by an OpenCL driver)"
-_PRODUCTS = ("Conv", "Deconv", "MatMul", "Gemm", "InnerProduct")
+PRODUCTS = ("Conv", "Deconv", "MatMul", "Gemm", "InnerProduct")
 _TUNING = ("spinning", "denormals_as_zero", "arena", "memory_pattern")
 """What `Case.tuning` is about; the module has no way to set or to ask for any of it."""
+
+
+_Session = TypeVar("_Session", bound="OpenCVSession")
 
 
 class OpenCVDNN:
@@ -73,6 +76,15 @@ class OpenCVDNN:
         ``auto`` is OpenCV's own choice on a CPU (the new engine, the classic one for what that
         cannot read), and the classic engine on every other target or where that choice fails.
         """
+        return self._opened(OpenCVSession, model, settings)
+
+    def profile(self, model: Path, settings: Settings) -> ProfilingSession:
+        """As ``open``; OpenCV keeps the times of layers always, and here they are read."""
+        from edgebench.backends.opencv_profile import ProfiledSession  # noqa: PLC0415 - rare
+
+        return self._opened(ProfiledSession, model, settings)
+
+    def _opened(self, kind: type[_Session], model: Path, settings: Settings) -> _Session:
         known = _engines()
         engine = settings.options.get("engine", "auto")
         if unknown := [key for key in settings.options if key != "engine"]:
@@ -89,13 +101,13 @@ class OpenCVDNN:
         if engine == "auto" and "classic" in known and chosen[1] != cv2.dnn.DNN_TARGET_CPU:
             engine = "classic"
         try:
-            return OpenCVSession(model, settings, known[engine])
+            return kind(model, settings, known[engine])
         except cv2.error as error:
             if engine != "auto" or len(known) == 1:
                 raise ModelRefusedError(_words(error)) from error
             refused = _words(error)
         try:
-            return OpenCVSession(model, settings, known["classic"], refused)
+            return kind(model, settings, known["classic"], refused)
         except cv2.error as error:
             raise ModelRefusedError(_words(error)) from error
 
@@ -210,7 +222,7 @@ class OpenCVSession:
     def effective(self) -> Effective:
         """Layer types, the engine, and where the net's own description places each layer."""
         layers = [self._net.getLayer(name) for name in self._net.getLayerNames()]
-        kinds = Counter(_precision(one) for one in layers if one.type.startswith(_PRODUCTS))
+        kinds = Counter(precision_of(one) for one in layers if one.type.startswith(PRODUCTS))
         types = Counter(str(one.type) for one in layers)
         places, whose = self._places(), self._device()
         # A driver may offer the CPU as a device.
@@ -277,7 +289,7 @@ def _input(model: Path, batch: int) -> Tensor:
     return Tensor(name=name, shape=(batch, *rest), dtype="float32", layout=layout)
 
 
-def _precision(layer: Any) -> str:  # noqa: ANN401 - the runtime's own Layer
+def precision_of(layer: Any) -> str:  # noqa: ANN401 - the runtime's own Layer
     """Type in which a layer multiplies: int8 layers have types of their own, fp16 a target."""
     if "Int8" in layer.type or layer.type.startswith("QLinear"):
         return "int8"

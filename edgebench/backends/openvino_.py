@@ -13,18 +13,19 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 if "openvino_telemetry" not in sys.modules:
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # its import now fails
 
+import msgspec
 import numpy as np
 import openvino
 from numpy.typing import NDArray
 
 from edgebench.backends import shares
 from edgebench.errors import ModelRefusedError
-from edgebench.protocols import Feeds, Probe, Settings, Tensor
+from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
 
 _HINTS = {"bf16": "bf16", "fp16": "f16"}
@@ -36,6 +37,9 @@ _PRODUCTS = {"FullyConnected", "MatMul", "Gemm"}
 _NO_WORK = {"Input", "Parameter", "Const", "Constant", "Output", "Result"}
 _TUNING = {"denormals_as_zero": "CPU_DENORMALS_OPTIMIZATION", "pinning": "ENABLE_CPU_PINNING"}
 """Of what `Case.tuning` is about, the properties that a device may have."""
+
+
+_Session = TypeVar("_Session", bound="OpenVINOSession")
 
 
 class OpenVINO:
@@ -59,6 +63,18 @@ class OpenVINO:
 
     def open(self, model: Path, settings: Settings) -> OpenVINOSession:
         """A model compiled for one device; ``options`` are OpenVINO's own properties."""
+        return self._opened(OpenVINOSession, model, settings)
+
+    def profile(self, model: Path, settings: Settings) -> ProfilingSession:
+        """As ``open``, with OpenVINO's performance counters on."""
+        from edgebench.backends.openvino_profile import ProfiledSession  # noqa: PLC0415 - rare
+
+        options = settings.options | {"PERF_COUNT": "YES"}
+        return self._opened(
+            ProfiledSession, model, msgspec.structs.replace(settings, options=options)
+        )
+
+    def _opened(self, kind: type[_Session], model: Path, settings: Settings) -> _Session:
         core = openvino.Core()
         devices = _devices(core)
         if settings.accelerator not in devices:
@@ -66,7 +82,7 @@ class OpenVINO:
                 f"this openvino has no device {settings.accelerator!r} (has: {', '.join(devices)})"
             )
         try:
-            return OpenVINOSession(core, model, settings, devices[settings.accelerator])
+            return kind(core, model, settings, devices[settings.accelerator])
         except RuntimeError as error:
             raise ModelRefusedError(_words(error)) from error
 
@@ -246,13 +262,18 @@ def _facts(op: Any) -> dict[str, Any]:  # noqa: ANN401 - a node of the runtime m
     layer, primitive = (
         told[key].astype(str) if key in told else "" for key in ("layerType", "primitiveType")
     )
-    end = primitive.rpartition("_")[2].lower()
     return {
         "layer": layer,
         "primitive": primitive,
-        "precision": _PRECISIONS.get(end, end),
+        "precision": precision_of(primitive),
         "macs": _multiplications(op, layer),
     }
+
+
+def precision_of(kernel: str) -> str:
+    """Type in which a kernel computes, by the end of its name."""
+    end = kernel.rpartition("_")[2].lower()
+    return _PRECISIONS.get(end, end)
 
 
 def _multiplications(op: Any, layer: str) -> int:  # noqa: ANN401 - as above

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 import msgspec
 
 from edgebench import plugins, wire
-from edgebench.errors import EdgebenchError, WireError
+from edgebench.errors import EdgebenchError, ModelRefusedError, WireError
 from edgebench.host import process
-from edgebench.protocols import Session, Settings
+from edgebench.protocols import ProfilingBackend, ProfilingSession, Session, Settings
 from edgebench.records import SCHEMA_VERSION, Record, Stage
 from edgebench.samples import Samples
 from edgebench.wire import Done, LaunchRequest, Probed, ProbeRequest, Progress, Stop, Turn
@@ -78,6 +78,9 @@ class _Launch:
                 if self.request.free_inputs:
                     self._make_reference()
                     return self.record
+                if self.request.profile_calls:
+                    self._profile()
+                    return self.record
                 session = self._load()
                 self._measure(session)
                 self._check(session)
@@ -95,6 +98,27 @@ class _Launch:
         self.backend = plugins.open_backend(self.request.case.backend)
         self.enter("load")
         passes.make_reference(self._open(self.request.case.batch), self.request)
+
+    def _profile(self) -> None:
+        from edgebench.measure import profile  # noqa: PLC0415 - never in a launch that measures
+
+        self.backend = plugins.open_backend(self.request.case.backend)
+        self.enter("load")
+        plain = self._open(self.request.case.batch)
+        self.enter("measure")
+        told = profile.measure(
+            plain, self._open_profiled, self.request, lambda: self.enter("measure")
+        )
+        self.pipe.send(told)
+
+    def _open_profiled(self) -> ProfilingSession:
+        """A session with the runtime's profiler on; `run` closes it."""
+        if not isinstance(self.backend, ProfilingBackend):
+            raise ModelRefusedError(f"{self.backend.name} gives no times of operators")
+        path, settings = Path(self.request.model_path), self._settings(self.request.case.batch)
+        session = self.backend.profile(path, settings)
+        self.opened.append(session)
+        return session
 
     def _load(self) -> Session:
         self.backend = plugins.open_backend(self.request.case.backend)
@@ -119,8 +143,15 @@ class _Launch:
 
     def _open(self, batch: int) -> Session:
         """One more session; `run` closes it."""
+        path = Path(self.request.model_path)
+        session = self.backend.open(path, self._settings(batch))
+        self.opened.append(session)
+        process.helpers.update(getattr(session, "helpers", ()))
+        return session
+
+    def _settings(self, batch: int) -> Settings:
         case = self.request.case
-        settings = Settings(
+        return Settings(
             threads=case.threads,
             precision=case.precision,
             accelerator=case.accelerator,
@@ -130,10 +161,6 @@ class _Launch:
             std=self.request.samples_std,
             options=case.options,
         )
-        session = self.backend.open(Path(self.request.model_path), settings)
-        self.opened.append(session)
-        process.helpers.update(getattr(session, "helpers", ()))
-        return session
 
     def _measure(self, session: Session) -> None:
         from edgebench.measure import (  # noqa: PLC0415 - numpy after affinity

@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 
-from edgebench import plugins, resources
+from edgebench import plugins
 from edgebench.errors import UsageError
 from edgebench.host import cpu
 from edgebench.protocols import Probe
 from edgebench.records import Case
-from edgebench.runner import accelerators, labels, requests
+from edgebench.runner import accelerators, labels, plan, requests
 from edgebench.runner.config import BackendConfig, Preset
 from edgebench.runner.labelled import Labelled
 from edgebench.specs import Workload, sha256_of
@@ -141,15 +141,14 @@ def resolve(
             **fields,
         )
         return Contender(words=wanted.words, case=case, file=wanted.file, python=settings.python)
-    workload = resources.open_workload(fields["workload"])
-    if problems := workload.problems():
-        raise UsageError(
-            f"workload {workload.spec.name}: {problems[0]}", remedy="reinstall or rebuild it"
-        )
-    found = (workload.model(fmt, fields["precision"]) for fmt in probe.formats)
+    (workload,) = plan.choose_workloads((fields["workload"],)).values()
+    formats = settings.formats or probe.formats
+    of_file = probe.serves.get(fields["precision"], fields["precision"])
+    found = (workload.model(fmt, of_file) for fmt in formats)
     model = next((model for model in found if model is not None), None)
     if model is None:
-        has = dict.fromkeys(m.precision for m in workload.spec.models if m.format in probe.formats)
+        models = (*workload.spec.models, *workload.derived)
+        has = dict.fromkeys(m.precision for m in models if m.format in formats)
         raise UsageError(
             f"{wanted.words}: {workload.spec.name} has no {fields['precision']} model for "
             f"{probe.name}",
@@ -159,6 +158,7 @@ def resolve(
         workload_version=workload.spec.version,
         source_sha256=workload.spec.source_sha256,
         format=model.format,
+        model_precision=model.precision if model.precision != fields["precision"] else None,
         **fields,
     )
     return Contender(words=wanted.words, case=case, workload=workload, python=settings.python)

@@ -158,10 +158,17 @@ def _ask(names: Sequence[str], python: str | None) -> tuple[wire.Probed | None, 
 
 
 def launch(
-    request: wire.LaunchRequest, limits: Limits, log: Path, python: str | None = None
+    request: wire.LaunchRequest,
+    limits: Limits,
+    log: Path,
+    python: str | None = None,
+    heard: Callable[[wire.Reply], None] | None = None,
 ) -> Record:
-    """Measure one case in a fresh process and return its record, whatever becomes of it."""
-    watch = Watch(limits)
+    """Measure one case in a fresh process and return its record, whatever becomes of it.
+
+    ``heard`` is given whatever else the worker tells before its record, stages apart.
+    """
+    watch = Watch(limits, heard)
     try:
         worker = Worker(python, request.case.threads)
     except (OSError, UsageError) as error:  # no memory, no handles, no room: this launch only
@@ -173,11 +180,10 @@ def launch(
     try:
         worker.ask(request)
         for reply in worker.replies(watch.left, watch.check_memory):
-            if isinstance(reply, wire.Progress):
-                watch.enter(reply.stage)
-            elif isinstance(reply, wire.Done):
+            if isinstance(reply, wire.Done):
                 record = reply.record
                 break
+            watch.hear(reply)
     except TimeoutError:
         status, reason = "timeout", f"no answer for {limits.of(watch.stage):g} s"
     except MemoryError as error:
@@ -197,8 +203,9 @@ def launch(
 class Watch:
     """Which stage a worker is in, since when, and how large it may grow."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, heard: Callable[[wire.Reply], None] | None = None) -> None:
         self._limits = limits
+        self._heard = heard
         self.stage: Stage = "start"
         self._since = time.monotonic()
 
@@ -206,6 +213,13 @@ class Watch:
         """A stage begins, or begins anew."""
         self.stage = stage
         self._since = time.monotonic()
+
+    def hear(self, reply: wire.Reply) -> None:
+        """A stage that the worker tells of begins; whatever else it tells is passed on."""
+        if isinstance(reply, wire.Progress):
+            self.enter(reply.stage)
+        elif self._heard is not None:
+            self._heard(reply)
 
     def left(self) -> float:
         """Seconds until the present stage times out."""

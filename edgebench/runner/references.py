@@ -27,7 +27,7 @@ def prepare(
     Raises:
         UsageError: A file cannot be run, in the runtime's own words.
     """
-    made = [_with_reference(side, folder / f"{i}.npz", limits) for i, side in enumerate(sides)]
+    made = [with_reference(side, folder / f"{i}.npz", limits) for i, side in enumerate(sides)]
     a, b = made
     if a.file is None and b.file is None:
         return (a, b), ""
@@ -51,7 +51,12 @@ def prepare(
     return (a, b), alone
 
 
-def _with_reference(side: Contender, path: Path, limits: launcher.Limits) -> Contender:
+def with_reference(side: Contender, path: Path, limits: launcher.Limits) -> Contender:
+    """A file with inputs to run on; a case of a workload has its own.
+
+    Raises:
+        UsageError: The file cannot be run, in the runtime's own words.
+    """
     if side.file is None:
         return side
     side = msgspec.structs.replace(side, reference=path)
