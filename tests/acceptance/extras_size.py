@@ -56,7 +56,7 @@ def install(extra: str, folder: Path, pip_options: tuple[str, ...]) -> tuple[flo
 
 
 def size_byte(package: Distribution) -> int:
-    """Of the files of one package that are there, bytecode left out."""
+    """Of the files that one package brought and that are there."""
     paths = (Path(str(file.locate())) for file in package.files or ())
     return sum(path.stat().st_size for path in paths if path.is_file())
 
