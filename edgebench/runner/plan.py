@@ -201,17 +201,18 @@ def _cells(
             options=options,
             **fields,
         )
-        lacks = "" if accelerator in probe.accelerators else _lacks(probe, accelerator)
         yield PlannedCase(
             case_id=case.case_id,
             case=case,
-            skip=skip or lacks,
+            skip=skip or _lacks(probe, accelerator),
             task=workload.spec.task,
             parity=workload.spec.parity.get(precision),
         )
 
 
 def _lacks(probe: Probe, accelerator: str) -> str:
+    if accelerator in probe.accelerators:
+        return ""
     return (
         f"{probe.name} has no accelerator {accelerator} here (has: {', '.join(probe.accelerators)})"
     )
