@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from edgebench.samples import Samples
+from edgebench.samples import Samples, inflate_bits
 
 SCHEMA_VERSION = 1
 """Raised by one when a stored field changes its meaning; older versions are migrated when read."""
@@ -139,6 +139,19 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     correct: int
     source: str
     """Where the labelled samples come from."""
+    hits: bytes | None = None
+    """Which samples, in their order (`edgebench.samples.deflate_bits`): what a paired test needs;
+    None in records that are older than this field."""
+
+    def __post_init__(self) -> None:
+        """Refuse hits that do not add up: a paired test would be made of nonsense."""
+        if self.hits is not None and self.right.bit_count() != self.correct:
+            raise ValueError(f"hits are not {self.correct} of {self.samples}")
+
+    @property
+    def right(self) -> int:
+        """``hits`` as an integer: bit i is 1 where sample i was right."""
+        return inflate_bits(self.hits or b"", self.samples)
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):

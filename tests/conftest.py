@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +37,13 @@ def _own_lock(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("EDGEBENCH_LOCK", str(folder / "lock"))
     monkeypatch.setenv("EDGEBENCH_DATA", str(folder / "data"))
     monkeypatch.setenv("EDGEBENCH_CACHE", str(folder / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def _own_denormals() -> Iterator[None]:
+    """Some runtimes flush denormals in the thread that calls them, and leave it so."""
+    yield
+    ctypes.CDLL("libm.so.6").fesetenv(ctypes.c_void_p(-1))  # FE_DFL_ENV
 
 
 @pytest.fixture(scope="session")

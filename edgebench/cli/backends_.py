@@ -55,6 +55,8 @@ def show(name: str, *, as_json: bool) -> None:
         click.echo(f"  formats       {', '.join(probe.formats)} (best first)")
         click.echo(f"  precisions    {', '.join(probe.precisions)}")
         click.echo(f"  accelerators  {', '.join(probe.accelerators)}")
+        if probe.reason:
+            click.echo(f"  note          {probe.reason}")
     extra = plugins.install_extra(name)
     if line := probe.remedy or (f"pip install '{extra}'" if extra else ""):
         click.echo(f"  install       {line}")

@@ -126,10 +126,14 @@ class _Launch:
             accelerator=case.accelerator,
             tuning=case.tuning,
             batch=batch,
+            mean=self.request.samples_mean,
+            std=self.request.samples_std,
             options=case.options,
         )
-        self.opened.append(self.backend.open(Path(self.request.model_path), settings))
-        return self.opened[-1]
+        session = self.backend.open(Path(self.request.model_path), settings)
+        self.opened.append(session)
+        process.helpers.update(getattr(session, "helpers", ()))
+        return session
 
     def _measure(self, session: Session) -> None:
         from edgebench.measure import (  # noqa: PLC0415 - numpy after affinity
@@ -172,6 +176,7 @@ class _Launch:
 
     def _close(self, session: Session) -> None:
         self.opened.remove(session)
+        process.helpers.difference_update(getattr(session, "helpers", ()))
         session.close()
 
     def _another(
@@ -200,6 +205,7 @@ class _Launch:
             found = passes.accuracy(session, request, path, lambda: self.enter("check"))
             self.keep(accuracy=found)
         self.keep(effective=session.effective())
+        self.keep(caveats=(*self.record.caveats, *getattr(session, "caveats", ())))
 
 
 def _words(error: Exception) -> str:

@@ -255,6 +255,20 @@ COLUMNS: tuple[Column, ...] = (
         "float",
         "top-1 of fp32 on the same backend, device and samples, minus this one's",
     ),
+    Column("top1_loss_lo_ratio", "float", "lower end of its 95 % interval (Tango's, same images)"),
+    Column("top1_loss_hi_ratio", "float", "upper end of its 95 % interval"),
+    Column("top1_lost_samples", "int", "samples that fp32 has right and this one wrong"),
+    Column("top1_won_samples", "int", "samples that fp32 has wrong and this one right"),
+    Column(
+        "top1_mcnemar_p",
+        "float",
+        "p-value against losing no top-1 to fp32: McNemar's test on the same images, mid-p",
+    ),
+    Column(
+        "top1_loss_against",
+        "str",
+        "whose fp32 that is: another backend's (the run's first) where this one has none",
+    ),
     Column(
         "parity_cosine",
         "float",

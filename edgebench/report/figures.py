@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgebench.analysis import drift, intervals, steady, validity
 from edgebench.analysis.compare import MARGIN_RATIO
-from edgebench.records import Case, Record
+from edgebench.records import Accuracy, Case, Record
 from edgebench.report.columns import STAGES
 from edgebench.stats import Interval, log_t_interval, min_samples, quantile, wilson_interval
 from edgebench.units import NS_PER_MS, NS_PER_S, mib_from_byte, ms_from_ns
@@ -159,16 +159,22 @@ def quality(good: list[Record]) -> Row:
     if parities:  # the worst launch speaks: a result that is wrong once is wrong
         row["parity_cosine"] = min(parity.cosine for parity in parities)
         row["parity_top1_ratio"] = min(parity.top1_ratio for parity in parities)
-    accuracy = next((r.accuracy for r in good if r.accuracy is not None), None)
-    if accuracy is not None:
-        top1 = wilson_interval(accuracy.correct, accuracy.samples)
+    judged = accuracy(good)
+    if judged is not None:
+        top1 = wilson_interval(judged.correct, judged.samples)
         row |= {
             "top1_ratio": top1.value,
             "top1_lo_ratio": top1.low,
             "top1_hi_ratio": top1.high,
-            "top1_samples": accuracy.samples,
+            "top1_samples": judged.samples,
         }
     return row
+
+
+def accuracy(records: Sequence[Record]) -> Accuracy | None:
+    """Of the first ok launch that was judged: a later one would give the same answers."""
+    judged = (r.accuracy for r in records if r.status == "ok" and r.accuracy is not None)
+    return next(judged, None)
 
 
 def what_ran(case: Case, good: list[Record]) -> Row:

@@ -204,7 +204,9 @@ class Watch:
         if limit is None:
             return
         with contextlib.suppress(psutil.Error):
-            rss = psutil.Process(pid).memory_info().rss
+            worker = psutil.Process(pid)
+            all_of_it = (worker, *worker.children(recursive=True))  # a runtime may be a program
+            rss = sum(one.memory_info().rss for one in all_of_it)
             if rss > limit:
                 raise MemoryError(
                     f"stopped at the memory limit: {rss // BYTE_PER_MIB} MiB resident, "

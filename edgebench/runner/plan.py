@@ -31,6 +31,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Images that accuracy is judged on, by workload."""
     picture: Picture | None = None
     """What region e2e decodes."""
+    notes: tuple[str, ...] = ()
+    """What was left out because nobody named it, a line each."""
 
     @property
     def runnable(self) -> tuple[PlannedCase, ...]:
@@ -116,8 +118,13 @@ def build(config: RunConfig, workloads: dict[str, Workload], probes: dict[str, P
     image = picture.choose(config, workloads)
     sha256 = image.sha256 if image else ""
     cases: list[PlannedCase] = []
+    underived: dict[str, dict[str, None]] = {}
     for workload in workloads.values():
         for name, probe in probes.items():
+            if name not in config.backends_named and not _models(workload, probe):
+                if any(fmt in CONVERTERS for fmt in probe.formats):
+                    underived.setdefault(workload.spec.name, {})[name] = None
+                continue
             for precision in ordered_precisions(config.precisions):
                 for formats in _formats(config, probe, name):
                     cases += _cells(
@@ -125,7 +132,30 @@ def build(config: RunConfig, workloads: dict[str, Workload], probes: dict[str, P
                     )
     chosen = labelled.choose(config.accuracy, workloads)
     return Plan(
-        cases=tuple(cases), workloads=workloads, probes=probes, labelled=chosen, picture=image
+        cases=tuple(cases),
+        workloads=workloads,
+        probes=probes,
+        labelled=chosen,
+        picture=image,
+        notes=_notes(underived),
+    )
+
+
+def _models(workload: Workload, probe: Probe) -> bool:
+    """Whether a workload has any model in a format that a backend reads."""
+    models = (*workload.spec.models, *workload.derived)
+    return any(model.format in probe.formats for model in models)
+
+
+def _notes(underived: dict[str, dict[str, None]]) -> tuple[str, ...]:
+    """One line for all backends that lack the same: ``workload -> backends``."""
+    by_backends: dict[tuple[str, ...], list[str]] = {}
+    for workload, backends in underived.items():
+        by_backends.setdefault(tuple(backends), []).append(workload)
+    return tuple(
+        f"not measured: {', '.join(backends)} (no model of {' or '.join(workloads)} in a format of "
+        f"theirs; make them: edgebench workloads derive)"
+        for backends, workloads in by_backends.items()
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgebench import resources
 from edgebench.derive import cache
+from edgebench.derive.contract import CONVERTERS
 from edgebench.errors import UsageError
 from edgebench.protocols import Probe
 from edgebench.records import Case, Record
@@ -37,7 +38,9 @@ def run(probe: Probe) -> Record:
         formats = probe.formats
         raise NothingToTryError(
             f"{WORKLOAD} has no fp32 model as {' or '.join(formats)}",
-            remedy=f"edgebench workloads derive {WORKLOAD} --format {','.join(formats)}",
+            remedy=f"edgebench workloads derive {WORKLOAD} --format {','.join(formats)}"
+            if CONVERTERS.keys() & set(formats)
+            else "only a workload of your own can have one",
         )
     case = Case(
         workload=spec.name,

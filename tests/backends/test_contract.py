@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edgebench import plugins, resources
 from edgebench.analysis.validity import parity_fault
-from edgebench.backends.onnxruntime_ import OnnxRuntime, OnnxRuntimeSession
 from edgebench.errors import ModelRefusedError
 from edgebench.measure import passes
-from edgebench.protocols import Backend, Feeds, Settings
+from edgebench.protocols import Backend, Settings
 from edgebench.records import Precision
-from edgebench.testing import NullBackend, check_backend
+from edgebench.specs import read_toml
+from edgebench.testing import check_backend
 
 # What a runtime says while it loads is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("litert", "onnxruntime", "opencv-dnn", "openvino")
 """They read the files that a workload ships; the others are tested on derived ones."""
+HELD_IN = {
+    **dict.fromkeys(SHIPPED, "test_contract.py"),
+    **dict.fromkeys(("ncnn", "mnn"), "test_derived.py"),
+}
+"""Every built-in backend, and the test that calls `check_backend` with it."""
 CELLS = [(name, one) for name in SHIPPED for one in plugins.probe_backend(name).precisions]
 RAN: dict[tuple[str, str], set[str]] = {
     ("onnxruntime", "fp16"): {"fp32", "fp16"},
@@ -79,41 +82,10 @@ def test_an_accelerator_that_is_not_there_is_refused(backend_name: str) -> None:
         backend.open(path, Settings(accelerator="tpu"))
 
 
-def test_the_contract_finds_a_backend_that_ignores_its_input(tmp_path: Path) -> None:
-    ring = [{"input": np.full((1, 28, 28, 1), n, np.float32)} for n in range(2)]
-    with pytest.raises(AssertionError, match="stage"):
-        check_backend(NullBackend(), tmp_path, ring)
-
-
-class Unfed(OnnxRuntime):
-    """A backend that never copies a fresh input in, or copies it into its ring."""
-
-    def __init__(self, feed: Callable[[OnnxRuntimeSession, Feeds], None]) -> None:
-        self.feed = feed
-
-    def open(self, model: Path, settings: Settings) -> OnnxRuntimeSession:
-        session = super().open(model, settings)
-        session.feed = functools.partial(self.feed, session)  # type: ignore[method-assign]
-        return session
-
-
-def _into_the_ring(session: OnnxRuntimeSession, inputs: Feeds) -> None:
-    session._ring[0] = [np.array(inputs["input"], np.float32)]
-    session.stage(0)
-
-
-@pytest.mark.parametrize(
-    ("feed", "words"),
-    [(lambda _, __: None, "another answer"), (_into_the_ring, "leave the ring")],
-    ids=["does nothing", "spoils the ring"],
-)
-def test_the_contract_finds_a_backend_that_does_not_feed(
-    feed: Callable[[OnnxRuntimeSession, Feeds], None], words: str
-) -> None:
-    workload = resources.open_workload("mnist_cnn")
-    model = workload.file("models/fp32.onnx")
-    inputs, _ = passes.load_reference(workload.file("reference.npz"))
-    ring = [{"input": inputs[i : i + 1].transpose(0, 3, 1, 2)} for i in (0, 9)]
-    check_backend(OnnxRuntime(), model, ring)
-    with pytest.raises(AssertionError, match=words):
-        check_backend(Unfed(feed), model, ring)
+def test_every_built_in_backend_is_held_against_the_contract() -> None:
+    registered = read_toml(ROOT / "pyproject.toml")["project"]["entry-points"][plugins.BACKENDS]
+    assert set(HELD_IN) == set(registered)
+    for name, file in HELD_IN.items():
+        source = (Path(__file__).parent / file).read_text(encoding="utf-8")
+        assert "check_backend(" in source
+        assert f'"{name}"' in source

@@ -172,6 +172,29 @@ def test_an_accelerator_that_nothing_here_has_is_a_mistake() -> None:
         plan_both(RunConfig(backends={"two": BackendConfig(accelerators=("gpu",))}))
 
 
+OWN = {
+    fmt: Probe(name=fmt, available=True, formats=(fmt,), precisions=("fp32",))
+    for fmt in ("ncnn", "mnn", "eim")
+}
+
+
+def test_an_unnamed_backend_without_a_model_is_a_line_and_not_a_row_of_holes() -> None:
+    workloads = plan.choose_workloads(["mnist_cnn", "cifar10_cnn"])
+    planned = plan.build(RunConfig(precisions=("fp32",)), workloads, {"two": TWO, **OWN})
+    assert {cell.case.backend for cell in planned.cases} == {"two"}
+    (note,) = planned.notes
+    assert note.startswith("not measured: ncnn, mnn (no model of mnist_cnn or cifar10_cnn")
+    assert "edgebench workloads derive" in note
+
+
+def test_a_named_backend_without_a_model_is_a_hole_that_says_how_to_fill_it() -> None:
+    workloads = plan.choose_workloads(["mnist_cnn"])
+    planned = plan.build(RunConfig(backends_named=("ncnn", "eim")), workloads, OWN)
+    (ncnn,) = (cell for cell in planned.cases if cell.case.backend == "ncnn")
+    assert "edgebench workloads derive mnist_cnn --format ncnn" in ncnn.skip
+    assert planned.notes[0].startswith("not measured: mnn (")
+
+
 @given(st.integers(0, 2**31), st.integers(0, 30))
 def test_a_block_holds_every_case_once_in_a_repeatable_order(seed: int, launch: int) -> None:
     ids = [f"{n:012x}" for n in range(20)]
