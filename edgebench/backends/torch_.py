@@ -53,7 +53,7 @@ class Torch:
         return Probe(
             name=self.name,
             available=True,
-            version=torch.__version__,
+            version=str(torch.__version__),
             accelerators=_accelerators(),
             formats=self.formats,
             precisions=self.precisions,
@@ -212,7 +212,7 @@ class TorchSession:
         elif len(kinds := {precision for _, precision in found}) == 1:
             macs[kinds.pop()] = 1  # of a mixture only the dispatcher could tell what most are
         return Effective(
-            backend_version=torch.__version__,
+            backend_version=str(torch.__version__),
             precision=macs.most_common(1)[0][0] if macs.total() else None,
             accelerator=where,
             accelerator_ops_ratio=1.0 if where == "cpu" else ratio,

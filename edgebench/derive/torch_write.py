@@ -143,6 +143,8 @@ def _save(
     if signature.batch is None:
         shapes = ({0: torch.export.Dim("batch")},)
     program = torch.export.export(module, (example,), dynamic_shapes=shapes)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # of this machine, as in `_strip`
     with target.open("wb") as file:
         torch.export.save(program, file, extra_files=extra)
 
