@@ -16,6 +16,7 @@ from edgebench.errors import EdgebenchError, UsageError
 from edgebench.protocols import Backend, Probe, ProfilingBackend
 
 BACKENDS = "edgebench.backends"
+_MEMBERS = ("name", "formats", "precisions", "probe", "open")
 
 
 def names(group: str) -> tuple[str, ...]:
@@ -33,10 +34,14 @@ def load(group: str, name: str) -> Any:  # noqa: ANN401 - the group's contract t
     """Import what a name stands for.
 
     Raises:
-        UsageError: No such name.
+        UsageError: No such name, or two plug-ins have it.
         ImportError: Its module, or a package that module needs, is not installed.
     """
-    point = next(_points(group, name), None)
+    points = {point.value: point for point in _points(group, name)}
+    if len(points) > 1:  # which one came first would decide whose figures these are
+        owners = " and ".join(sorted(point.dist.name for point in points.values() if point.dist))
+        raise UsageError(f"{name!r} is registered by {owners}", remedy="uninstall one of them")
+    point = next(iter(points.values()), None)
     if point is None:
         known = ", ".join(names(group)) or "none"
         kind = group.rpartition(".")[2].rstrip("s")
@@ -54,18 +59,29 @@ def open_backend(name: str) -> Backend:
         UsageError: No such name, or not a backend.
         ImportError: Its framework is not installed.
     """
-    backend = load(BACKENDS, name)()
+    made = load(BACKENDS, name)
+    if not callable(made):
+        raise UsageError(f"{name!r} is not a class but {made!r}", remedy="register MODULE:CLASS")
+    backend = made()
     if not isinstance(backend, Backend):
-        raise UsageError(f"{name!r} is not a backend", remedy="see edgebench.protocols.Backend")
+        lacking = ", ".join(member for member in _MEMBERS if not hasattr(backend, member))
+        raise UsageError(
+            f"{name!r} is not a backend: it has no {lacking}",
+            remedy="see edgebench.protocols.Backend",
+        )
     return backend
 
 
 def probe_backend(name: str) -> Probe:
-    """Whether a backend can be used in this interpreter; never raises for a missing one."""
+    """Whether a backend can be used in this interpreter; never raises for a missing one.
+
+    The answer bears the name that was asked for, whatever a plug-in calls itself: by that name
+    its cases are planned and opened.
+    """
     try:
         backend = open_backend(name)
-        told = backend.probe()
-        return msgspec.structs.replace(told, profiles=isinstance(backend, ProfilingBackend))
+        can = isinstance(backend, ProfilingBackend)
+        return msgspec.structs.replace(_sound(backend.probe()), name=name, profiles=can)
     except ImportError as error:
         package = (error.name or "").partition(".")[0]
         return Probe(
@@ -75,9 +91,21 @@ def probe_backend(name: str) -> Probe:
             remedy=_pip_line(name, package),
         )
     except EdgebenchError as error:  # its words are for people already
-        return Probe(name=name, available=False, reason=str(error))
+        return Probe(name=name, available=False, reason=error.message, remedy=error.remedy)
     except Exception as error:  # noqa: BLE001 - a broken runtime is one that is not available
         return Probe(name=name, available=False, reason=f"{type(error).__name__}: {error}")
+
+
+def _sound(told: object) -> Probe:
+    """What a backend tells of itself, if it can cross to the parent: no answer may cost another.
+
+    Raises:
+        UsageError: It is no `Probe`, or holds a value of a wrong type.
+    """
+    try:
+        return msgspec.convert(msgspec.to_builtins(told), Probe)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise UsageError(f"probe() gives no edgebench.protocols.Probe: {error}") from None
 
 
 def install_extra(name: str) -> str:

@@ -35,6 +35,8 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     precisions: tuple[str, ...] = ()
     serves: dict[str, str] = {}
     """Precisions computed from a file of another one: ``{"bf16": "fp32"}``."""
+    refuses: dict[str, str] = {}
+    """Precisions whose files the runtime cannot read, in its own words; it was asked."""
     profiles: bool = False
     """Whether it is a `ProfilingBackend`; filled in by whoever asks."""
     reason: str = ""
@@ -49,6 +51,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     accelerator: str = "cpu"
     tuning: Tuning = "native"
     batch: int = 1
+    mean: tuple[float, ...] = ()
+    """Of the inputs: ``(pixel - mean) / std`` a channel; empty where they are not known."""
+    std: tuple[float, ...] = ()
     options: dict[str, str] = {}
 
 
@@ -61,6 +66,8 @@ class Tensor(msgspec.Struct, frozen=True, kw_only=True):
     """A numpy dtype name."""
     layout: str = ""
     """``NCHW`` or ``NHWC`` where the tensor is an image, else empty."""
+    probabilities: bool = False
+    """An output that has been through softmax: the runtime gives no logits."""
 
 
 Feeds = Mapping[str, "NDArray[Any]"]
@@ -73,6 +80,9 @@ class Session(Protocol):
     ``bind`` allocates and converts everything once; then ``stage(slot)`` and ``invoke()``
     alternate, and ``read()`` copies the outputs of the last ``invoke()``. Where every input is new
     (region e2e), ``feed`` stands for ``stage``.
+
+    It may have ``helpers``, the numbers of processes that compute for it and whose CPU time and
+    memory are its own, and ``caveats``, lines that belong beside its figures.
     """
 
     @property

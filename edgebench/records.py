@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from edgebench.samples import Samples
+from edgebench.samples import Samples, inflate_bits
 
 SCHEMA_VERSION = 1
 """Raised by one when a stored field changes its meaning; older versions are migrated when read."""
@@ -35,6 +35,8 @@ Engine = Literal["edgebench", "loadgen"]
 ENGINES: tuple[Engine, ...] = ("edgebench", "loadgen")
 Tuning = Literal["native", "equal"]
 TUNINGS: tuple[Tuning, ...] = ("native", "equal")
+Task = Literal["classification"]
+"""What a workload's outputs mean, which decides how far they may differ from the reference's."""
 _LATER: dict[str, object] = {
     "tuning": "native",
     "parameters": {},
@@ -105,6 +107,8 @@ class Effective(msgspec.Struct, frozen=True, kw_only=True):
     backend_version: str | None = None
     precision: str | None = None
     """Type in which most multiplications were computed."""
+    precision_ratio: float | None = None
+    """Share of multiplications in that type."""
     accelerator: str | None = None
     accelerator_ops_ratio: float | None = None
     """Share of operators that ran on the accelerator or delegate."""
@@ -124,6 +128,8 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     max_abs_error: float
     top1_ratio: float
     """Share of samples with the reference's largest output."""
+    softmax: bool = False
+    """Whether the model ends in softmax: compared is then with the softmax of the reference."""
 
 
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +139,19 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     correct: int
     source: str
     """Where the labelled samples come from."""
+    hits: bytes | None = None
+    """Which samples, in their order (`edgebench.samples.deflate_bits`): what a paired test needs;
+    None in records that are older than this field."""
+
+    def __post_init__(self) -> None:
+        """Refuse hits that do not add up: a paired test would be made of nonsense."""
+        if self.hits is not None and self.right.bit_count() != self.correct:
+            raise ValueError(f"hits are not {self.correct} of {self.samples}")
+
+    @property
+    def right(self) -> int:
+        """``hits`` as an integer: bit i is 1 where sample i was right."""
+        return inflate_bits(self.hits or b"", self.samples)
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,6 +267,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     caveats: tuple[str, ...] = ()
 
 
+class ParityLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How unlike the reference outputs may be; None leaves that limit to the task's."""
+
+    min_cosine: float | None = None
+    """Smallest cosine similarity of any output vector."""
+    min_top1_ratio: float | None = None
+    """Smallest share of reference inputs that keep their largest output."""
+
+
 class PlannedCase(msgspec.Struct, frozen=True, kw_only=True):
     """A case of a run's plan; ``skip`` says why it cannot run here, in one line."""
 
@@ -256,6 +284,9 @@ class PlannedCase(msgspec.Struct, frozen=True, kw_only=True):
     skip: str = ""
     launches: int | None = None
     """Launches planned, where the scenario does not want as many as the run."""
+    task: Task = "classification"
+    parity: ParityLimits | None = None
+    """The workload's own limits for this precision."""
 
 
 class CpuCluster(msgspec.Struct, frozen=True, kw_only=True):

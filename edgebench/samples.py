@@ -1,4 +1,4 @@
-"""Samples: an ordered series of nanoseconds, compact on disk and free of numpy to read.
+"""Samples: an ordered series of nanoseconds, compact on disk and free of numpy to read; bits too.
 
 On disk a series is uint64 little-endian, byte-shuffled (all lowest bytes first), deflated and
 base64-coded: neighbouring latencies share their high bytes, so shuffling makes them compress to
@@ -97,3 +97,30 @@ class Samples:
         if sys.byteorder == "big":
             values.byteswap()
         return cls(values)
+
+
+def deflate_bits(answers: Iterable[bool]) -> bytes:
+    """Yes and no in order, a bit each (the first one lowest), filled up with 0 to bytes, zlib."""
+    digits = "".join("1" if answer else "0" for answer in answers)
+    size = (len(digits) + 7) // 8
+    return zlib.compress(int(digits[::-1] or "0", 2).to_bytes(size, "little"), 9)
+
+
+def inflate_bits(packed: bytes, count: int) -> int:
+    """What `deflate_bits` packed, as an integer whose bit i is answer i.
+
+    Raises:
+        ValueError: These are not ``count`` bits.
+    """
+    size = (count + 7) // 8
+    if count < 0 or size > _MAX_BYTE:
+        raise ValueError(f"{count} is no number of bits")
+    try:
+        inflate = zlib.decompressobj()
+        raw = inflate.decompress(packed, size + 1)
+    except zlib.error as error:
+        raise ValueError(f"not a series of bits: {error}") from None
+    bits = int.from_bytes(raw, "little")
+    if len(raw) != size or not inflate.eof or inflate.unused_data or bits >> count:
+        raise ValueError(f"not a series of {count} bits")
+    return bits

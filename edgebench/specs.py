@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from edgebench.errors import UsageError
-from edgebench.records import Precision
+from edgebench.records import ParityLimits, Precision, Task
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -90,7 +90,7 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     name: str
     version: int
     default: bool = False
-    task: Literal["classification"]
+    task: Task
     summary: str = ""
     source: str = ""
     licence: str = ""
@@ -102,6 +102,8 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     preprocess: PreprocessSpec
     postprocess: PostprocessSpec = PostprocessSpec()
     recipe: dict[str, Any] = {}
+    parity: dict[Precision, ParityLimits] = {}
+    """Limits of its own, where those of its task do not fit (`edgebench.analysis.validity`)."""
     reference: FileSpec
     samples: FileSpec | None = None
     calibration: FileSpec | None = None
@@ -257,6 +259,10 @@ def read_workload(folder: Path) -> Workload:
         raise UsageError(f"{path}: preprocess: mean and std must be finite, std not 0")
     if not spec.labels or not 0 < spec.version < _MAX_VERSION:
         raise UsageError(f"{path}: labels may not be empty, version must be 1 or more")
+    for precision, own in spec.parity.items():
+        stated = (own.min_cosine, own.min_top1_ratio)
+        if not all(limit is None or 0 < limit <= 1 for limit in stated):
+            raise UsageError(f"{path}: parity.{precision}: a limit lies above 0 and at most at 1")
     return Workload(folder=folder, spec=spec)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +30,9 @@ from edgebench.records import (
 )
 from edgebench.samples import Samples
 
+sys.path.insert(0, str(Path(__file__).parent))
+import second_env
+
 
 @pytest.fixture(autouse=True)
 def _own_lock(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,6 +41,13 @@ def _own_lock(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("EDGEBENCH_LOCK", str(folder / "lock"))
     monkeypatch.setenv("EDGEBENCH_DATA", str(folder / "data"))
     monkeypatch.setenv("EDGEBENCH_CACHE", str(folder / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def _own_denormals() -> Iterator[None]:
+    """Some runtimes flush denormals in the thread that calls them, and leave it so."""
+    yield
+    ctypes.CDLL("libm.so.6").fesetenv(ctypes.c_void_p(-1))  # FE_DFL_ENV
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +79,15 @@ def derived(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
         return known[key]
 
     return derive
+
+
+@pytest.fixture(scope="session")
+def tflite_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment that has tflite-runtime; see `second_env`."""
+    try:
+        return second_env.find_or_create(tmp_path_factory.mktemp("second"))
+    except RuntimeError as error:
+        pytest.skip(f"no environment for tflite-runtime: {error}")
 
 
 def make_case(**changes: object) -> Case:
@@ -174,3 +195,33 @@ def _ask() -> Callable[..., Answer]:
 def _model_path() -> Callable[..., Path]:
     """`model_path`."""
     return model_path
+
+
+@pytest.fixture
+def row_of(tmp_path: Path) -> Callable[..., Any]:
+    """A cell as `edgebench run` makes it, from one launch: ``row_of(workload, "ncnn", "int8")``.
+
+    Further settings are those of ``[backends.NAME]``.
+    """
+    from edgebench.report import rows
+    from edgebench.runner import launcher, plan, requests
+    from edgebench.runner.config import BackendConfig, Preset, RunConfig
+    from edgebench.specs import Workload
+
+    short = Preset(name="quick", min_launches=1, max_launches=1, measure_s=0.02, warmup_s=0.0)
+    limits = launcher.Limits(timeout_s=60.0, measure_s=short.measure_s)
+
+    def measure(workload: Workload, backend: str, precision: Precision, **settings: Any) -> Any:  # noqa: ANN401 - any of BackendConfig
+        own = {backend: BackendConfig(**settings)}
+        config = RunConfig(precisions=(precision,), backends=own)
+        probes = {backend: plugins.probe_backend(backend)}
+        (planned,) = plan.build(config, {workload.spec.name: workload}, probes).cases
+        assert not planned.skip
+        request = requests.build(
+            run_id="trap", case=planned.case, workload=workload, preset=short, launch=0
+        )
+        record = launcher.launch(request, limits, tmp_path / "worker.log")
+        (row,) = rows.of_records(make_manifest(plan=(planned,), launches=1), [record])
+        return row
+
+    return measure

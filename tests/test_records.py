@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from edgebench import codec, records
 from edgebench.errors import StoreError
-from edgebench.records import Case, Manifest, Record
-from edgebench.samples import Samples
+from edgebench.records import Accuracy, Case, Manifest, Record
+from edgebench.samples import Samples, deflate_bits, inflate_bits
 
 series = st.lists(st.integers(0, 2**64 - 1), max_size=300).map(Samples)
 
@@ -40,6 +40,62 @@ def test_a_bomb_is_refused_before_it_fills_memory() -> None:
     bomb = base64.b64encode(zlib.compress(bytes(1 << 28), 1)).decode()
     with pytest.raises(ValueError, match="too long"):
         Samples.decode(bomb)
+
+
+@given(st.lists(st.booleans(), max_size=300))
+def test_bits_survive_the_way_to_bytes_and_back(answers: list[bool]) -> None:
+    packed = deflate_bits(answers)
+    bits = inflate_bits(packed, len(answers))
+    assert [bool(bits >> index & 1) for index in range(len(answers))] == answers
+    for count in (len(answers) + 8, len(answers) - 8, -1, 1 << 60):
+        with pytest.raises(ValueError, match="bits"):
+            inflate_bits(packed, count)
+
+
+def test_the_hits_of_10000_images_are_small() -> None:
+    import random
+
+    drawn = random.Random(1)  # noqa: S311 - no secret
+    assert len(deflate_bits(drawn.random() < 0.75 for _ in range(10_000))) < 1400
+    assert len(deflate_bits(drawn.random() < 0.99 for _ in range(10_000))) < 250
+
+
+def test_hits_travel_with_a_record_and_older_records_have_none(
+    case: Callable[..., Case], record: Callable[..., Record]
+) -> None:
+    hits = deflate_bits([True, False, True])
+    one = record(case(), accuracy=Accuracy(samples=3, correct=2, source="x", hits=hits))
+    body = codec.encode_record(one)
+    assert codec.decode_record(body) == one
+    plain = json.loads(body)
+    del plain["accuracy"]["hits"]
+    older = codec.decode_record(json.dumps(plain).encode()).accuracy
+    assert older == Accuracy(samples=3, correct=2, source="x")
+
+
+@pytest.mark.parametrize(
+    "hits",
+    [
+        deflate_bits([True, True, True]),
+        deflate_bits([True, False, True, *[False] * 8]),
+        deflate_bits([False, False, False, True, True]),
+        deflate_bits([True] * 1_000_000),
+        deflate_bits([True, True, False])[:-1],
+        deflate_bits([True, True, False]) + b"more",
+        b"no zlib",
+    ],
+    ids=["other sum", "longer", "bits past the end", "bomb", "cut", "more behind", "garbage"],
+)
+def test_hits_that_do_not_add_up_are_a_damaged_record(
+    case: Callable[..., Case], record: Callable[..., Record], hits: bytes
+) -> None:
+    import base64
+
+    good = Accuracy(samples=3, correct=2, source="x", hits=deflate_bits([True, True, False]))
+    plain = json.loads(codec.encode_record(record(case(), accuracy=good)))
+    plain["accuracy"]["hits"] = base64.b64encode(hits).decode()
+    with pytest.raises(StoreError, match="not a record"):
+        codec.decode_record(json.dumps(plain).encode())
 
 
 def test_a_case_id_depends_on_every_field(case: Callable[..., Case]) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from edgebench import resources, specs
 from edgebench.errors import UsageError
+from edgebench.records import ParityLimits
 
 GOOD = """
 schema = 1
@@ -50,6 +51,13 @@ def test_a_workload_is_read(tmp_path: Path) -> None:
     assert workload.model("tflite", "fp32") is None
 
 
+def test_a_workload_states_limits_of_its_own(tmp_path: Path) -> None:
+    stated = "[parity.int8]\nmin_cosine = 0.95\n[reference]"
+    spec = specs.read_workload(write(tmp_path / "tiny", GOOD.replace("[reference]", stated))).spec
+    assert spec.parity == {"int8": ParityLimits(min_cosine=0.95)}
+    assert specs.read_workload(write(tmp_path / "plain", GOOD)).spec.parity == {}
+
+
 @pytest.mark.parametrize(
     ("change", "names"),
     [
@@ -58,6 +66,9 @@ def test_a_workload_is_read(tmp_path: Path) -> None:
         (('precision = "fp32"', 'precision = "fp8"'), "precision"),
         (("[input]", "[inputs]"), "input"),
         (("count = 1", "count = 1\ncolour = 3"), "colour"),
+        (("[reference]", "[parity.fp8]\nmin_cosine = 0.9\n[reference]"), "fp8"),
+        (("[reference]", "[parity.int8]\nmin_cosine = 1.5\n[reference]"), "parity.int8"),
+        (("[reference]", "[parity.int8]\nmin_psnr_db = 9.0\n[reference]"), "min_psnr_db"),
         (('name = "tiny"', 'name = "../tiny"'), "name"),
         (("a" * 64, "zz"), "sha256"),
         (("schema = 1", "schema = = 1"), "TOML"),

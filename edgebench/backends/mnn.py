@@ -17,6 +17,7 @@ import MNN
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebench.backends import shares
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
@@ -108,8 +109,10 @@ class MnnSession:
         self._out = self._net.getSessionOutput(self._session)
         (source,) = self._net.getSessionInputAll(self._session)
         (sink,) = self._net.getSessionOutputAll(self._session)
+        self._order = self._in.getDimensionType()
+        layout = "NHWC" if self._order == MNN.Tensor_DimensionType_Tensorflow else "NCHW"
         self.inputs = (
-            Tensor(name=source, shape=tuple(self._in.getShape()), dtype="float32", layout="NCHW"),
+            Tensor(name=source, shape=tuple(self._in.getShape()), dtype="float32", layout=layout),
         )
         self.outputs = (Tensor(name=sink, shape=tuple(self._out.getShape()), dtype="float32"),)
         self._ring: list[tuple[Any, NDArray[Any]]] = []
@@ -148,8 +151,7 @@ class MnnSession:
     def _host(self, array: NDArray[Any]) -> tuple[Any, NDArray[Any]]:
         """A tensor outside the session, and the memory it may look at."""
         held = np.ascontiguousarray(array, np.float32)
-        kind = MNN.Halide_Type_Float
-        return MNN.Tensor(held.shape, kind, held, MNN.Tensor_DimensionType_Caffe), held
+        return MNN.Tensor(held.shape, MNN.Halide_Type_Float, held, self._order), held
 
     def stage(self, slot: int) -> None:
         """Copy the slot into the session's input."""
@@ -165,7 +167,7 @@ class MnnSession:
 
     def effective(self) -> Effective:
         """Types of operators by the session's callbacks, float16 by what a second session says."""
-        kinds: Counter[str] = Counter()
+        flops: Counter[str] = Counter()
         names: Counter[str] = Counter()
         floating = self._floating()
 
@@ -173,13 +175,15 @@ class MnnSession:
             kind = str(info.getType()).strip()
             names[kind] += 1
             if kind.startswith(PRODUCTS):
-                kinds["int8" if MARK_INT8 in kind else floating] += info.getFlops()
+                flops["int8" if MARK_INT8 in kind else floating] += info.getFlops()
             return True
 
         self._net.runSessionWithCallBackInfo(self._session, before, lambda *_: True)
+        most = shares.of(flops)
         return Effective(
             backend_version=MNN.version(),
-            precision=kinds.most_common(1)[0][0] if kinds else None,
+            precision=most.precision,
+            precision_ratio=most.ratio,
             accelerator="cpu"
             if self._info(_INFO_BACKEND) in _CPU_TYPES
             else self._settings.accelerator,
@@ -188,7 +192,8 @@ class MnnSession:
             tuning=dict.fromkeys(_TUNING, "unsettable"),
             words=" ".join(
                 f"{name.replace(' ', '')}x{count}" for name, count in sorted(names.items())
-            ),
+            )
+            + ("" if self._settings.accelerator == "cpu" else "; where each ran is not told"),
         )
 
     def _threads(self) -> int:

@@ -16,7 +16,7 @@ import ncnn
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebench.backends import ncnn_files
+from edgebench.backends import ncnn_files, shares
 from edgebench.backends.ncnn_files import FLOAT16, INT8, Layer
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
@@ -35,6 +35,8 @@ _FLAGS: dict[str, tuple[str, ...]] = {
 _TUNING = ("spinning", "denormals_as_zero", "arena", "memory_pattern")
 """What `Case.tuning` is about; the Python package has no way to set or to ask for any of it."""
 _VULKAN = "vulkan"
+_TYPE_CPU = 3
+"""GpuInfo.type() of a driver that computes on the CPU (src/gpu.h)."""
 _IMAGE_AXES = 3
 _STORED = {FLOAT16: "float16", INT8: "int8"}
 
@@ -195,15 +197,16 @@ class NcnnSession:
             if layer.tag == INT8:
                 kind = "int8" if whole and self._net.opt.use_int8_inference else ""
             macs[kind] += count
-        main = macs.most_common(1)[0][0] if macs.total() else ""
-        gpu = self._settings.accelerator == _VULKAN
-        layers = self._net.layers()
+        most = shares.of(macs)
+        gpu, layers = self._gpu(), self._net.layers()
+        pretended = gpu is not None and gpu.type() == _TYPE_CPU
+        taken = sum(gpu is None or layer.support_vulkan for layer in layers)
         return Effective(
             backend_version=ncnn.__version__,
-            precision=main or None,
-            accelerator=self._settings.accelerator,
-            accelerator_ops_ratio=sum(not gpu or layer.support_vulkan for layer in layers)
-            / len(layers),
+            precision=most.precision,
+            precision_ratio=most.ratio,
+            accelerator="cpu" if pretended else self._settings.accelerator,
+            accelerator_ops_ratio=0.0 if pretended else taken / len(layers),
             threads=self._net.opt.num_threads,
             tuning=dict.fromkeys(_TUNING, "unsettable"),
             words=self._words(),
@@ -225,11 +228,19 @@ class NcnnSession:
             ]
         )
 
+    def _gpu(self) -> Any:  # noqa: ANN401 - the runtime's own GpuInfo
+        """The Vulkan device that is used, None on the CPU."""
+        if self._settings.accelerator != _VULKAN:
+            return None
+        return ncnn.get_gpu_info(ncnn.get_default_gpu_index())
+
     def _device(self) -> list[str]:
         """Whose Vulkan it is: a driver may offer the CPU as a device."""
-        if self._settings.accelerator != _VULKAN:
+        gpu = self._gpu()
+        if gpu is None:
             return []
-        return [str(ncnn.get_gpu_info(ncnn.get_default_gpu_index()).device_name())]
+        kind = " (the CPU, by a Vulkan driver)" if gpu.type() == _TYPE_CPU else ""
+        return [f"{gpu.device_name()}{kind}"]
 
     def _products(self) -> list[tuple[Layer, int]]:
         """Layers of multiplications, and how many each needs for the present input."""

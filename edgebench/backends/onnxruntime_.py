@@ -22,6 +22,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from edgebench.backends import shares
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
@@ -41,6 +42,8 @@ _SHIPPED = {_SPINNING: "1", _DENORMALS: "0"}
 """Where a session was told nothing (onnxruntime_session_options_config_keys.h)."""
 _ON_OFF = {"1": "on", "0": "off"}
 _CPU = "CPUExecutionProvider"
+_PROVIDER_OPTION = "provider."
+"""Before an option's name: it is one of the execution provider (``provider.device_id``)."""
 _CLOUD = "AzureExecutionProvider"
 """Every wheel lists it, but it sends inputs away instead of computing on this device."""
 
@@ -67,7 +70,10 @@ class OnnxRuntime:
         )
 
     def open(self, model: Path, settings: Settings) -> OnnxRuntimeSession:
-        """A session on one execution provider, without silent fallback to another."""
+        """A session on one execution provider, without silent fallback to another.
+
+        ``options`` are a session's configuration entries, or the provider's (``provider.*``).
+        """
         return self._opened(OnnxRuntimeSession, model, settings)
 
     def profile(self, model: Path, settings: Settings) -> ProfilingSession:
@@ -109,8 +115,41 @@ def _options(settings: Settings) -> onnxruntime.SessionOptions:
         options.add_session_config_entry(_DENORMALS, "1")
         options.enable_cpu_mem_arena = options.enable_mem_pattern = True
     for key, value in settings.options.items():
-        options.add_session_config_entry(key, value)
+        if not key.startswith(_PROVIDER_OPTION):
+            options.add_session_config_entry(key, value)
     return options
+
+
+def _of_provider(settings: Settings) -> dict[str, str]:
+    """Options of the execution provider, by its own names."""
+    return {
+        key.removeprefix(_PROVIDER_OPTION): value
+        for key, value in settings.options.items()
+        if key.startswith(_PROVIDER_OPTION)
+    }
+
+
+def _start(
+    model: Path, options: onnxruntime.SessionOptions, settings: Settings, providers: list[str]
+) -> Any:  # noqa: ANN401 - the runtime's own session
+    """A session on the first of the providers, which must have started.
+
+    One that cannot start (its libraries are missing) is otherwise left out with a line in the log,
+    or replaced by the CPU, and what was measured would bear its name.
+
+    Raises:
+        ModelRefusedError: It has not.
+    """
+    first = [_of_provider(settings), *({} for _ in providers[1:])]
+    session = onnxruntime.InferenceSession(
+        str(model), options, providers=providers, provider_options=first, enable_fallback=0
+    )
+    if providers[0] not in (started := session.get_providers()):
+        raise ModelRefusedError(
+            f"onnxruntime could not start {providers[0]} and took {', '.join(started)} "
+            "(its log says why)"
+        )
+    return session
 
 
 def _tuning(options: onnxruntime.SessionOptions) -> dict[str, str]:
@@ -143,9 +182,7 @@ class OnnxRuntimeSession:
         self._model = model
         self._settings = settings
         self._providers = [provider] if provider == _CPU else [provider, _CPU]
-        self._session = onnxruntime.InferenceSession(
-            str(model), self._options(), providers=self._providers
-        )
+        self._session = _start(model, self._options(), settings, self._providers)
         batch = settings.batch
         self.inputs = tuple(_tensor(node, batch) for node in self._session.get_inputs())
         self.outputs = tuple(_tensor(node, batch) for node in self._session.get_outputs())
@@ -214,9 +251,11 @@ class OnnxRuntimeSession:
         on = Counter(str(kernel.get("provider", "")) for kernel in kernels)
         main = self._providers[0]
         names = Counter(f"{k['op_name']}" for k in kernels)
+        most = shares.of(macs)
         return Effective(
             backend_version=onnxruntime.__version__,
-            precision=macs.most_common(1)[0][0] if macs.total() else None,
+            precision=most.precision,
+            precision_ratio=most.ratio,
             accelerator=accelerator_of(on.most_common(1)[0][0]) if on else None,
             accelerator_ops_ratio=on[main] / on.total() if on else None,
             threads=self._session.get_session_options().intra_op_num_threads,
@@ -232,9 +271,7 @@ class OnnxRuntimeSession:
             options.profile_file_prefix = str(Path(folder) / "ort")
             # Same kernels, but weights stay visible: a prepacked weight has no shape to count.
             options.add_session_config_entry("session.disable_prepacking", "1")
-            session = onnxruntime.InferenceSession(
-                str(self._model), options, providers=self._providers
-            )
+            session = _start(self._model, options, self._settings, self._providers)
             feeds = {t.name: a for t, a in zip(self.inputs, self._in, strict=True)}
             session.run(None, feeds)
             events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))

@@ -7,6 +7,7 @@ only; 4 has the classic one. Both want images as NCHW, whatever the file.
 
 from __future__ import annotations
 
+import base64
 import functools
 import re
 from collections import Counter
@@ -31,6 +32,15 @@ _TARGETS = {
 """By accelerator: the backend of OpenCV's that computes there, its fp32 and its fp16 target."""
 _IN_DUMP = {"CPU": "cpu", "OCL": "opencl", "CUDA": "cuda"}
 """Targets as a net's description calls them, less ``_FP16``."""
+_DYNAMIC = base64.b64decode(
+    b"CAg6kgEKIwoBeBIBcRIBcxIBeiIVRHluYW1pY1F1YW50aXplTGluZWFyChkKAXEKAXcKAXoSAXkiC0NvbnZJbnRl"
+    b"Z2VyEgFnKhMIAQgBCAIIAhADQgF3SgQBAQEBWhsKAXgSFgoUCAESEAoCCAEKAggBCgIIAgoCCAJiGwoBeRIWChQI"
+    b"BhIQCgIIAQoCCAEKAggBCgIIAUIECgAQDQ=="
+)
+"""ONNX: a DynamicQuantizeLinear and a ConvInteger, the beginning of every int8_dynamic file."""
+_DEVICE_CPU = 2
+"""CL_DEVICE_TYPE_CPU: an OpenCL driver that computes on the CPU."""
+_ON_CPU = " (the CPU, by an OpenCL driver)"
 PRODUCTS = ("Conv", "Deconv", "MatMul", "Gemm", "InnerProduct")
 _TUNING = ("spinning", "denormals_as_zero", "arena", "memory_pattern")
 """What `Case.tuning` is about; the module has no way to set or to ask for any of it."""
@@ -48,14 +58,16 @@ class OpenCVDNN:
 
     def probe(self) -> Probe:
         """The wheel's version and the targets it was built for and finds hardware of."""
+        refused = _refusal(_DYNAMIC)
         return Probe(
             name=self.name,
             available=True,
             version=cv2.__version__,
             accelerators=tuple(name for name in _TARGETS if _target(name, "fp32") is not None),
             formats=self.formats,
-            precisions=self.precisions,
+            precisions=self.precisions if refused else (*self.precisions, "int8_dynamic"),
             serves={"fp16": "fp32"},
+            refuses={"int8_dynamic": refused} if refused else {},
         )
 
     def open(self, model: Path, settings: Settings) -> OpenCVSession:
@@ -100,9 +112,24 @@ class OpenCVDNN:
             raise ModelRefusedError(_words(error)) from error
 
 
+def _listed(counts: Counter[str]) -> str:
+    return " ".join(f"{name}x{count}" for name, count in sorted(counts.items()))
+
+
 def _words(error: cv2.error) -> str:
     """OpenCV's message in one line."""
     return " ".join(str(error).split())
+
+
+def _refusal(model: bytes) -> str:
+    """Why OpenCV does not read an ONNX file, in the last of its own words; empty where it does."""
+    try:
+        cv2.dnn.readNetFromONNX(np.frombuffer(model, np.uint8))
+    except cv2.error as error:
+        told = _words(error)
+        # Each layer of the importer repeats the one below it.
+        return told[max(0, told.rfind("OpenCV(")) :].rstrip(" >")
+    return ""
 
 
 def _engines() -> dict[str, int | None]:
@@ -195,15 +222,18 @@ class OpenCVSession:
     def effective(self) -> Effective:
         """Layer types, the engine, and where the net's own description places each layer."""
         layers = [self._net.getLayer(name) for name in self._net.getLayerNames()]
-        kinds = {precision_of(one) for one in layers if one.type.startswith(PRODUCTS)}
+        kinds = Counter(precision_of(one) for one in layers if one.type.startswith(PRODUCTS))
         types = Counter(str(one.type) for one in layers)
-        placed = Counter(self._places())
+        places, whose = self._places(), self._device()
+        # A driver may offer the CPU as a device.
+        placed = Counter(["cpu"] * len(places) if whose.endswith(_ON_CPU) else places)
         ran_on = placed.most_common(1)[0][0] if placed else None
         engine = "new" if self._new else "classic"
         after = f" after another refused it: {self._refused};" if self._refused else ";"
         return Effective(
             backend_version=cv2.__version__,
-            precision=kinds.pop() if len(kinds) == 1 else None,
+            precision=next(iter(kinds)) if len(kinds) == 1 else None,
+            precision_ratio=1.0 if len(kinds) == 1 else None,
             accelerator=ran_on,
             accelerator_ops_ratio=placed[self._settings.accelerator] / placed.total()
             if placed
@@ -211,8 +241,18 @@ class OpenCVSession:
             threads=int(cv2.getNumThreads()),
             tuning=dict.fromkeys(_TUNING, "unsettable"),
             words=f"{engine} engine{after} "
-            + " ".join(f"{name}x{count}" for name, count in sorted(types.items())),
+            + _listed(types)
+            + (f"; layers of products by type: {_listed(kinds)}" if len(kinds) > 1 else "")
+            + whose,
         )
+
+    def _device(self) -> str:
+        """Whose OpenCL it is, and what of it cannot be read back; empty without OpenCL."""
+        if self._settings.accelerator != "opencl":
+            return ""
+        device = cv2.ocl.Device.getDefault()
+        told = "; a kernel that cannot be built runs on the CPU and is not told; "
+        return f"{told}{device.name()}{_ON_CPU if device.type() == _DEVICE_CPU else ''}"
 
     def _places(self) -> list[str]:
         """Where each layer runs; the new engine has only the CPU."""

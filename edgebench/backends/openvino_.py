@@ -23,6 +23,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
+from edgebench.backends import shares
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
@@ -187,10 +188,12 @@ class OpenVINOSession:
         alone = len(ran_on) == 1 and ran_on[0] in {self._accelerator, self._device.lower()}
         threads = self._property("INFERENCE_NUM_THREADS")
         hint = self._property("INFERENCE_PRECISION_HINT")
+        most = shares.of(macs)
         told = f"hint {hint.get_type_name()}; " if hint is not None else ""
         return Effective(
             backend_version=_version(),
-            precision=macs.most_common(1)[0][0] if macs.total() else None,
+            precision=most.precision,
+            precision_ratio=most.ratio,
             accelerator=self._accelerator if alone else ",".join(ran_on) or None,
             accelerator_ops_ratio=1.0 if alone else None,
             threads=int(threads) if threads is not None else None,

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 import msgspec
 
 from edgebench import plugins
 from edgebench.analysis.validity import parity_fault
+from edgebench.cli import interpreters
 from edgebench.cli.main import EXIT_FAILED_CELLS
 from edgebench.errors import UsageError
 from edgebench.protocols import Probe
 from edgebench.records import Record
-from edgebench.runner import journal, launcher, trial
+from edgebench.runner import journal, trial
+from edgebench.runner.config import RunConfig
 from edgebench.runner.trial import NothingToTryError
 
 
@@ -24,9 +27,11 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def list_(*, as_json: bool) -> None:
+@interpreters.option
+def list_(*, as_json: bool, config_file: Path | None) -> None:
     """Every registered backend, its version, or how to install it."""
-    probes = launcher.probe(plugins.names(plugins.BACKENDS))
+    config = interpreters.read(config_file)
+    probes = interpreters.probe(config, interpreters.known(config))
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(probes), indent=1))
         return
@@ -35,16 +40,19 @@ def list_(*, as_json: bool) -> None:
             where = ", ".join(probe.accelerators)
             click.echo(f"{probe.name:16} {probe.version:12} {where}; {', '.join(probe.precisions)}")
         else:
-            click.echo(f"{probe.name:16} {'-':12} {probe.reason}: {probe.remedy}")
+            why = ": ".join(part for part in (probe.reason, probe.remedy) if part)
+            click.echo(f"{probe.name:16} {'-':12} {why}")
 
 
 @command.command("show")
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def show(name: str, *, as_json: bool) -> None:
+@interpreters.option
+def show(name: str, *, as_json: bool, config_file: Path | None) -> None:
     """One backend: its version, formats, precisions, accelerators and extra."""
-    _check(name)
-    (probe,) = launcher.probe([name])
+    config = interpreters.read(config_file)
+    _check(config, name)
+    (probe,) = interpreters.probe(config, [name])
     if as_json:
         click.echo(json.dumps(msgspec.to_builtins(probe), indent=1))
         return
@@ -55,6 +63,8 @@ def show(name: str, *, as_json: bool) -> None:
         click.echo(f"  formats       {', '.join(probe.formats)} (best first)")
         click.echo(f"  precisions    {', '.join(probe.precisions)}")
         click.echo(f"  accelerators  {', '.join(probe.accelerators)}")
+        if probe.reason:
+            click.echo(f"  note          {probe.reason}")
     extra = plugins.install_extra(name)
     if line := probe.remedy or (f"pip install '{extra}'" if extra else ""):
         click.echo(f"  install       {line}")
@@ -62,15 +72,17 @@ def show(name: str, *, as_json: bool) -> None:
 
 @command.command("verify")
 @click.argument("names", nargs=-1)
-def verify(names: tuple[str, ...]) -> None:
+@interpreters.option
+def verify(names: tuple[str, ...], config_file: Path | None) -> None:
     """Open a bundled model in a fresh process and compare its outputs with the reference.
 
     NAMES: backends to try (default: all that are installed).
     """
+    config = interpreters.read(config_file)
     for name in names:
-        _check(name)
+        _check(config, name)
     failed = False
-    for probe in launcher.probe(names or plugins.names(plugins.BACKENDS)):
+    for probe in interpreters.probe(config, names or interpreters.known(config)):
         if not probe.available:
             if names:
                 raise UsageError(f"backend {probe.name}: {probe.reason}", remedy=probe.remedy)
@@ -78,7 +90,7 @@ def verify(names: tuple[str, ...]) -> None:
             continue
         try:
             with journal.one_run_at_a_time():
-                record = trial.run(probe)
+                record = trial.run(probe, interpreters.python_of(config, probe.name))
         except NothingToTryError as error:  # its model is made on request only
             if names:
                 raise
@@ -91,8 +103,8 @@ def verify(names: tuple[str, ...]) -> None:
         raise click.exceptions.Exit(EXIT_FAILED_CELLS)
 
 
-def _check(name: str) -> None:
-    known = plugins.names(plugins.BACKENDS)
+def _check(config: RunConfig, name: str) -> None:
+    known = interpreters.known(config)
     if name not in known and ":" not in name:
         raise UsageError(f"no backend named {name!r} (known: {', '.join(known)})")
 

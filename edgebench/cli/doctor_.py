@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from edgebench import plugins, resources
+from edgebench import resources
+from edgebench.cli import interpreters
 from edgebench.cli.text import fill
 from edgebench.datasets import folder
 from edgebench.errors import UsageError
@@ -18,26 +20,27 @@ from edgebench.host.conditions import Conditions
 from edgebench.host.spoilers import Spoiler
 from edgebench.protocols import Probe
 from edgebench.records import DeviceFacts
-from edgebench.runner import launcher
 from edgebench.specs import DeviceSpec
 from edgebench.units import mib_from_byte
 
-_LABEL = 13
+_LABEL = 14
 _UNTOLD = "not readable"
 
 
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def command(*, as_json: bool) -> None:
+@interpreters.option
+def command(*, as_json: bool, config_file: Path | None) -> None:
     """Say what this device is, what can run on it, and what would spoil a run.
 
     It looks and changes nothing.
     """
+    config = interpreters.read(config_file)
     devices, problems = _devices()
     facts = identify.identify(devices=devices)
     seen = conditions.gather(busy=conditions.busy_processes())
     found = spoilers.find(seen)
-    probes = launcher.probe(plugins.names(plugins.BACKENDS))
+    probes = interpreters.probe(config, interpreters.known(config))
     workloads = [_workload(name) for name in resources.workload_folders()]
     sets = [_dataset(name) for name in folder.names()]
     if as_json:

@@ -17,9 +17,11 @@ from edgebench.cli import resume, run_options
 from edgebench.cli.main import EXIT_FAILED_CELLS, EXIT_INTERRUPTED
 from edgebench.cli.params import check_columns, flatten
 from edgebench.cli.resume import probe
+from edgebench.cli.text import fill
 from edgebench.codec import to_builtins
 from edgebench.errors import StoreError, UsageError
 from edgebench.host import conditions, cpu, identify, spoilers
+from edgebench.plugins import install_extra
 from edgebench.records import Manifest, PlannedCase
 from edgebench.runner import config as configs
 from edgebench.runner import durations, journal, plan, variants
@@ -120,6 +122,10 @@ def _plan(config: RunConfig) -> plan.Plan:
     """The plan, everything checked before anything is measured."""
     workloads = plan.choose_workloads(config.workloads)
     probes = probe(config, plan.wanted_backends(config))
+    for one in probes:
+        # A built-in one that is absent is no news; a plug-in was installed to be measured.
+        if not (one.available or one.name in config.backends_named or install_extra(one.name)):
+            click.echo(fill(f"left out: backend {one.name}: {one.reason}", "", "  "), err=True)
     planned = plan.build(config, workloads, plan.choose_backends(config, probes))
     if not planned.runnable:
         reasons = "; ".join(dict.fromkeys(cell.skip for cell in planned.cases))
@@ -211,6 +217,8 @@ def _show_plan(planned: plan.Plan, preset: Preset) -> None:
         more = f", up to {preset.max_launches} launches where it is needed"
     about = f"about {human_s(sum(times))} for small models{more}"
     click.echo(f"{show.size(planned, preset)}, {about}", err=True)
+    for note in planned.notes:
+        click.echo(note, err=True)
 
 
 def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]) -> None:
@@ -235,6 +243,8 @@ def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]
     folder = execution.store.folder
     why = execution.ended if execution.preset.target_ratio is not None else ""
     show.ending(folder, execution.measured, took_s, interrupted=ended_early, ended=why)
+    for note in execution.plan.notes:
+        click.echo(note, err=True)
     if full is not None:
         click.echo(f"edgebench: {full}", err=True)
         raise click.exceptions.Exit(EXIT_FAILED_CELLS)

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from edgebench import arrays
 from edgebench.errors import ModelRefusedError
+from edgebench.host import process
 from edgebench.measure import loop, stopping
 from edgebench.protocols import Feeds, Session
 from edgebench.records import Accuracy, Parity
-from edgebench.samples import Samples
+from edgebench.samples import Samples, deflate_bits
 from edgebench.units import NS_PER_S
 from edgebench.wire import LaunchRequest
 
@@ -28,6 +29,8 @@ _CHUNK_S = 0.05
 _REFRESH = 5
 """Inferences after a look that are not counted: by then the caches are as they were."""
 _EPSILON = 1e-30
+_SUM_TOLERANCE = 0.05
+"""Probabilities of 8 bits add up to 1 only roughly."""
 _INTEGER_INPUT = 127.0
 """Random inputs of an integer type lie between 0 and this, which int8 holds too."""
 _CHUNK_SAMPLES = 500
@@ -161,7 +164,7 @@ class _Timer:
         buffer = array("q", bytes(8 * self._per_chunk))
         taken, done_ns, begin = self.latency_ns, self.window_ns, 0
         stage, invoke = self._session.stage, self._session.invoke
-        cpu_start = time.process_time_ns()
+        cpu_start = process.cpu_ns()
         while len(taken) < _MAX_INFERENCES:
             first = len(taken) % self._ring_slots
             chunk = self._slots[first : first + self._per_chunk]
@@ -172,7 +175,7 @@ class _Timer:
             enough = window_ns >= at_least_ns and len(taken) >= samples
             if len(taken) >= _MIN_INFERENCES and (enough or window_ns >= at_most_ns):
                 break
-        self.cpu_ns += time.process_time_ns() - cpu_start
+        self.cpu_ns += process.cpu_ns() - cpu_start
         self.window_ns = done_ns + end - begin
 
     def refresh(self) -> None:
@@ -234,7 +237,10 @@ def run_all(
 
 
 def compare(outputs: NDArray[Any], reference: NDArray[np.float32]) -> Parity:
-    """Outputs (n, classes) against the reference's logits.
+    """Outputs (n, classes) against the reference's, both logits or both probabilities.
+
+    A model that ends in softmax is compared with the softmax of the reference: as directions,
+    probabilities and logits have nothing in common.
 
     Raises:
         ModelRefusedError: The outputs have another shape.
@@ -245,8 +251,13 @@ def compare(outputs: NDArray[Any], reference: NDArray[np.float32]) -> Parity:
         )
     ours = outputs.reshape(len(outputs), -1).astype(np.float64)
     theirs = reference.reshape(len(reference), -1).astype(np.float64)
+    softmax = _probabilities(ours) and not _probabilities(theirs)
+    if softmax:
+        theirs = np.exp(theirs - theirs.max(axis=1, keepdims=True))
+        theirs /= theirs.sum(axis=1, keepdims=True)
     norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
-    cosine = (ours * theirs).sum(axis=1) / np.maximum(norms, _EPSILON)
+    with np.errstate(invalid="ignore"):  # infinity over infinity
+        cosine = (ours * theirs).sum(axis=1) / np.maximum(norms, _EPSILON)
     # A NaN output is as wrong as an output can be: it must never look like "not measured".
     cosine = np.nan_to_num(cosine, nan=-1.0, posinf=-1.0, neginf=-1.0)
     error = np.nan_to_num(np.abs(ours - theirs), nan=np.finfo(np.float64).max)
@@ -256,13 +267,18 @@ def compare(outputs: NDArray[Any], reference: NDArray[np.float32]) -> Parity:
         cosine=float(cosine.min()),
         max_abs_error=float(error.max()),
         top1_ratio=float(agree.mean()),
+        softmax=softmax,
     )
 
 
-def score(outputs: NDArray[Any], labels: NDArray[np.int64], source: str) -> Accuracy:
-    """Top-1 hits of outputs (n, classes) against labels (n,)."""
-    hits = outputs.reshape(len(outputs), -1).argmax(axis=1) == labels
-    return Accuracy(samples=len(labels), correct=int(hits.sum()), source=source)
+def _probabilities(rows: NDArray[np.float64]) -> bool:
+    """Whether every row (n, classes) has no negative value and adds up to 1; NaN never does."""
+    return bool((rows >= 0).all() and (np.abs(rows.sum(axis=1) - 1) < _SUM_TOLERANCE).all())
+
+
+def score(outputs: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of outputs (n, classes) have their label (n,) as the largest one, shape (n,)."""
+    return np.asarray(outputs.reshape(len(outputs), -1).argmax(axis=1) == labels, dtype=np.bool_)
 
 
 def accuracy(
@@ -282,11 +298,11 @@ def accuracy(
     batch = request.case.batch
     image_byte = 4 * math.prod(arrays.labelled_shape(path)[1:])
     fitting = min(_CHUNK_SAMPLES, _CHUNK_BYTE // max(1, image_byte))
-    samples = correct = 0
+    hits: list[bool] = []
     head: NDArray[Any] | None = None
     for pixels, labels in arrays.labelled_rows(path, max(batch, fitting - fitting % batch)):
         head = pixels[:batch] if head is None else head
-        lacking = -len(pixels) % batch if samples else 0
+        lacking = -len(pixels) % batch if hits else 0
         filled = np.concatenate([pixels, head[:lacking]])
         images = normalise(filled, request.samples_mean, request.samples_std)
         outputs = run_all(session, images, request.model_layout, batch)[: len(labels)]
@@ -294,7 +310,11 @@ def accuracy(
             raise ModelRefusedError(
                 f"{path.name} has the label {labels.max()}, the model {outputs.shape[1]} classes"
             )
-        samples += len(labels)
-        correct += score(outputs, labels, request.samples_source).correct
+        hits += score(outputs, labels).tolist()
         alive()
-    return Accuracy(samples=samples, correct=correct, source=request.samples_source)
+    return Accuracy(
+        samples=len(hits),
+        correct=sum(hits),
+        source=request.samples_source,
+        hits=deflate_bits(hits),
+    )

@@ -159,6 +159,7 @@ def build(request: LaunchRequest, session: Session, images: Library) -> Pipeline
     made = (batch, height, width, 1 if before.color == "gray" else 3)
     if view.shape != made:
         raise ModelRefusedError(f"preprocessing makes inputs of {made}, {name} takes {view.shape}")
+    softmax = after.softmax and not session.outputs[0].probabilities
     steps: dict[str, Step] = {
         "decode": lambda data: [images.decode(data) for _ in range(batch)],
         "resize": _resize(images, before),
@@ -170,7 +171,7 @@ def build(request: LaunchRequest, session: Session, images: Library) -> Pipeline
         "copy_in": session.feed,
         "invoke": lambda _: session.invoke(),
         "copy_out": lambda _: session.read(),
-        "postprocess": lambda outputs: answers(outputs, request.labels, softmax=after.softmax),
+        "postprocess": lambda outputs: answers(outputs, request.labels, softmax=softmax),
     }
     return Pipeline(steps, images.words)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from array import array
 
 from edgebench import stats
-from edgebench.host import environment
+from edgebench.host import environment, process
 from edgebench.measure import loop
 from edgebench.measure.methods import Context, Fields
 from edgebench.records import Minute
@@ -83,7 +82,7 @@ def measure(context: Context) -> Fields:
     buffer = array("q", bytes(8 * per_chunk))
     latency, minute, minutes = Thinned(_KEEP_LAUNCH), _MinuteSoFar(), []
     begin = told = inferences = 0
-    cpu_ns = -time.process_time_ns()
+    cpu_ns = -process.cpu_ns()
     while True:
         offset = inferences % ring
         chunk = slots[offset : offset + per_chunk]
@@ -105,7 +104,7 @@ def measure(context: Context) -> Fields:
         "latency_ns": Samples(latency.values),
         "inferences": inferences,
         "window_ns": sum(each.window_ns for each in minutes),
-        "cpu_ns": cpu_ns + time.process_time_ns(),
+        "cpu_ns": cpu_ns + process.cpu_ns(),
         "minutes": tuple(minutes),
         "counts": {"kept_every": latency.every},
     }

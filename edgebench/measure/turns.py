@@ -37,9 +37,9 @@ class _Books:
         latency = array("q", bytes(8 * inferences))
         stage, invoke = context.session.stage, context.session.invoke
         delay, switches = process.run_delay_ns(), process.involuntary_switches()
-        cpu_start = time.process_time_ns()
+        cpu_start = process.cpu_ns()
         first, last = loop.timed(stage, invoke, slots, latency)
-        self.cpu_ns += time.process_time_ns() - cpu_start
+        self.cpu_ns += process.cpu_ns() - cpu_start
         self.window_ns += last - first
         self.run_delay_ns = _sum(self.run_delay_ns, delay, process.run_delay_ns())
         now = process.involuntary_switches()
@@ -79,10 +79,10 @@ def measure(context: Context) -> Fields:
     _fall_silent()
     message: Reply = Ready(expected_ns=context.expected_ns)
     while True:
-        silent_ns, silent_cpu_ns = time.perf_counter_ns(), time.process_time_ns()
+        silent_ns, silent_cpu_ns = time.perf_counter_ns(), process.cpu_ns()
         turn = ask(message)
         idle_ns = time.perf_counter_ns() - silent_ns
-        idle_cpu_ns = time.process_time_ns() - silent_cpu_ns
+        idle_cpu_ns = process.cpu_ns() - silent_cpu_ns
         if not isinstance(turn, Turn):
             break
         for _ in range(turn.dropped):
@@ -102,12 +102,12 @@ def _fall_silent() -> None:
     ONNX Runtime's pool keeps a CPU busy for about 30 ms, which would be the partner's. Threads that
     never sleep are not waited for; ``Turned.idle_cpu_ns`` tells of them.
     """
-    if process.threads() == 1:
+    if process.threads() == 1 and not process.helpers:
         return
     deadline = time.perf_counter() + _SILENT_MAX_S
     silent = 0
     while silent < _SILENT_LOOKS and time.perf_counter() < deadline:
-        start, cpu_start = time.perf_counter(), time.process_time()
+        start_ns, cpu_start_ns = time.perf_counter_ns(), process.cpu_ns()
         time.sleep(_LOOK_S)
-        used = (time.process_time() - cpu_start) / (time.perf_counter() - start)
+        used = (process.cpu_ns() - cpu_start_ns) / (time.perf_counter_ns() - start_ns)
         silent = silent + 1 if used < _SILENT_RATIO else 0

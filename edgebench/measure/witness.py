@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from edgebench.host import environment, process
 
 
@@ -22,12 +20,12 @@ class Witness:
         self._before = environment.snapshot()
         self._delay_ns = process.run_delay_ns()
         self._switches = process.involuntary_switches()
-        self._cpu_ns = time.process_time_ns()
+        self._cpu_ns = process.cpu_ns()
 
     def fields(self) -> dict[str, object]:
         """Fields of a `Record`: CPU time, waiting and the environment since it was made."""
         return {
-            "cpu_ns": time.process_time_ns() - self._cpu_ns,
+            "cpu_ns": process.cpu_ns() - self._cpu_ns,
             "run_delay_ns": _grown(self._delay_ns, process.run_delay_ns()),
             "involuntary_switches": _grown(self._switches, process.involuntary_switches()),
             "environment_before": self._before,

@@ -143,9 +143,10 @@ class _Launch:
 
     def _open(self, batch: int) -> Session:
         """One more session; `run` closes it."""
-        path = Path(self.request.model_path)
-        self.opened.append(self.backend.open(path, self._settings(batch)))
-        return self.opened[-1]
+        session = self.backend.open(Path(self.request.model_path), self._settings(batch))
+        self.opened.append(session)
+        process.helpers.update(getattr(session, "helpers", ()))
+        return session
 
     def _settings(self, batch: int) -> Settings:
         case = self.request.case
@@ -155,6 +156,8 @@ class _Launch:
             accelerator=case.accelerator,
             tuning=case.tuning,
             batch=batch,
+            mean=self.request.samples_mean,
+            std=self.request.samples_std,
             options=case.options,
         )
 
@@ -199,6 +202,7 @@ class _Launch:
 
     def _close(self, session: Session) -> None:
         self.opened.remove(session)
+        process.helpers.difference_update(getattr(session, "helpers", ()))
         session.close()
 
     def _another(
@@ -227,6 +231,7 @@ class _Launch:
             found = passes.accuracy(session, request, path, lambda: self.enter("check"))
             self.keep(accuracy=found)
         self.keep(effective=session.effective())
+        self.keep(caveats=(*self.record.caveats, *getattr(session, "caveats", ())))
 
 
 def _words(error: Exception) -> str:

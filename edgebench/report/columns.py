@@ -57,9 +57,16 @@ COLUMNS: tuple[Column, ...] = (
         heading="ran as",
     ),
     Column(
+        "precision_ratio",
+        "float",
+        "share of multiplications in effective_precision; the others ran in another type",
+        heading="share",
+    ),
+    Column(
         "fallback",
         "str",
-        "what ran otherwise than asked: precision, accelerator, both, or empty",
+        "what ran otherwise than asked: precision, partial_precision (the right one, but for "
+        "less than 0.9 of the multiplications), accelerator, or empty",
     ),
     Column("accelerator", "str", "cpu, or the provider or delegate asked for"),
     Column("threads", "int", "threads asked for", heading="thr"),
@@ -247,6 +254,20 @@ COLUMNS: tuple[Column, ...] = (
         "top1_loss_ratio",
         "float",
         "top-1 of fp32 on the same backend, device and samples, minus this one's",
+    ),
+    Column("top1_loss_lo_ratio", "float", "lower end of its 95 % interval (Tango's, same images)"),
+    Column("top1_loss_hi_ratio", "float", "upper end of its 95 % interval"),
+    Column("top1_lost_samples", "int", "samples that fp32 has right and this one wrong"),
+    Column("top1_won_samples", "int", "samples that fp32 has wrong and this one right"),
+    Column(
+        "top1_mcnemar_p",
+        "float",
+        "p-value against losing no top-1 to fp32: McNemar's test on the same images, mid-p",
+    ),
+    Column(
+        "top1_loss_against",
+        "str",
+        "whose fp32 that is: another backend's (the run's first) where this one has none",
     ),
     Column(
         "parity_cosine",

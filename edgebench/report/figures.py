@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgebench.analysis import drift, intervals, steady, validity
 from edgebench.analysis.compare import MARGIN_RATIO
-from edgebench.records import Case, Record
+from edgebench.records import Accuracy, Case, Record
 from edgebench.report.columns import STAGES
 from edgebench.stats import Interval, log_t_interval, min_samples, quantile, wilson_interval
 from edgebench.units import NS_PER_MS, NS_PER_S, mib_from_byte, ms_from_ns
@@ -20,6 +20,11 @@ from edgebench.units import NS_PER_MS, NS_PER_S, mib_from_byte, ms_from_ns
 Value = str | int | float | None
 Row = dict[str, Value]
 _Launches = list[NDArray[np.float64]]
+
+MIN_PRECISION_RATIO = 0.9
+"""Of multiplications in the precision asked for. Converters leave up to a tenth of a small network,
+its first layer, as it was (7 and 8 % of both bundled int8_dynamic TFLite files); beyond that the
+speed is no longer that of the precision in the row's name."""
 
 
 def latency(good: list[Record], caveats: list[str], *, tails: bool) -> Row:
@@ -154,16 +159,22 @@ def quality(good: list[Record]) -> Row:
     if parities:  # the worst launch speaks: a result that is wrong once is wrong
         row["parity_cosine"] = min(parity.cosine for parity in parities)
         row["parity_top1_ratio"] = min(parity.top1_ratio for parity in parities)
-    accuracy = next((r.accuracy for r in good if r.accuracy is not None), None)
-    if accuracy is not None:
-        top1 = wilson_interval(accuracy.correct, accuracy.samples)
+    judged = accuracy(good)
+    if judged is not None:
+        top1 = wilson_interval(judged.correct, judged.samples)
         row |= {
             "top1_ratio": top1.value,
             "top1_lo_ratio": top1.low,
             "top1_hi_ratio": top1.high,
-            "top1_samples": accuracy.samples,
+            "top1_samples": judged.samples,
         }
     return row
+
+
+def accuracy(records: Sequence[Record]) -> Accuracy | None:
+    """Of the first ok launch that was judged: a later one would give the same answers."""
+    judged = (r.accuracy for r in records if r.status == "ok" and r.accuracy is not None)
+    return next(judged, None)
 
 
 def what_ran(case: Case, good: list[Record]) -> Row:
@@ -176,8 +187,12 @@ def what_ran(case: Case, good: list[Record]) -> Row:
     precisions = sorted({e.precision for e in seen if e.precision is not None})
     if precisions:
         row["effective_precision"] = "/".join(precisions)
+        ratios = [e.precision_ratio for e in seen if e.precision_ratio is not None]
+        row["precision_ratio"] = min(ratios, default=None)
         if precisions != [case.precision]:
             fallback.append("precision")
+        elif ratios and min(ratios) < MIN_PRECISION_RATIO:
+            fallback.append("partial_precision")
     ran_on = {effective.accelerator for effective in seen} - {None}
     if ran_on and ran_on != {case.accelerator}:
         fallback.append("accelerator")
@@ -186,6 +201,25 @@ def what_ran(case: Case, good: list[Record]) -> Row:
     if seen[0].backend_version is not None:
         row["backend_version"] = seen[0].backend_version
     return row
+
+
+def unlike(case: Case, good: list[Record]) -> list[str]:
+    """Notes on what ran otherwise than the row's name says, or was not told by the runtime."""
+    seen = [record.effective for record in good if record.effective is not None]
+    found = []
+    shares = [e.precision_ratio for e in seen if e.precision_ratio is not None]
+    if shares and min(shares) < MIN_PRECISION_RATIO:
+        main = next(e.precision for e in seen if e.precision_ratio == min(shares))
+        found.append(f"only {min(shares):.0%} of multiplications ran in {main}")
+    if any(e.precision is None for e in seen):
+        found.append("the runtime does not tell in which precision it multiplied")
+    if any(e.accelerator is None for e in seen):
+        found.append("the runtime does not tell on what it ran")
+    if others := {e.threads for e in seen} - {None, case.threads}:
+        found.append(f"ran on {'/'.join(map(str, sorted(others, key=str)))} threads")
+    if any(record.parity is not None and record.parity.softmax for record in good):
+        found.append("it ends in softmax: parity is with the reference's, which forgives more")
+    return found
 
 
 def engine_figures(good: list[Record]) -> str | None:

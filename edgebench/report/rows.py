@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from edgebench.analysis import definitions, validity
 from edgebench.records import Case, Manifest, PlannedCase, Record
-from edgebench.report import figures, scenario_rows
+from edgebench.report import figures, losses, scenario_rows
 from edgebench.report.columns import COLUMNS, STAGES
 from edgebench.stats import Interval
 from edgebench.store.read import StoredRun
@@ -18,9 +18,6 @@ Row = figures.Row
 
 NOT_REACHED = "not measured: the run ended before it; --resume goes on"
 """Reason of a planned case without a record."""
-MAX_LOSS_RATIO = 0.01
-"""Top-1 that a cell may lose against fp32 before its speed no longer counts as valid."""
-
 _FIGURES = re.compile(r"\d[\d.]*")
 
 
@@ -64,11 +61,12 @@ def of_records(manifest: Manifest, records: Iterable[Record], *, tails: bool = T
     by_case: defaultdict[str, list[Record]] = defaultdict(list)
     for record in records:
         by_case[record.case_id].append(record)
-    rows = []
+    rows, accuracies = [], []
     for planned in manifest.plan:
         mine = sorted(by_case.get(planned.case_id, []), key=lambda record: record.launch)
         rows.append(_row(manifest, planned, mine, tails=tails))
-    _add_losses(rows)
+        accuracies.append(figures.accuracy(mine))
+    losses.add(rows, accuracies)
     return rows
 
 
@@ -91,8 +89,9 @@ def _row(manifest: Manifest, planned: PlannedCase, records: list[Record], *, tai
         row |= figures.resources(case, good)
         row |= figures.quality(good)
         row |= figures.what_ran(case, good)
-        row["validity"], reasons = validity.verdict(good, case.precision)
+        row["validity"], reasons = validity.verdict(good, planned)
         caveats += reasons
+        caveats += figures.unlike(case, good)
         row |= figures.trends(case, good, caveats) if tails else {}
         caveats += _unfinished(manifest, planned, row)
         caveats += _unsure(manifest, good, row)
@@ -204,25 +203,3 @@ def shares(row: Row) -> dict[str, float]:
     known = {stage: value for stage, value in found.items() if isinstance(value, float)}
     total = sum(known.values())
     return {stage: value / total for stage, value in known.items()} if total else {}
-
-
-def _add_losses(rows: list[Row]) -> None:
-    """Top-1 lost against fp32 of the same workload, backend, threads and batch."""
-    same = (
-        *("workload", "backend", "accelerator", "threads", "batch", "streams", "scenario"),
-        *("region", "engine", "tuning", "parameters", "options", "top1_samples"),
-    )
-    fp32 = {
-        tuple(row[key] for key in same): row["top1_ratio"]
-        for row in rows
-        if row["precision"] == "fp32"
-    }
-    for row in rows:
-        reference = fp32.get(tuple(row[key] for key in same))
-        ours = row["top1_ratio"]
-        if isinstance(reference, float) and isinstance(ours, float):
-            row["top1_loss_ratio"] = reference - ours
-            if reference - ours > MAX_LOSS_RATIO and row["validity"] == "valid":
-                row["validity"] = "suspect"
-                note = f"top-1 loses {100 * (reference - ours):.1f} points against fp32"
-                row["caveats"] = "; ".join(filter(None, [note, str(row["caveats"] or "")]))

@@ -155,7 +155,10 @@ def _varying(rows: Sequence[Row]) -> list[str]:
 def cell(name: str, row: Row) -> str:
     """One value as text: figures with their interval, what went wrong instead of a blank."""
     if name == "precision" and row.get("fallback") and "precision" in str(row["fallback"]):
-        return f"{row['precision']} (ran {row.get('effective_precision')})"
+        share = row.get("precision_ratio")
+        partly = isinstance(share, float) and "partial" in str(row["fallback"])
+        part = f"{share:.0%} " if partly else ""
+        return f"{row['precision']} (ran {part}{row.get('effective_precision')})"
     told = name in {"latency_p50_ms", "outcome"}  # one of them is in every default table
     if told and row.get("status") != "ok" and row.get(name) is None:
         return str(row.get("status"))

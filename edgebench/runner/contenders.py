@@ -14,7 +14,7 @@ from edgebench.errors import UsageError
 from edgebench.host import cpu
 from edgebench.protocols import Probe
 from edgebench.records import Case
-from edgebench.runner import labels, plan, requests
+from edgebench.runner import accelerators, labels, plan, requests
 from edgebench.runner.config import BackendConfig, Preset
 from edgebench.runner.labelled import Labelled
 from edgebench.specs import Workload, sha256_of
@@ -126,11 +126,11 @@ def resolve(
     """
     probe = _probe(wanted, probes)
     fields = wanted.fields
-    _check(wanted, probe)
     settings = backends.get(probe.name, BackendConfig())
+    _check(wanted, probe, settings)
     fields = fields | {
         "backend": probe.name,
-        "options": {**settings.shared_options, **fields.get("options", {})},
+        "options": _options(wanted, probe, settings),
     }
     if wanted.file is not None:
         case = Case(
@@ -179,7 +179,15 @@ def _probe(wanted: Wanted, probes: Mapping[str, Probe]) -> Probe:
     raise UsageError(f"no backend that is installed reads {wanted.file}")
 
 
-def _check(wanted: Wanted, probe: Probe) -> None:
+def _options(wanted: Wanted, probe: Probe, settings: BackendConfig) -> dict[str, str]:
+    """The runtime's options of this side: the file's, then those of the label."""
+    fields = wanted.fields
+    given = {**settings.shared_options, **fields.get("options", {})}
+    every = (*probe.accelerators, *settings.accelerators)
+    return accelerators.own_options(given, fields.get("accelerator", "cpu"), every)
+
+
+def _check(wanted: Wanted, probe: Probe, settings: BackendConfig) -> None:
     fields, words = wanted.fields, wanted.words
     if wanted.file is not None and _FORMATS[wanted.file.suffix] not in probe.formats:
         raise UsageError(f"{words}: {probe.name} reads {', '.join(probe.formats)}")
@@ -189,7 +197,7 @@ def _check(wanted: Wanted, probe: Probe) -> None:
             remedy=f"it has {', '.join(probe.precisions)}",
         )
     accelerator = fields.get("accelerator", "cpu")
-    if accelerator not in probe.accelerators:
+    if accelerator not in (*probe.accelerators, *_options(wanted, probe, settings)):
         raise UsageError(
             f"{words}: {accelerator!r} is no setting and no accelerator of {probe.name}",
             remedy=f"it has {', '.join(probe.accelerators)}",

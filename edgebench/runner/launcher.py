@@ -39,7 +39,17 @@ _KEEP = frozenset(
     }
 )
 """What runtimes and their drivers need; anything else may be a secret."""
-_KEEP_PREFIXES = ("LC_", "CUDA_", "NVIDIA_", "EDGEBENCH_", "HAILO", "QNN_", "RKNN_", "KMP_")
+_KEEP_PREFIXES = (
+    "LC_",
+    "CUDA_",
+    "NVIDIA_",
+    "EDGEBENCH_",
+    "HAILO",
+    "QNN_",
+    "RKNN_",
+    "KMP_",
+    "OPENCV_",
+)
 
 
 _Left = Callable[[], float]
@@ -98,7 +108,7 @@ def probe(names: Sequence[str], python: str | None = None) -> tuple[Probe, ...]:
     if probed is None and not names:
         raise UsageError(
             f"{python or sys.executable} cannot run workers: {cause}",
-            remedy="install edgebench in that environment" if python else "",
+            remedy="install this edgebench in that environment" if python else "",
         )
     if probed is None and len(names) == 1:
         probe((), python)  # the interpreter itself is sound, or this raises
@@ -111,7 +121,14 @@ def probe(names: Sequence[str], python: str | None = None) -> tuple[Probe, ...]:
             f"{SCHEMA_VERSION}",
             remedy="install the same version in both",
         )
-    return probed.probes
+    return tuple(_elsewhere(one, python) for one in probed.probes) if python else probed.probes
+
+
+def _elsewhere(probe: Probe, python: str) -> Probe:
+    """What mends a backend of another interpreter is done there."""
+    if not probe.remedy.startswith("pip "):
+        return probe
+    return msgspec.structs.replace(probe, remedy=f"{python} -m {probe.remedy}")
 
 
 def _ask(names: Sequence[str], python: str | None) -> tuple[wire.Probed | None, str]:
@@ -208,7 +225,9 @@ class Watch:
         if limit is None:
             return
         with contextlib.suppress(psutil.Error):
-            rss = psutil.Process(pid).memory_info().rss
+            worker = psutil.Process(pid)
+            all_of_it = (worker, *worker.children(recursive=True))  # a runtime may be a program
+            rss = sum(one.memory_info().rss for one in all_of_it)
             if rss > limit:
                 raise MemoryError(
                     f"stopped at the memory limit: {rss // BYTE_PER_MIB} MiB resident, "

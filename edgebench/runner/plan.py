@@ -14,7 +14,7 @@ from edgebench.errors import UsageError
 from edgebench.host import cpu
 from edgebench.protocols import Probe
 from edgebench.records import Case, PlannedCase, Precision
-from edgebench.runner import labelled, picture, variants
+from edgebench.runner import accelerators, labelled, picture, variants
 from edgebench.runner.config import BackendConfig, RunConfig, ordered_precisions
 from edgebench.runner.labelled import Labelled
 from edgebench.runner.picture import Picture
@@ -31,6 +31,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Images that accuracy is judged on, by workload."""
     picture: Picture | None = None
     """What region e2e decodes."""
+    notes: tuple[str, ...] = ()
+    """What was left out because nobody named it, a line each."""
 
     @property
     def runnable(self) -> tuple[PlannedCase, ...]:
@@ -116,8 +118,13 @@ def build(config: RunConfig, workloads: dict[str, Workload], probes: dict[str, P
     image = picture.choose(config, workloads)
     sha256 = image.sha256 if image else ""
     cases: list[PlannedCase] = []
+    underived: dict[str, dict[str, None]] = {}
     for workload in workloads.values():
         for name, probe in probes.items():
+            if name not in config.backends_named and not _models(workload, probe):
+                if any(fmt in CONVERTERS for fmt in probe.formats):
+                    underived.setdefault(workload.spec.name, {})[name] = None
+                continue
             for precision in ordered_precisions(config.precisions):
                 for formats in _formats(config, probe, name):
                     cases += _cells(
@@ -125,18 +132,45 @@ def build(config: RunConfig, workloads: dict[str, Workload], probes: dict[str, P
                     )
     chosen = labelled.choose(config.accuracy, workloads)
     return Plan(
-        cases=tuple(cases), workloads=workloads, probes=probes, labelled=chosen, picture=image
+        cases=tuple(cases),
+        workloads=workloads,
+        probes=probes,
+        labelled=chosen,
+        picture=image,
+        notes=_notes(underived),
+    )
+
+
+def _models(workload: Workload, probe: Probe) -> bool:
+    """Whether a workload has any model in a format that a backend reads."""
+    models = (*workload.spec.models, *workload.derived)
+    return any(model.format in probe.formats for model in models)
+
+
+def _notes(underived: dict[str, dict[str, None]]) -> tuple[str, ...]:
+    """One line for all backends that lack the same: ``workload -> backends``."""
+    by_backends: dict[tuple[str, ...], list[str]] = {}
+    for workload, backends in underived.items():
+        by_backends.setdefault(tuple(backends), []).append(workload)
+    return tuple(
+        f"not measured: {', '.join(backends)} (no model of {' or '.join(workloads)} in a format of "
+        f"theirs; make them: edgebench workloads derive)"
+        for backends, workloads in by_backends.items()
     )
 
 
 def _check_accelerators(config: RunConfig, probes: dict[str, Probe]) -> None:
     """Refuse a name that would be nothing but holes: of the run, or of one backend's table."""
-    every = tuple({name for probe in probes.values() for name in probe.accelerators})
+    tables = {name: config.backends.get(name, BackendConfig()) for name in probes}
+    each = {
+        name: accelerators.known(probe, tables[name], accelerators.asked(config, tables[name]))
+        for name, probe in probes.items()
+    }
+    every = tuple({one for known in each.values() for one in known})
     asked = [("--accelerator", config.accelerators, every)]
     asked += [
-        (f"[backends.{name}] accelerators", config.backends[name].accelerators, probe.accelerators)
-        for name, probe in probes.items()
-        if name in config.backends
+        (f"[backends.{name}] accelerators", tables[name].accelerators, each[name])
+        for name in probes
     ]
     for where, names, known in asked:
         if unknown := [name for name in names if name not in known]:
@@ -173,7 +207,7 @@ def _cells(
     asked = precision in config.precisions
     skip = ""
     if precision not in probe.precisions:
-        skip = f"{name} has no {precision}"
+        skip = probe.refuses.get(precision) or f"{name} has no {precision}"
     elif model is None:
         skip = f"{workload.spec.name} has no {wanted} model as {' or '.join(formats)}"
     derivable = next((fmt for fmt in formats if fmt in CONVERTERS), None)
@@ -184,9 +218,10 @@ def _cells(
     elif skip and not asked and model is None:
         return  # nobody asked for it and nothing could run it: not a hole in the table
     backend = config.backends.get(name, BackendConfig())
-    for accelerator, options, fields in itertools.product(
-        dict.fromkeys(backend.accelerators or config.accelerators or ("cpu",)),
-        backend.variants,
+    where = accelerators.asked(config, backend)
+    known = accelerators.known(probe, backend, where)
+    for (accelerator, options), fields in itertools.product(
+        accelerators.cases(backend, where, {*known, *where}),
         variants.of(config, cpu.usable_cpus(), image_sha256),
     ):
         case = Case(
@@ -201,8 +236,14 @@ def _cells(
             options=options,
             **fields,
         )
-        lacks = "" if accelerator in probe.accelerators else _lacks(probe, accelerator)
-        yield PlannedCase(case_id=case.case_id, case=case, skip=skip or lacks)
+        lacks = "" if accelerator in known else _lacks(probe, accelerator)
+        yield PlannedCase(
+            case_id=case.case_id,
+            case=case,
+            skip=skip or lacks,
+            task=workload.spec.task,
+            parity=workload.spec.parity.get(precision),
+        )
 
 
 def _lacks(probe: Probe, accelerator: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgebench import resources
 from edgebench.derive import cache
+from edgebench.derive.contract import CONVERTERS
 from edgebench.errors import UsageError
 from edgebench.protocols import Probe
 from edgebench.records import Case, Record
@@ -22,8 +23,12 @@ class NothingToTryError(UsageError):
     """The bundled model does not come in a format that the backend reads."""
 
 
-def run(probe: Probe) -> Record:
+def run(probe: Probe, python: str | None = None) -> Record:
     """The record of one fp32 launch of the smallest bundled model; its speed is no figure.
+
+    Args:
+        probe: The backend.
+        python: Its interpreter where that is not ours.
 
     Raises:
         UsageError: The workload is missing.
@@ -37,7 +42,9 @@ def run(probe: Probe) -> Record:
         formats = probe.formats
         raise NothingToTryError(
             f"{WORKLOAD} has no fp32 model as {' or '.join(formats)}",
-            remedy=f"edgebench workloads derive {WORKLOAD} --format {','.join(formats)}",
+            remedy=f"edgebench workloads derive {WORKLOAD} --format {','.join(formats)}"
+            if CONVERTERS.keys() & set(formats)
+            else "only a workload of your own can have one",
         )
     case = Case(
         workload=spec.name,
@@ -53,4 +60,4 @@ def run(probe: Probe) -> Record:
     request = requests.build(run_id="trial", case=case, workload=workload, preset=preset, launch=0)
     limits = launcher.Limits(timeout_s=_TIMEOUT_S, measure_s=_MEASURE_S)
     with tempfile.TemporaryDirectory(prefix="edgebench-trial-") as folder:
-        return launcher.launch(request, limits, Path(folder) / "worker.log")
+        return launcher.launch(request, limits, Path(folder) / "worker.log", python)

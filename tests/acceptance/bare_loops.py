@@ -9,10 +9,18 @@ more work than the limit allows and must end in FAIL. Wants a quiet machine.
 from __future__ import annotations
 
 import argparse
+import atexit
+import json
+import mmap
 import os
 import random
+import shutil
+import socket
 import statistics
+import subprocess
 import sys
+import tempfile
+import time
 from array import array
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,9 +33,13 @@ import numpy as np
 from numpy.typing import NDArray
 from verdict import Verdict
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "backends"))
+import eim_workload
+
 from edgebench import plugins, resources
 from edgebench.measure import loop, passes
 from edgebench.protocols import Session, Settings
+from edgebench.specs import Workload
 
 CASES = (("mnist_cnn", 1), ("cifar10_cnn", 32))
 """Workload and batch: one far below 1 ms, one above."""
@@ -144,12 +156,46 @@ def bare_opencv_dnn(model: Path, images: Images) -> Turn:
     return turn
 
 
+def bare_edge_impulse(model: Path, images: Images) -> Turn:
+    """A plain socket, and numpy on the executable's shared memory."""
+    path = model.parent / "bare"
+    subprocess.Popen([str(model), str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    while client.connect_ex(str(path)):
+        time.sleep(0.01)
+    client.sendall(b'{"hello": 1, "id": 1}')
+    told = json.loads(client.recv(1 << 16)[:-1])["features_shm"]
+    file = os.open(f"/dev/shm{told['name']}", os.O_RDWR)  # noqa: S108 - shm_open(3)
+    x = np.frombuffer(mmap.mmap(file, told["size_bytes"]), np.float32)
+    request = b'{"classify_shm": {"elements": %d}, "id": 2}' % len(x)
+    weights = np.array([1 << 16, 1 << 8, 1] if images[0].shape[3] == 3 else [0x010101])
+    features = [np.rint(image * 255).reshape(len(x), -1) @ weights for image in images]
+    reply = bytearray(1 << 16)
+    send, receive = client.sendall, client.recv_into
+
+    def turn(slots: Iterable[int]) -> list[int]:
+        taken = []
+        for slot in slots:
+            x[...] = features[slot]
+            start = clock()
+            send(request)
+            while reply[receive(reply) - 1]:
+                pass
+            taken.append(clock() - start)
+        return taken
+
+    return turn
+
+
 BARE: dict[str, Callable[[Path, Images], Turn]] = {
     "onnxruntime": bare_onnxruntime,
     "litert": bare_litert,
     "openvino": bare_openvino,
     "opencv-dnn": bare_opencv_dnn,
+    "edge-impulse": bare_edge_impulse,
 }
+ONE_BY_ONE = ("edge-impulse",)
+"""They take no batch."""
 
 
 class Pair(NamedTuple):
@@ -166,16 +212,26 @@ def ours(session: Session, slots: tuple[int, ...]) -> list[int]:
     return samples.tolist()
 
 
+def model_of(formats: tuple[str, ...], workload: Workload) -> tuple[Path, str]:
+    """The workload's fp32 model, and its layout; of ``.eim`` there are stand-ins only."""
+    if "eim" in formats:
+        folder = Path(tempfile.mkdtemp(prefix="edgebench-bare-"))
+        atexit.register(shutil.rmtree, folder)
+        return eim_workload.standin(folder / "model.eim", workload.spec.name), "NHWC"
+    found = [workload.model(fmt, "fp32") for fmt in formats]
+    model = next(one for one in found if one is not None)
+    return workload.file(model.path), model.layout
+
+
 def opened(name: str, workload_name: str, batch: int) -> Pair:
     """Both, bound to the same images."""
     backend = plugins.open_backend(name)  # first: it turns telemetry off before the import
     workload = resources.open_workload(workload_name)
-    found = [workload.model(fmt, "fp32") for fmt in backend.formats]
-    model = next(one for one in found if one is not None)
-    path = workload.file(model.path)
-    session = backend.open(path, Settings(batch=batch))
+    path, layout = model_of(backend.formats, workload)
+    pre = workload.spec.preprocess
+    session = backend.open(path, Settings(batch=batch, mean=pre.mean, std=pre.std))
     images, _ = passes.load_reference(workload.file(workload.spec.reference.path))
-    ring = passes.ring(session, images, model.layout, batch, SLOTS)
+    ring = passes.ring(session, images, layout, batch, SLOTS)
     session.bind(ring)
     return Pair(session, BARE[name](path, [next(iter(feeds.values())) for feeds in ring]))
 
@@ -235,7 +291,8 @@ def main() -> int:
         if name not in BARE:
             verdict.check(name, "no loop written by hand", "one a backend", passed=False)
             continue
-        for workload, batch in CASES:
+        for workload, usual in CASES:
+            batch = 1 if name in ONE_BY_ONE else usual
             compare(verdict, name, workload, batch, plant=options.plant)
     return verdict.exit_code
 

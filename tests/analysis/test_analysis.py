@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
+from typing import get_args
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from edgebench.analysis import intervals, validity
-from edgebench.records import Case, Environment, Parity, Record
+from edgebench.measure import passes
+from edgebench.records import (
+    PRECISIONS,
+    Case,
+    Environment,
+    Parity,
+    ParityLimits,
+    PlannedCase,
+    Record,
+    Task,
+)
 from edgebench.stats import Interval
 
 
@@ -101,11 +114,53 @@ def test_outputs_that_do_not_match_make_a_cell_invalid(
 ) -> None:
     good = Parity(samples=64, cosine=0.99999, max_abs_error=0.1, top1_ratio=1.0)
     bad = Parity(samples=64, cosine=0.5, max_abs_error=9.0, top1_ratio=0.2)
-    one = case()
-    assert validity.verdict([record(one, parity=good)], "fp32") == ("valid", [])
-    verdict, reasons = validity.verdict([record(one, parity=good), record(one, parity=bad)], "fp32")
+    one, planned = case(), PlannedCase(case_id="1", case=case())
+    assert validity.verdict([record(one, parity=good)], planned) == ("valid", [])
+    both = [record(one, parity=good), record(one, parity=bad)]
+    verdict, (reason,) = validity.verdict(both, planned)
     assert verdict == "invalid"
-    assert "cosine 0.5000" in reasons[0]
+    assert reason == "parity: cosine 0.50000 below 0.9999 (fp32 classification)"
+
+
+def test_every_task_and_precision_has_limits_and_a_reason_for_them() -> None:
+    assert set(validity.LIMITS) == set(itertools.product(get_args(Task), PRECISIONS))
+    for limit in validity.LIMITS.values():
+        assert 0 < limit.min_top1_ratio <= limit.min_cosine <= 1
+        assert limit.reason
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        (None, ""),
+        (ParityLimits(), ""),
+        (ParityLimits(min_cosine=0.96), "cosine 0.95000 below 0.96 (this workload)"),
+        (ParityLimits(min_top1_ratio=0.95), "top-1 agreement 0.90000 below 0.95 (this workload)"),
+        (ParityLimits(min_cosine=0.5, min_top1_ratio=0.5), ""),
+    ],
+)
+def test_a_workload_may_state_limits_of_its_own(
+    case: Callable[..., Case],
+    record: Callable[..., Record],
+    own: ParityLimits | None,
+    words: str,
+) -> None:
+    found = Parity(samples=64, cosine=0.95, max_abs_error=0.1, top1_ratio=0.9)
+    one = case(precision="int8")
+    planned = PlannedCase(case_id="1", case=one, parity=own)
+    verdict, reasons = validity.verdict([record(one, parity=found)], planned)
+    assert verdict == ("invalid" if words else "valid")
+    assert [f"parity: {words}"] * bool(words) == reasons
+
+
+def test_a_figure_that_is_no_number_passes_no_limit() -> None:
+    broken = Parity(samples=1, cosine=math.nan, max_abs_error=0.0, top1_ratio=1.0)
+    assert "parity: cosine nan" in validity.parity_fault(broken, "int8")
+    none = ParityLimits(min_cosine=1e-9, min_top1_ratio=1e-9)
+    for value in (np.nan, np.inf):
+        found = passes.compare(np.full((1, 2), value), np.ones((1, 2), np.float32))
+        told = validity.parity_fault(found, "int8", own=none)
+        assert told == "parity: outputs are NaN or infinite"
 
 
 @pytest.mark.parametrize(
@@ -139,8 +194,9 @@ def test_one_noisy_launch_of_three_is_forgiven_two_are_not(
     case: Callable[..., Case], record: Callable[..., Record]
 ) -> None:
     calm, noisy = record(case()), record(case(), run_delay_ns=300_000_000)
-    assert validity.verdict([calm, calm, noisy], "fp32")[0] == "valid"
-    assert validity.verdict([calm, noisy, noisy], "fp32")[0] == "suspect"
+    planned = PlannedCase(case_id="1", case=case())
+    assert validity.verdict([calm, calm, noisy], planned)[0] == "valid"
+    assert validity.verdict([calm, noisy, noisy], planned)[0] == "suspect"
 
 
 def test_a_clock_that_costs_more_than_a_hundredth_is_told() -> None:

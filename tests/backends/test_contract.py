@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from edgebench import plugins, resources
 from edgebench.analysis.validity import parity_fault
-from edgebench.backends.onnxruntime_ import OnnxRuntime, OnnxRuntimeSession
 from edgebench.errors import ModelRefusedError
 from edgebench.measure import passes
-from edgebench.protocols import Backend, Feeds, Settings
-from edgebench.records import PRECISIONS, Precision
-from edgebench.testing import NullBackend, check_backend
+from edgebench.protocols import Backend, Settings
+from edgebench.records import Precision
+from edgebench.specs import read_toml
+from edgebench.testing import check_backend
 
 # What a runtime says while it loads is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("litert", "onnxruntime", "opencv-dnn", "openvino")
 """They read the files that a workload ships; the others are tested on derived ones."""
+HELD_IN = {
+    **dict.fromkeys(SHIPPED, "test_contract.py"),
+    **dict.fromkeys(("ncnn", "mnn"), "test_derived.py"),
+    "edge-impulse": "test_edge_impulse.py",
+    "tflite-runtime": "test_contract.py",
+}
+"""Every built-in backend, and the test that calls `check_backend` with it."""
+ELSEWHERE = ("tflite-runtime",)
+"""They live in an interpreter of their own, and are held to the contract there."""
+HERE = tuple(name for name in plugins.names(plugins.BACKENDS) if name not in ELSEWHERE)
 CELLS = [(name, one) for name in SHIPPED for one in plugins.probe_backend(name).precisions]
 RAN: dict[tuple[str, str], set[str]] = {
     ("onnxruntime", "fp16"): {"fp32", "fp16"},
@@ -61,7 +70,41 @@ def test_a_backend_keeps_the_contract_and_gives_the_right_answers(
     assert effective.accelerator_ops_ratio == pytest.approx(1.0, abs=0.5)
 
 
-@pytest.mark.parametrize("backend_name", plugins.names(plugins.BACKENDS))
+CHECK = """
+import sys
+from edgebench import plugins, resources
+from edgebench.measure import passes
+from edgebench.protocols import Settings
+from edgebench.testing import check_backend
+backend = plugins.open_backend(sys.argv[1])
+for name in sys.argv[3:]:
+    workload = resources.open_workload(name)
+    model = workload.model(backend.formats[0], sys.argv[2])
+    path, (inputs, _) = workload.file(model.path), passes.load_reference(
+        workload.file(workload.spec.reference.path)
+    )
+    for batch in (1, 4):
+        settings = Settings(precision=sys.argv[2], batch=batch)
+        session = backend.open(path, settings)
+        ring = list(passes.feeds(session, inputs, model.layout, batch))[:4]
+        session.close()
+        check_backend(backend, path, ring, settings)
+        print("kept", name, batch)
+"""
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_tflite_runtime_keeps_the_contract_in_its_own_interpreter(
+    tflite_python: Path, precision: Precision
+) -> None:
+    workloads = sorted(resources.workload_folders())
+    line = [str(tflite_python), "-c", CHECK, "tflite-runtime", precision, *workloads]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("kept") == 2 * len(workloads)
+
+
+@pytest.mark.parametrize("backend_name", HERE)
 def test_a_backend_runs_in_every_precision_that_it_names(backend_name: str) -> None:
     probe = plugins.probe_backend(backend_name)
     assert probe.available, f"{probe.reason}: {probe.remedy}"
@@ -69,7 +112,7 @@ def test_a_backend_runs_in_every_precision_that_it_names(backend_name: str) -> N
     assert set(probe.serves) <= set(probe.precisions)
 
 
-@pytest.mark.parametrize("backend_name", plugins.names(plugins.BACKENDS))
+@pytest.mark.parametrize("backend_name", HERE)
 def test_an_accelerator_that_is_not_there_is_refused(backend_name: str) -> None:
     backend = plugins.open_backend(backend_name)
     workload = resources.open_workload("mnist_cnn")
@@ -79,47 +122,10 @@ def test_an_accelerator_that_is_not_there_is_refused(backend_name: str) -> None:
         backend.open(path, Settings(accelerator="tpu"))
 
 
-def test_the_contract_finds_a_backend_that_ignores_its_input(tmp_path: Path) -> None:
-    ring = [{"input": np.full((1, 28, 28, 1), n, np.float32)} for n in range(2)]
-    with pytest.raises(AssertionError, match="stage"):
-        check_backend(NullBackend(), tmp_path, ring)
-
-
-class Unfed(OnnxRuntime):
-    """A backend that never copies a fresh input in, or copies it into its ring."""
-
-    def __init__(self, feed: Callable[[OnnxRuntimeSession, Feeds], None]) -> None:
-        self.feed = feed
-
-    def open(self, model: Path, settings: Settings) -> OnnxRuntimeSession:
-        session = super().open(model, settings)
-        session.feed = functools.partial(self.feed, session)  # type: ignore[method-assign]
-        return session
-
-
-def _into_the_ring(session: OnnxRuntimeSession, inputs: Feeds) -> None:
-    session._ring[0] = [np.array(inputs["input"], np.float32)]
-    session.stage(0)
-
-
-@pytest.mark.parametrize(
-    ("feed", "words"),
-    [(lambda _, __: None, "another answer"), (_into_the_ring, "leave the ring")],
-    ids=["does nothing", "spoils the ring"],
-)
-def test_the_contract_finds_a_backend_that_does_not_feed(
-    feed: Callable[[OnnxRuntimeSession, Feeds], None], words: str
-) -> None:
-    workload = resources.open_workload("mnist_cnn")
-    model = workload.file("models/fp32.onnx")
-    inputs, _ = passes.load_reference(workload.file("reference.npz"))
-    ring = [{"input": inputs[i : i + 1].transpose(0, 3, 1, 2)} for i in (0, 9)]
-    check_backend(OnnxRuntime(), model, ring)
-    with pytest.raises(AssertionError, match=words):
-        check_backend(Unfed(feed), model, ring)
-
-
-def test_every_precision_has_a_threshold() -> None:
-    from edgebench.analysis import validity
-
-    assert set(validity.MIN_COSINE) == set(validity.MIN_TOP1_RATIO) == set(PRECISIONS)
+def test_every_built_in_backend_is_held_against_the_contract() -> None:
+    registered = read_toml(ROOT / "pyproject.toml")["project"]["entry-points"][plugins.BACKENDS]
+    assert set(HELD_IN) == set(registered)
+    for name, file in HELD_IN.items():
+        source = (Path(__file__).parent / file).read_text(encoding="utf-8")
+        assert "check_backend(" in source
+        assert f'"{name}"' in source

@@ -82,6 +82,33 @@ def test_a_file_of_integer_operators_runs_in_int8(tmp_path: Path) -> None:
         assert sums.ravel().tolist() == pytest.approx([10, 14, 18, 26, 30, 34, 42, 46, 50])
 
 
+def test_layers_of_two_types_have_no_precision_and_are_told_one_by_one(tmp_path: Path) -> None:
+    path = tmp_path / "mixed.onnx"
+    path.write_bytes(_qlinear_model(then_float=True))
+    for engine in ("classic", "new"):
+        settings = Settings(precision="int8", options={"engine": engine})
+        session = opencv_dnn.OpenCVDNN().open(path, settings)
+        effective = session.effective()
+        session.close()
+        assert (effective.precision, effective.precision_ratio) == (None, None)
+        assert "layers of products by type: fp32x1 int8x1" in effective.words
+
+
+def test_a_file_of_dynamic_int8_is_refused_in_opencvs_words_before_anything_is_planned(
+    model_path: Callable[..., Path],
+) -> None:
+    probe = opencv_dnn.OpenCVDNN().probe()
+    assert "int8_dynamic" not in probe.precisions
+    words = probe.refuses["int8_dynamic"]
+    assert words.startswith(f"OpenCV({cv2.__version__})")
+    assert "\n" not in words
+    with pytest.raises(ModelRefusedError) as caught:
+        opencv_dnn.OpenCVDNN().open(model_path("int8_dynamic.onnx"), Settings())
+    reason = "Can't create layer"
+    assert reason in words
+    assert reason in str(caught.value)
+
+
 def test_threads_are_read_back_and_tuning_is_said_to_be_unsettable(ask: Callable[..., Any]) -> None:
     assert ask("opencv-dnn", "fp32.onnx", threads=2).effective.threads == 2
     effective = ask("opencv-dnn", "fp32.onnx", tuning="equal").effective
@@ -169,18 +196,25 @@ def _value(number: int, name: str, *shape: int) -> bytes:
     return _field(number, _field(1, name.encode()) + kind)
 
 
-def _qlinear_model() -> bytes:
-    """Sums over 2x2 pixels in integers, all scales 1: image (1, 1, 4, 4) -> sums (1, 1, 3, 3)."""
+def _qlinear_model(*, then_float: bool = False) -> bytes:
+    """Sums over 2x2 pixels in integers, all scales 1: image (1, 1, 4, 4) -> sums (1, 1, 3, 3).
+
+    With a float convolution behind it of size (1, 1, 2, 2).
+    """
     float_, int8, int32 = 1, 3, 6
     window = {"kernel_shape": [2, 2], "strides": [1, 1], "pads": [0] * 4, "dilations": [1, 1]}
     graph = _node("QuantizeLinear", "image s1 z1", "q")
     graph += _node("QLinearConv", "q s1 z1 ones sw zw s2 z2 bias", "r", **window)
     graph += _node("DequantizeLinear", "r s2 z2", "sums") + _field(2, b"graph")
+    if then_float:
+        graph += _node("Conv", "sums halves", "more", **window)
+        graph += _weight("halves", float_, struct.pack("<4f", *[0.5] * 4), 1, 1, 2, 2)
     for name in ("s1", "s2", "sw"):
         graph += _weight(name, float_, struct.pack("<f", 1.0))
     for name in ("z1", "z2", "zw"):
         graph += _weight(name, int8, b"\0")
     graph += _weight("ones", int8, b"\1" * 4, 1, 1, 2, 2) + _weight("bias", int32, b"\0" * 4, 1)
-    graph += _value(11, "image", 1, 1, 4, 4) + _value(12, "sums", 1, 1, 3, 3)
+    graph += _value(11, "image", 1, 1, 4, 4)
+    graph += _value(12, "more", 1, 1, 2, 2) if then_float else _value(12, "sums", 1, 1, 3, 3)
     opset = _field(8, _field(1, b"") + _field(2, 13))
     return _field(1, 8) + _field(7, graph) + opset

@@ -161,7 +161,8 @@ def test_a_run_is_not_resumed_into_something_else(
 def test_an_interrupted_run_keeps_what_it_has_and_says_how_to_go_on(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    command = [sys.executable, "-m", "edgebench.cli.main", "run", "-w", "mnist_cnn", "--standard"]
+    what = ("-w", "mnist_cnn", "-b", "litert", "--standard")
+    command = [sys.executable, "-m", "edgebench.cli.main", "run", *what]
     process = subprocess.Popen(
         command,
         stderr=subprocess.PIPE,

@@ -40,7 +40,8 @@ def run(*arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProces
 
 
 def test_a_run_tells_where_the_time_of_an_image_goes(tmp_path: Path) -> None:
-    done = run("run", "-w", "cifar10_cnn", "-p", "fp32", "--region", "invoke,e2e", cwd=tmp_path)
+    two = ("-w", "cifar10_cnn", "-b", "litert,onnxruntime", "-p", "fp32")
+    done = run("run", *two, "--region", "invoke,e2e", cwd=tmp_path)
     assert max(map(len, done.stdout.splitlines())) <= 80
     _, _, below = done.stdout.partition("Share of the end-to-end time (opencv ")
     told = [line.split() for line in below.splitlines() if "/fp32" in line]

@@ -53,7 +53,7 @@ def test_a_data_set_is_added_listed_verified_and_found_damaged(
     stored.write_bytes(stored.read_bytes()[:-1])
     assert "sha256" in run("data", "list", cwd=tmp_path).stdout
     assert "1 data set(s) damaged" in run("data", "verify", cwd=tmp_path, code=2).stderr
-    done = run("run", "-w", "mnist_cnn", "--accuracy", "full", cwd=tmp_path, code=2)
+    done = run("run", "-w", "mnist_cnn", "-b", "litert", "--accuracy", "full", cwd=tmp_path, code=2)
     assert "edgebench data add mnist PATH --replace" in done.stderr
     assert not (tmp_path / "edgebench-results").exists()
 
@@ -86,7 +86,9 @@ def test_a_data_set_that_is_not_there_is_a_mistake_before_anything_is_measured(
     tmp_path: Path,
 ) -> None:
     for workload, name in (("mnist_cnn", "mnist"), ("cifar10_cnn", "cifar10")):
-        done = run("run", "-w", workload, "--accuracy", "full", cwd=tmp_path, code=2)
+        done = run(
+            "run", "-w", workload, "-b", "litert", "--accuracy", "full", cwd=tmp_path, code=2
+        )
         assert f"edgebench data download {name}, or edgebench data add {name} PATH" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -100,7 +102,7 @@ def test_a_data_set_of_another_kind_is_refused(
 ) -> None:
     np.savez(tmp_path / "a.npz", images=np.zeros(shape, np.uint8), labels=np.full(3, label))
     run("data", "add", "mnist", "a.npz", cwd=tmp_path)
-    done = run("run", "-w", "mnist_cnn", "--accuracy", "full", cwd=tmp_path, code=2)
+    done = run("run", "-w", "mnist_cnn", "-b", "litert", "--accuracy", "full", cwd=tmp_path, code=2)
     assert words in done.stderr
 
 

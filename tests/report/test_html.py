@@ -180,7 +180,7 @@ def test_invalid_and_fallen_back_cells_are_told(
     wrong = {"parity": Parity(samples=64, cosine=0.5, max_abs_error=1.0, top1_ratio=1.0)}
     fallen = {"effective": Effective(precision="fp32")}
     page = build(store([case(), case(precision="fp16")], [wrong, fallen]))
-    assert "cosine 0.5000 below" in page.words
+    assert "cosine 0.50000 below" in page.words
     assert "Ran otherwise than asked: 1" in page.words
     assert "fp16 (ran fp32)" in page.words
 

@@ -262,6 +262,43 @@ def test_what_ran_otherwise_than_asked_is_a_fallback(
     assert table.cell("precision", row) == "fp16 (ran fp32)"
 
 
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(1.0, "int8"), (0.93, "int8"), (0.75, "int8 (ran 75% int8)"), (None, "int8")],
+)
+def test_a_precision_that_only_part_of_the_multiplications_had_is_a_fallback(
+    case: Callable[..., Case],
+    record: Callable[..., Record],
+    manifest: Callable[..., Manifest],
+    share: float | None,
+    shown: str,
+) -> None:
+    one = case(precision="int8")
+    ran = Effective(precision="int8", precision_ratio=share, accelerator="cpu", threads=1)
+    whole = Effective(precision="int8", precision_ratio=1.0, accelerator="cpu", threads=1)
+    made = [record(one, effective=whole), record(one, launch=1, effective=ran)]
+    (row,) = rows.of_records(manifest(one, launches=2), made)
+    assert row["precision_ratio"] == (1.0 if share is None else share)
+    assert row["fallback"] == ("partial_precision" if share == 0.75 else None)
+    assert table.cell("precision", row) == shown
+    told = "only 75% of multiplications ran in int8" in str(row["caveats"])
+    assert told == (share == 0.75)
+
+
+def test_what_the_runtime_does_not_tell_is_said(
+    case: Callable[..., Case],
+    record: Callable[..., Record],
+    manifest: Callable[..., Manifest],
+) -> None:
+    one = case(threads=2)
+    (row,) = rows.of_records(manifest(one), [record(one, effective=Effective(threads=1))])
+    assert row["fallback"] is None
+    for words in ("in which precision it multiplied", "on what it ran", "ran on 1 threads"):
+        assert words in str(row["caveats"])
+    (row,) = rows.of_records(manifest(one), [record(one)])
+    assert "does not tell" not in str(row["caveats"])
+
+
 def test_csv_and_frame_hold_the_same(stored: Path) -> None:
     found = edgebench.load(stored)
     file = io.StringIO()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edgebench.errors import UsageError
 from edgebench.protocols import Probe
-from edgebench.records import PRECISIONS, Case
+from edgebench.records import PRECISIONS, Case, ParityLimits
 from edgebench.runner import config as configs
 from edgebench.runner import plan, requests, schedule
 from edgebench.runner.config import PRESETS, BackendConfig, RunConfig
@@ -51,6 +51,28 @@ def test_a_precision_that_was_asked_for_and_cannot_be_is_a_cell_with_its_reason(
     config = RunConfig(workloads=("mnist_cnn",), precisions=("bf16", "fp32"))
     fp32, bf16 = build(config).cases
     assert (fp32.skip, bf16.skip) == ("", "onnxruntime has no bf16")
+
+
+def test_a_hole_bears_the_words_of_the_runtime_that_refuses_the_file() -> None:
+    told = "Can't create layer of type DynamicQuantizeLinear"
+    probe = msgspec.structs.replace(
+        ORT, precisions=("fp32",), refuses={"int8_dynamic": told, "fp32": "not this one"}
+    )
+    config = RunConfig(workloads=("mnist_cnn",), precisions=("fp32", "int8", "int8_dynamic"))
+    found = plan.build(config, plan.choose_workloads(config.workloads), {"onnxruntime": probe})
+    assert [cell.skip for cell in found.cases] == ["", "onnxruntime has no int8", told]
+
+
+def test_a_cell_knows_its_task_and_the_limits_that_its_workload_states() -> None:
+    workload = plan.choose_workloads(("mnist_cnn",))["mnist_cnn"]
+    own = ParityLimits(min_cosine=0.97)
+    stricter = msgspec.structs.replace(workload.spec, parity={"int8": own})
+    workloads = {"mnist_cnn": msgspec.structs.replace(workload, spec=stricter)}
+    found = plan.build(RunConfig(precisions=("fp32", "int8")), workloads, {"onnxruntime": ORT})
+    assert [(cell.task, cell.parity) for cell in found.cases] == [
+        ("classification", None),
+        ("classification", own),
+    ]
 
 
 def test_a_missing_backend_is_not_planned_and_a_named_one_is_an_error() -> None:
@@ -143,11 +165,47 @@ def test_an_accelerator_is_measured_where_it_is_and_a_hole_elsewhere() -> None:
     ]
 
 
+def test_an_option_named_like_an_accelerator_belongs_to_its_cases_and_says_where_it_is() -> None:
+    options = {"mine": "/lib/mine.so", "mine.device": "usb", "gpu.cache": "1", "spin": "0"}
+    own = {"three": BackendConfig(accelerators=("cpu", "mine"), options=(options, {"spin": "0"}))}
+    config = RunConfig(workloads=("mnist_cnn",), precisions=("fp32",), backends=own)
+    workloads = plan.choose_workloads(["mnist_cnn"])
+    cells = plan.build(config, workloads, {"three": GPU}).cases
+    assert [(cell.case.accelerator, cell.case.options, cell.skip) for cell in cells] == [
+        ("cpu", {"spin": "0"}, ""),
+        ("mine", {"mine": "/lib/mine.so", "mine.device": "usb", "spin": "0"}, ""),
+        ("mine", {"spin": "0"}, ""),
+    ]
+
+
 def test_an_accelerator_that_nothing_here_has_is_a_mistake() -> None:
     with pytest.raises(UsageError, match=r"--accelerator: .*'tpu' \(choose from cpu, gpu\)"):
         plan_both(RunConfig(accelerators=("tpu",)))
     with pytest.raises(UsageError, match=r"\[backends.two\] accelerators: .*'gpu'"):
         plan_both(RunConfig(backends={"two": BackendConfig(accelerators=("gpu",))}))
+
+
+OWN = {
+    fmt: Probe(name=fmt, available=True, formats=(fmt,), precisions=("fp32",))
+    for fmt in ("ncnn", "mnn", "eim")
+}
+
+
+def test_an_unnamed_backend_without_a_model_is_a_line_and_not_a_row_of_holes() -> None:
+    workloads = plan.choose_workloads(["mnist_cnn", "cifar10_cnn"])
+    planned = plan.build(RunConfig(precisions=("fp32",)), workloads, {"two": TWO, **OWN})
+    assert {cell.case.backend for cell in planned.cases} == {"two"}
+    (note,) = planned.notes
+    assert note.startswith("not measured: ncnn, mnn (no model of mnist_cnn or cifar10_cnn")
+    assert "edgebench workloads derive" in note
+
+
+def test_a_named_backend_without_a_model_is_a_hole_that_says_how_to_fill_it() -> None:
+    workloads = plan.choose_workloads(["mnist_cnn"])
+    planned = plan.build(RunConfig(backends_named=("ncnn", "eim")), workloads, OWN)
+    (ncnn,) = (cell for cell in planned.cases if cell.case.backend == "ncnn")
+    assert "edgebench workloads derive mnist_cnn --format ncnn" in ncnn.skip
+    assert planned.notes[0].startswith("not measured: mnn (")
 
 
 @given(st.integers(0, 2**31), st.integers(0, 30))

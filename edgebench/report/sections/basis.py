@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgebench.analysis.validity import MIN_COSINE, MIN_TOP1_RATIO
+from edgebench.analysis.validity import LIMITS
 from edgebench.codec import to_builtins
 from edgebench.records import DeviceFacts, Manifest
 from edgebench.report import grid
@@ -77,13 +77,20 @@ def method(material: Material) -> Section:
     limits = Grid(
         caption="Limits below which outputs are called invalid",
         heads=(
+            Head("task"),
             Head("precision"),
             Head("smallest cosine similarity", numeric=True),
             Head("smallest top-1 agreement", numeric=True),
+            Head("why"),
         ),
         rows=[
-            (grid.text(name), grid.figure(cosine), grid.figure(MIN_TOP1_RATIO[name]))
-            for name, cosine in MIN_COSINE.items()
+            (
+                *map(grid.text, asked),
+                grid.figure(limit.min_cosine),
+                grid.figure(limit.min_top1_ratio),
+                grid.text(limit.reason),
+            )
+            for asked, limit in LIMITS.items()
         ],
         sortable=False,
     )

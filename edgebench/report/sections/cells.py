@@ -21,6 +21,7 @@ _FIGURES: tuple[tuple[str, str, float, int | None], ...] = (
     ("energy_net_mj", "net mJ", 1, None),
     ("top1_ratio", "top-1 %", 100, 1),
     ("top1_loss_ratio", "loss %", 100, 1),
+    ("top1_mcnemar_p", "loss p", 1, None),
 )
 """Column, heading, factor and decimals; shown where any cell has the figure."""
 

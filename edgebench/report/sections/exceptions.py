@@ -52,8 +52,8 @@ def _why(row: Row, name: str) -> list[Cell]:
 
 def _fallbacks(fallen: Sequence[tuple[Row, str]]) -> Grid:
     heads = [Head("workload"), Head("cell"), Head("differs")]
-    heads += [Head("precision asked"), Head("precision that ran")]
-    names = ("fallback", "precision", "effective_precision")
+    heads += [Head("precision asked"), Head("precision that ran"), Head("share of it")]
+    names = ("fallback", "precision", "effective_precision", "precision_ratio")
     rows = [
         [grid.text(row["workload"]), grid.text(name), *(grid.text(row.get(key)) for key in names)]
         for row, name in fallen

@@ -20,8 +20,26 @@ from numpy.typing import NDArray
 
 from edgebench import plugins
 from edgebench.errors import ModelRefusedError
-from edgebench.protocols import Backend, Feeds, Probe, Session, Settings, Tensor
+from edgebench.protocols import Feeds, Probe, Session, Settings, Tensor
 from edgebench.records import PRECISIONS, Effective
+from edgebench.testing.contract import Bundled, bundled, check_backend
+
+__all__ = [
+    "Bundled",
+    "FakeClock",
+    "FaultyBackend",
+    "FaultySession",
+    "NullBackend",
+    "NullSession",
+    "PlayedSession",
+    "SlowedBackend",
+    "SlowedSession",
+    "bundled",
+    "check_backend",
+    "commit",
+    "known_latencies",
+    "write_tree",
+]
 
 _CLASSES = 10
 _NOISE_LINES = 2000
@@ -255,85 +273,6 @@ def write_tree(root: Path, files: Mapping[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
     return root
-
-
-def check_backend(
-    backend: Backend, model: Path, ring: Sequence[Feeds], settings: Settings | None = None
-) -> None:
-    """Hold a backend against the contract of `edgebench.protocols`.
-
-    Args:
-        backend: To be checked.
-        model: A model file it should run.
-        ring: At least two different inputs, as ``bind`` takes them.
-        settings: How to open the model.
-
-    Raises:
-        AssertionError: It breaks the contract; the message says which part.
-    """
-    _require(isinstance(backend, Backend), "it lacks a member of the Backend protocol")
-    probe = backend.probe()
-    _require(probe.available, f"it cannot be used here: {probe.reason}")
-    _require(bool(probe.version), "probe() must tell the runtime's version")
-    _require(set(probe.precisions) <= set(PRECISIONS), "unknown precision")
-    session = backend.open(model, settings or Settings())
-    try:
-        _check_session(session, ring)
-        effective = session.effective()
-        _require(bool(effective.words), "effective() must quote the runtime")
-        _require(bool(effective.backend_version), "effective() must tell the version that ran")
-    finally:
-        session.close()
-
-
-def _require(met: bool, message: str) -> None:
-    if not met:
-        raise AssertionError(message)
-
-
-def _check_session(session: Session, ring: Sequence[Feeds]) -> None:
-    _require(len(ring) > 1, "the ring needs two different inputs")
-    _require(bool(session.inputs and session.outputs), "a session has inputs and outputs")
-    for tensor in (*session.inputs, *session.outputs):
-        _require(all(size > 0 for size in tensor.shape), f"{tensor.name}: shape {tensor.shape}")
-    session.bind(ring)
-    first, other, again = (_answer(session, slot) for slot in (0, 1, 0))
-    for name, array in first.items():
-        _require(bool(np.isfinite(array.astype(np.float64)).all()), f"{name} holds NaN or infinity")
-        _require(np.array_equal(array, again[name]), f"{name}: slot 0 twice, two answers")
-    differs = any(not np.array_equal(array, other[name]) for name, array in first.items())
-    _require(differs, "two different inputs give the same answer: stage() has no effect")
-    kept = {name: array.copy() for name, array in again.items()}
-    _answer(session, 1)
-    copied = all(np.array_equal(kept[name], again[name]) for name in kept)
-    _require(copied, "read() must return copies")
-    _check_feed(session, ring, first)
-    shapes = {tuple(array.shape) for array in first.values()}
-    declared = {tensor.shape for tensor in session.outputs}
-    _require(shapes == declared, f"outputs have shapes {shapes}, declared are {declared}")
-
-
-def _check_feed(session: Session, ring: Sequence[Feeds], first: Mapping[str, NDArray[Any]]) -> None:
-    """Fresh inputs in another dtype and order, written over before ``invoke``; then the ring."""
-    _answer(session, 1)
-    fresh = {name: np.asfortranarray(array, np.float64) for name, array in ring[0].items()}
-    session.feed(fresh)
-    for array in fresh.values():
-        array[...] = 0
-    session.invoke()
-    fed = session.read()
-    same = all(np.array_equal(array, fed[name]) for name, array in first.items())
-    _require(same, "feed() of slot 0's inputs gives another answer than stage(0)")
-    session.feed(ring[1])
-    again = _answer(session, 0)
-    same = all(np.array_equal(array, again[name]) for name, array in first.items())
-    _require(same, "feed() must leave the ring as it is")
-
-
-def _answer(session: Session, slot: int) -> dict[str, NDArray[Any]]:
-    session.stage(slot)
-    session.invoke()
-    return session.read()
 
 
 class FakeClock:
