@@ -30,6 +30,8 @@ _SINCE = (2, 1, 6)
 _CPU = 1
 _XNNPACK = "xnnpack"
 """The CPU's options in the library, and the backend's option to do without it."""
+_API = "api"
+"""The backend's option for what is benchmarked: an Interpreter, or a CompiledModel too."""
 _READ, _WRITE = 0, 1
 _DEFAULT, _OPERATOR, _KERNEL_OF_DELEGATE = 1, 2, 8
 """Kinds of events (litert_profiler_event.h): no special one, an operator, one inside XNNPACK."""
@@ -46,6 +48,10 @@ _PRECISIONS = (
     ("F32", "fp32"),
 )
 """By XNNPACK's types, as they stand in its kernels' names: the first that does."""
+_OTHERWISE = (
+    "; calls of a CompiledModel cost more than those of the Interpreter that is benchmarked, "
+    "with the same kernels"
+)
 _NAMES = {"": "", **dict(_PRECISIONS)}
 _Pointer = ctypes.c_void_p
 
@@ -164,8 +170,10 @@ class ProfiledSession:
     """
 
     def __init__(self, plain: Session, model: Path, settings: Settings) -> None:
-        if settings.accelerator != "cpu" or set(settings.options) - {_XNNPACK}:
+        if settings.accelerator != "cpu" or set(settings.options) - {_XNNPACK, _API}:
             raise ModelRefusedError("LiteRT's profiler is reached on the CPU, without a delegate")
+        same = settings.options.get(_API) == "compiled"
+        self._otherwise = "" if same else _OTHERWISE
         self._plain, self._ring = plain, [np.zeros(0)]
         self.inputs, self.outputs = plain.inputs, plain.outputs
         if len(self.inputs) != 1 or len(self.outputs) != 1:
@@ -280,8 +288,7 @@ class ProfiledSession:
             )
         return OpTimes(
             source="LiteRT's profiler (XNNPACK's kernels), of its CompiledModel",
-            caveat="it counts whole microseconds, cut off; calls of a CompiledModel cost more than "
-            "those of the Interpreter that is benchmarked, with the same kernels",
+            caveat="it counts whole microseconds, cut off" + self._otherwise,
             resolution_ns=NS_PER_US,
             times=tuple(_op_time(event, call) for call, own in enumerate(kept) for event in own),
         )
