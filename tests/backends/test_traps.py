@@ -175,17 +175,19 @@ def test_ncnn_rounds_to_float16_unless_it_is_told_and_a_row_does_not(
     assert 1 - row["parity_cosine"] < 1e-10  # rounded to float16 it is 1e-8
 
 
-def test_ncnn_gives_no_number_for_int8_weights_and_the_row_loses_its_rank(
+def test_ncnn_gives_nonsense_for_int8_weights_and_the_row_loses_its_rank(
     derived: Callable[..., Made], row_of: Measure
 ) -> None:
     path = derived("mnist_cnn", "ncnn", "int8").path
+    _, exact = reference()
     wrong = ncnn_outputs(path, use_int8_inference=False)
-    assert np.isnan(wrong).any(axis=1).all()
-    assert np.isfinite(ncnn_outputs(path)).all()
+    # NaN for the most part; what it reads for weights is not the same in every process.
+    assert not error_ratio(wrong, exact[:16]) < 0.5
+    assert error_ratio(ncnn_outputs(path), exact[:16]) < 0.05
     workload = derived_too(bundled(), path, "ncnn", "int8")
     row = row_of(workload, "ncnn", "int8", options={"use_int8_inference": "0"})
     assert (row["status"], row["validity"]) == ("ok", "invalid")
-    assert "parity: outputs are NaN or infinite" in str(row["caveats"])
+    assert "parity: " in str(row["caveats"])
     assert "does not tell in which precision it multiplied" in str(row["caveats"])
     assert lost_its_rank(row)
     assert row_of(workload, "ncnn", "int8")["fallback"] is None
