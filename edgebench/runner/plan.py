@@ -204,7 +204,6 @@ def _cells(
     name = probe.name
     wanted = probe.serves.get(precision, precision)
     model = _model(workload, formats, wanted)
-    asked = precision in config.precisions
     skip = ""
     if precision not in probe.precisions:
         skip = probe.refuses.get(precision) or f"{name} has no {precision}"
@@ -215,7 +214,7 @@ def _cells(
         line = f"edgebench workloads derive {workload.spec.name} --format {derivable}"
         lacking = precision == "int8" and workload.spec.calibration is None
         skip += f" ({line}{' --data DIR' if lacking else ''})"
-    elif skip and not asked and model is None:
+    elif skip and precision not in config.precisions and model is None:
         return  # nobody asked for it and nothing could run it: not a hole in the table
     backend = config.backends.get(name, BackendConfig())
     where = accelerators.asked(config, backend)
