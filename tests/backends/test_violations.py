@@ -231,12 +231,19 @@ def probing(**changes: object) -> OnnxRuntime:
     return backend
 
 
+class TorchVersion(str):
+    """As `torch.__version__` is one."""
+
+    __slots__ = ()
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"available": False, "reason": "no driver"}, "cannot be used here: no driver"),
         ({"version": ""}, "the runtime's version"),
         ({"version": 7}, "wrong type"),
+        ({"version": TorchVersion("2.13")}, "wrong type"),  # a str that msgspec does not send
         ({"precisions": ("fp32", "float16")}, "unknown precision float16"),
         ({"precisions": ()}, "must name a precision"),
         ({"serves": {"bf16": "fp32"}}, "bf16 is served"),
