@@ -17,8 +17,6 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from torch.ao.quantization import get_default_qconfig_mapping
-from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
 
 from edgebench.backends.onnxruntime_ import OnnxRuntime
 from edgebench.backends.torch_files import EXTRA, Signature, first_line
@@ -116,6 +114,10 @@ def _quantised(
     module: torch.fx.GraphModule, images: NDArray[np.float32], signature: Signature
 ) -> Any:  # noqa: ANN401 - a GraphModule
     """Static int8, by torch's quantisation of fx graphs; the images decide the scales."""
+    # torch means to drop both; its float files must not fall with them.
+    from torch.ao.quantization import get_default_qconfig_mapping  # noqa: PLC0415
+    from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx  # noqa: PLC0415
+
     example = (torch.from_numpy(images[:1]),)
     prepared = prepare_fx(module, get_default_qconfig_mapping(_SCHEME), example)
     step = signature.batch or _CHUNK
