@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,8 +45,9 @@ def place() -> Iterator[Place]:
     """An empty folder, and a home folder beside it."""
     with tempfile.TemporaryDirectory(prefix="edgebench-watched-") as made:
         folder, home = Path(made) / "ours", Path(made) / "home"
-        for one in (folder, home, folder / "tmp"):
+        for one in (folder, home, folder / "tmp", folder / "plugins"):
             one.mkdir()
+        shutil.copy(planted_caller.__file__, folder / "plugins")
         yield Place(folder, environment(folder, home))
 
 
@@ -57,7 +59,8 @@ def environment(folder: Path, home: Path) -> dict[str, str]:
         "TMPDIR": str(folder / "tmp"),
         "EDGEBENCH_LOCK": str(folder / "lock"),
         "EDGEBENCH_DATA": str(folder / "data"),
-        "PYTHONPATH": str(Path(__file__).resolve().parent),
+        # Not this folder: its packaging.py would hide the package that TensorFlow imports.
+        "PYTHONPATH": str(folder / "plugins"),
         "http_proxy": "http://127.0.0.1:9",
         "https_proxy": "http://127.0.0.1:9",
     }
