@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import functools
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors stay; it is read by the import below
+if socket.has_ipv6:
+    socket.has_ipv6 = False  # urllib3, which it imports, opens a socket to see whether that is so
+os.environ.setdefault("KERAS_HOME", os.devnull)  # else it writes a settings file into the home
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors stay
 
 import numpy as np
 import tensorflow as tf
@@ -167,9 +171,8 @@ class TensorFlowSession:
         context = inner._bound_context  # noqa: SLF001 - as above
         context.ensure_initialized()
         bf16 = self._settings.precision == "bf16"
-        tf.config.optimizer.set_experimental_options(
-            {_ONEDNN_BF16: bf16}
-        )  # goes into the next line
+        # What is set here the next line reads.
+        tf.config.optimizer.set_experimental_options({_ONEDNN_BF16: bf16})
         config = context.function_call_options.config_proto_serialized
         return functools.partial(
             pywrap_tfe.TFE_Py_Execute,

@@ -54,10 +54,11 @@ def place(models: Path | None = None) -> Iterator[Place]:
     """A folder with derived models, if any, and a home folder beside it, empty at the end too."""
     with tempfile.TemporaryDirectory(prefix="edgebench-watched-") as made:
         folder, home = Path(made) / "ours", Path(made) / "home"
-        for one in (folder, home, folder / "tmp"):
+        for one in (folder, home, folder / "tmp", folder / "plugins"):
             one.mkdir()
         if models is not None:
             shutil.copytree(models, folder / "cache")
+        shutil.copy(planted_caller.__file__, folder / "plugins")
         yield Place(folder, environment(folder, home))
 
 
@@ -70,7 +71,8 @@ def environment(folder: Path, home: Path) -> dict[str, str]:
         "EDGEBENCH_LOCK": str(folder / "lock"),
         "EDGEBENCH_DATA": str(folder / "data"),
         "EDGEBENCH_CACHE": str(folder / "cache"),
-        "PYTHONPATH": str(Path(__file__).resolve().parent),
+        # Not this folder: its packaging.py would hide the package that TensorFlow imports.
+        "PYTHONPATH": str(folder / "plugins"),
         "http_proxy": "http://127.0.0.1:9",
         "https_proxy": "http://127.0.0.1:9",
     }
