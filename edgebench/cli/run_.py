@@ -63,6 +63,7 @@ def command(**options: Any) -> None:  # noqa: ANN401 - click passes options by n
         return
     preset = configs.preset(config)
     planned = _plan(config)
+    preset = durations.aimed(preset, len(planned.runnable))
     _check_budget(planned, preset)
     if options["dry_run"]:
         _show_plan(planned, preset)
@@ -213,6 +214,9 @@ def _show_plan(planned: plan.Plan, preset: Preset) -> None:
     more = ""
     if preset.budget_s is not None:
         more = f", then more where it is needed: {human_s(preset.budget_s)} in all"
+    elif preset.aim_s is not None:
+        held = f"only as far as {human_s(preset.aim_s)} hold them"
+        more = f", beyond {durations.AIM_LAUNCHES} launches {held}"
     elif preset.max_launches > preset.min_launches:
         more = f", up to {preset.max_launches} launches where it is needed"
     about = f"about {human_s(sum(times))} for small models{more}"
@@ -241,8 +245,7 @@ def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]
     rows = show.results(manifest, records, columns, as_json=options["as_json"])
     took_s, ended_early = time.monotonic() - start, interrupted or full is not None
     folder = execution.store.folder
-    why = execution.ended if execution.preset.target_ratio is not None else ""
-    show.ending(folder, execution.measured, took_s, interrupted=ended_early, ended=why)
+    show.ending(folder, execution.measured, took_s, interrupted=ended_early, ended=_why(execution))
     for note in execution.plan.notes:
         click.echo(note, err=True)
     if full is not None:
@@ -255,6 +258,13 @@ def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]
         click.echo(f"edgebench: {invalid} of {len(rows)} cells are invalid", err=True)
     if invalid or any(record.status not in _SETTLED for record in records):
         raise click.exceptions.Exit(EXIT_FAILED_CELLS)
+
+
+def _why(execution: Execution) -> str:
+    """Why the run ended there, where it could have gone on."""
+    if execution.short:
+        return f"{execution.ended}; --standard measures longer"
+    return execution.ended if execution.preset.target_ratio is not None else ""
 
 
 def _end(execution: Execution, manifest: Manifest) -> Manifest:

@@ -22,6 +22,8 @@ from edgebench.specs import ModelFormat
 CONVERTERS: dict[ModelFormat, str] = {
     "ncnn": "edgebench.derive.ncnn_:Ncnn",
     "mnn": "edgebench.derive.mnn_:Mnn",
+    "torch": "edgebench.derive.torch_:Torch",
+    "savedmodel": "edgebench.derive.tensorflow_:SavedModel",
 }
 
 

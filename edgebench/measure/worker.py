@@ -143,7 +143,8 @@ class _Launch:
 
     def _open(self, batch: int) -> Session:
         """One more session; `run` closes it."""
-        session = self.backend.open(Path(self.request.model_path), self._settings(batch))
+        path = Path(self.request.model_path)
+        session = self.backend.open(path, self._settings(batch))
         self.opened.append(session)
         process.helpers.update(getattr(session, "helpers", ()))
         return session

@@ -37,13 +37,17 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     """Longest wait before a block until the device is as cool as at the start; None: no wait."""
     budget_s: float | None = None
     """Seconds for the whole run, spent where intervals are widest."""
+    aim_s: float | None = None
+    """Seconds that a run of everything installed tries to keep to; see `durations.aimed`."""
 
 
 _COOLDOWN_MAX_S = 120.0
 _TARGET_RATIO = 0.02
 _BUDGET_MIN_LAUNCHES, _BUDGET_MAX_LAUNCHES = 3, 100
 PRESETS: dict[PresetName, Preset] = {
-    "quick": Preset(name="quick", min_launches=3, max_launches=3, measure_s=0.3, warmup_s=0.05),
+    "quick": Preset(
+        name="quick", min_launches=3, max_launches=3, measure_s=0.3, warmup_s=0.05, aim_s=50.0
+    ),
     "standard": Preset(
         name="standard",
         min_launches=6,
@@ -126,17 +130,21 @@ def preset(config: RunConfig) -> Preset:
     """How long and how often to measure: the preset, changed by target and budget.
 
     A budget begins with 3 launches of every case and ends when it is spent, or when every case
-    has reached the target; how long one launch takes stays the preset's.
+    has reached the target; how long one launch takes stays the preset's. So does what was named:
+    only a run of everything installed has an aim of its own.
 
     Raises:
         UsageError: A target for a preset that measures for a fixed time.
     """
     chosen = PRESETS[config.preset]
+    if _names_something(config):
+        chosen = msgspec.structs.replace(chosen, aim_s=None)
     target_ratio = config.target_ratio or chosen.target_ratio
     if config.budget_s is not None:
         return msgspec.structs.replace(
             chosen,
             budget_s=config.budget_s,
+            aim_s=None,
             min_launches=min(chosen.min_launches, _BUDGET_MIN_LAUNCHES),
             max_launches=_BUDGET_MAX_LAUNCHES,
             target_ratio=target_ratio or _TARGET_RATIO,
@@ -152,6 +160,12 @@ def preset(config: RunConfig) -> Preset:
     return msgspec.structs.replace(
         chosen, target_ratio=target_ratio, launch_target_ratio=target_ratio
     )
+
+
+def _names_something(config: RunConfig) -> bool:
+    """Whether the user chose what to measure, or asked for what takes its own time."""
+    chosen = (config.workloads, config.backends_named, config.precisions)
+    return any((*chosen, config.scenario, config.region)) or config.accuracy == "full"
 
 
 def method(preset: Preset) -> dict[str, float | int | str]:

@@ -20,6 +20,31 @@ _SERVER_WINDOWS = 5.0
 _OFFLINE_LOOK = (0.25, 0.05, 0.5)
 """As ``edgebench.measure.offline`` looks at a point: share of the window, least and most s."""
 
+_BESIDES_S = 0.4
+"""What a launch takes besides its window on a PC of two cores; more on a board."""
+_SHORTEST_S = 0.1
+AIM_LAUNCHES = 2
+"""Launches that every case has, however long they take: one alone tells nothing of the spread."""
+
+
+def aimed(preset: Preset, cells: int) -> Preset:
+    """The preset with windows so short that a run of many cells comes near its aim.
+
+    The length depends on the number of cells alone, not on how fast this device is: the same
+    selection is measured alike everywhere. Where even the shortest windows take too long,
+    `execute` leaves out the launches beyond `AIM_LAUNCHES`.
+
+    Args:
+        preset: As the user asked for it.
+        cells: How many can be launched, one or more.
+    """
+    if preset.aim_s is None:
+        return preset
+    share_s = preset.aim_s / (cells * preset.min_launches) - _BESIDES_S
+    whole_s = math.floor(100 * share_s) / 100
+    measure_s = min(preset.measure_s, max(_SHORTEST_S, whole_s))
+    return msgspec.structs.replace(preset, measure_s=measure_s)
+
 
 def fitted(case: Case, preset: Preset) -> Preset:
     """The preset as this case's scenario wants it.

@@ -87,6 +87,8 @@ class Execution:
         """Why `run` came to its end; empty before that."""
         self._unbegun = False
         """Whether a launch was not begun because the budget no longer held it."""
+        self.short = False
+        """Whether the last blocks were left out because the aim did not hold them."""
         self._root = root
         self._waited = Waited()
         earlier = tuple(earlier)
@@ -104,12 +106,16 @@ class Execution:
         """
         leftovers.clear()
         self._budget = budget.Budget(self.preset.budget_s, self._spent_s)
+        self._aim = budget.Budget(self.preset.aim_s, self._spent_s)
         cool = CoolDown(self.preset.cooldown_max_s, self._first_degc(), root=self._root)
         self._skip_impossible(listener)
         known = max((launch for _, launch in self.records), default=-1)
         for block in itertools.count():
             wanted = self._wanted(block)
             if not wanted and block > max(known, self.preset.min_launches - 1):
+                break
+            if self._beyond_aim(wanted, block):
+                self.short = True
                 break
             if wanted:
                 self._waited = cool.wait(listener.cooling, self._budget.left_s())
@@ -132,6 +138,10 @@ class Execution:
         """Why there is nothing more to launch."""
         if self._unbegun:
             return "budget spent"
+        if self.short:
+            made = 1 + max(launch for _, launch in self.records)
+            most = self.preset.min_launches
+            return f"{made} of {most} launches: {self.preset.aim_s:g} s hold no more"
         target = self.preset.target_ratio
         if target is None:
             return "all launches made"
@@ -184,6 +194,16 @@ class Execution:
         fits = self._budget.holds(max(mine) / NS_PER_S if mine else self._launch_s(planned))
         self._unbegun |= not fits
         return fits
+
+    def _beyond_aim(self, wanted: Sequence[PlannedCase], block: int) -> bool:
+        """Whether a block is left out: the aim does not hold it, judged by the block before it.
+
+        A block that an interrupted run had begun is ended: every case has as many launches.
+        """
+        if block < durations.AIM_LAUNCHES or any(launch >= block for _, launch in self.records):
+            return False
+        before = (self.records.get((planned.case_id, block - 1)) for planned in wanted)
+        return not self._aim.holds(sum(r.launch_ns or 0 for r in before if r) / NS_PER_S)
 
     def _launch_s(self, planned: PlannedCase) -> float:
         """What a launch is expected to take, as earlier ones kept what was expected of them."""

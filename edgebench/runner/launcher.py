@@ -29,7 +29,9 @@ _TICK_S = 1.0
 _LOG_BYTE = 64 * 1024
 _GRACE_S = 0.5
 _PADDING_BYTE = 4096
-_PROBE_TIMEOUT_S = 60.0
+_PROBE_TIMEOUT_S = 180.0
+_START_FACTOR = 3.0
+"""A framework is imported then; TensorFlow's took 69 s from a cold disk."""
 _KEEP = frozenset(
     {
         *("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"),
@@ -50,6 +52,7 @@ _KEEP_PREFIXES = (
     "KMP_",
     "OPENCV_",
 )
+_COMPILED = "TORCHINDUCTOR_CACHE_DIR"
 
 
 _Left = Callable[[], float]
@@ -69,9 +72,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         Checking takes longest, and begins anew with every chunk of labelled samples (see
         ``edgebench.measure.passes.accuracy``): a full data set on a slow device is no hang.
         """
-        return {"measure": self.timeout_s + 2 * self.measure_s, "check": 10 * self.timeout_s}.get(
-            stage, self.timeout_s
-        )
+        longer = {
+            "start": _START_FACTOR * self.timeout_s,
+            "measure": self.timeout_s + 2 * self.measure_s,
+            "check": 10 * self.timeout_s,
+        }
+        return longer.get(stage, self.timeout_s)
 
 
 def environment(threads: int) -> dict[str, str]:
@@ -253,7 +259,8 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(writing,),
-                env=environment(threads),
+                # What torch's compiler writes goes with the folder, even if the worker is killed.
+                env=environment(threads) | {_COMPILED: f"{self._folder.name}/.inductor"},
                 cwd=self._folder.name,  # `-m` puts it first on sys.path: nothing may lie there
                 start_new_session=True,
             )

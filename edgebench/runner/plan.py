@@ -236,11 +236,10 @@ def _cells(
             options=options,
             **fields,
         )
-        lacks = "" if accelerator in known else _lacks(probe, accelerator)
         yield PlannedCase(
             case_id=case.case_id,
             case=case,
-            skip=skip or lacks,
+            skip=skip or ("" if accelerator in known else _lacks(probe, accelerator)),
             task=workload.spec.task,
             parity=workload.spec.parity.get(precision),
         )

@@ -1,61 +1,46 @@
 """Each backend's ``invoke`` against the tightest loop one would write for that runtime by hand.
 
-In one process both have the same model open, fp32 on one thread, and take short turns in random
-order; a round is a turn of each. The figure is the median over rounds of the difference of the
-turns' medians. A backend is added by one function in `BARE`. ``--plant`` gives every ``invoke``
-more work than the limit allows and must end in FAIL. Wants a quiet machine.
+A process each: both sides have the same model open, fp32 on one thread, and take turns
+(`bare_pair`). A backend is added by one function in `BARE`; one that is registered and not there
+is a FAIL, one that is not installed is named. Models in a runtime's own format are derived first,
+into a temporary cache. ``--plant`` gives every ``invoke`` more work than the limit allows and must
+end in FAIL. Wants a quiet machine.
 """
 
 from __future__ import annotations
 
 import argparse
-import atexit
-import json
-import mmap
 import os
-import random
-import shutil
-import socket
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from array import array
-from collections.abc import Callable, Iterable
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 from pathlib import Path
 from time import perf_counter_ns as clock
-from typing import Any, NamedTuple
+from typing import Any
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import numpy as np
-from numpy.typing import NDArray
+from bare_more import bare_edge_impulse, bare_tensorflow, bare_torch
+from bare_pair import Images, Turn, compare
 from verdict import Verdict
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "backends"))
-import eim_workload
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import second_env
 
 from edgebench import plugins, resources
-from edgebench.measure import loop, passes
-from edgebench.protocols import Session, Settings
-from edgebench.specs import Workload
+from edgebench.derive import contract, make
+from edgebench.errors import EdgebenchError
+from edgebench.runner import launcher
+from edgebench.runner.config import BackendConfig, read_config
 
+SECOND = "tflite-runtime"
+"""It lives in an environment of its own (EDGEBENCH_TFLITE_PYTHON, else one that is made)."""
 CASES = (("mnist_cnn", 1), ("cifar10_cnn", 32))
 """Workload and batch: one far below 1 ms, one above."""
-ROUNDS = 61
-TURN_NS = 30_000_000
-DROPPED = 5
-SLOTS = 16
-LONG_NS = 1_000_000
-MAX_RATIO = 0.03
-MAX_US = 5.0
-PLANT_NS = 20_000
-PLANT_RATIO = 0.1
-
-Images = list[NDArray[np.float32]]
-Turn = Callable[[Iterable[int]], list[int]]
-"""Given slots, one inference each; what each took in ns, staging left out."""
 
 
 def bare_onnxruntime(model: Path, images: Images) -> Turn:
@@ -86,10 +71,22 @@ def bare_onnxruntime(model: Path, images: Images) -> Turn:
 
 
 def bare_litert(model: Path, images: Images) -> Turn:
-    """A view of the input tensor, and the interpreter's compiled call."""
+    """As `_bare_tflite`."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_path=str(model), num_threads=1)
+    return _bare_tflite(Interpreter, model, images)
+
+
+def bare_tflite_runtime(model: Path, images: Images) -> Turn:
+    """As `_bare_tflite`."""
+    from tflite_runtime.interpreter import Interpreter
+
+    return _bare_tflite(Interpreter, model, images)
+
+
+def _bare_tflite(kind: Any, model: Path, images: Images) -> Turn:  # noqa: ANN401 - either class
+    """A view of the input tensor, and the interpreter's compiled call."""
+    interpreter = kind(model_path=str(model), num_threads=1)
     index = interpreter.get_input_details()[0]["index"]
     interpreter.resize_tensor_input(index, images[0].shape)
     interpreter.allocate_tensors()
@@ -156,31 +153,58 @@ def bare_opencv_dnn(model: Path, images: Images) -> Turn:
     return turn
 
 
-def bare_edge_impulse(model: Path, images: Images) -> Turn:
-    """A plain socket, and numpy on the executable's shared memory."""
-    path = model.parent / "bare"
-    subprocess.Popen([str(model), str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    while client.connect_ex(str(path)):
-        time.sleep(0.01)
-    client.sendall(b'{"hello": 1, "id": 1}')
-    told = json.loads(client.recv(1 << 16)[:-1])["features_shm"]
-    file = os.open(f"/dev/shm{told['name']}", os.O_RDWR)  # noqa: S108 - shm_open(3)
-    x = np.frombuffer(mmap.mmap(file, told["size_bytes"]), np.float32)
-    request = b'{"classify_shm": {"elements": %d}, "id": 2}' % len(x)
-    weights = np.array([1 << 16, 1 << 8, 1] if images[0].shape[3] == 3 else [0x010101])
-    features = [np.rint(image * 255).reshape(len(x), -1) @ weights for image in images]
-    reply = bytearray(1 << 16)
-    send, receive = client.sendall, client.recv_into
+def bare_ncnn(model: Path, images: Images) -> Turn:
+    """A fresh extractor a call, since one gives a blob once; blobs by index."""
+    import ncnn
+
+    net, (batch, channels, height, width) = ncnn.Net(), images[0].shape
+    for name in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
+        setattr(net.opt, f"use_{name}", False)
+    net.opt.num_threads = 1
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(model) as both:
+        both.extractall(folder)
+        net.load_param(next(str(path) for path in Path(folder).glob("*.param")))
+        net.load_model(next(str(path) for path in Path(folder).glob("*.bin")))
+    x = ncnn.Mat(width, height, channels)
+    if batch > 1:
+        x = ncnn.Mat(np.zeros_like(images[0]), 0)
+    views = [np.asarray(x if batch == 1 else x.batch(number)) for number in range(batch)]
+    create, source, target = net.create_extractor, net.input_indexes()[0], net.output_indexes()[0]
 
     def turn(slots: Iterable[int]) -> list[int]:
         taken = []
         for slot in slots:
-            x[...] = features[slot]
+            for view, image in zip(views, images[slot], strict=True):
+                view[...] = image
             start = clock()
-            send(request)
-            while reply[receive(reply) - 1]:
-                pass
+            extractor = create()
+            extractor.input(source, x)
+            _answer = extractor.extract(target)
+            taken.append(clock() - start)
+        return taken
+
+    return turn
+
+
+def bare_mnn(model: Path, images: Images) -> Turn:
+    """``runSession`` alone; MNN's own tensors are made before and copied from outside it."""
+    import MNN
+
+    net = MNN.Interpreter(str(model))
+    session = net.createSession({"backend": "CPU", "numThread": 1, "precision": "high"})
+    x = net.getSessionInput(session)
+    net.resizeTensor(x, images[0].shape)
+    net.resizeSession(session)
+    kind, layout = MNN.Halide_Type_Float, MNN.Tensor_DimensionType_Caffe
+    tensors = [MNN.Tensor(image.shape, kind, image, layout) for image in images]
+    run = net.runSession
+
+    def turn(slots: Iterable[int]) -> list[int]:
+        taken = []
+        for slot in slots:
+            x.copyFrom(tensors[slot])
+            start = clock()
+            run(session)
             taken.append(clock() - start)
         return taken
 
@@ -192,108 +216,79 @@ BARE: dict[str, Callable[[Path, Images], Turn]] = {
     "litert": bare_litert,
     "openvino": bare_openvino,
     "opencv-dnn": bare_opencv_dnn,
+    "ncnn": bare_ncnn,
+    "mnn": bare_mnn,
+    "torch": bare_torch,
+    "tensorflow": bare_tensorflow,
     "edge-impulse": bare_edge_impulse,
+    "tflite-runtime": bare_tflite_runtime,
 }
 ONE_BY_ONE = ("edge-impulse",)
 """They take no batch."""
 
 
-class Pair(NamedTuple):
-    """The same model twice: through the backend, and by hand."""
-
-    session: Session
-    bare: Turn
-
-
-def ours(session: Session, slots: tuple[int, ...]) -> list[int]:
-    """A turn of edgebench's own loop."""
-    samples = array("q", bytes(8 * len(slots)))
-    loop.timed(session.stage, session.invoke, slots, samples)
-    return samples.tolist()
+def derive(fmt: str, workload: str) -> None:
+    """A model in a runtime's own format; where that fails, the backend's case does and says so."""
+    try:
+        make.derive(resources.open_workload(workload), contract.converter_of(fmt), "fp32")
+    except EdgebenchError as error:
+        print(f"      {workload} as {fmt}: {error}", flush=True)
 
 
-def model_of(formats: tuple[str, ...], workload: Workload) -> tuple[Path, str]:
-    """The workload's fp32 model, and its layout; of ``.eim`` there are stand-ins only."""
-    if "eim" in formats:
-        folder = Path(tempfile.mkdtemp(prefix="edgebench-bare-"))
-        atexit.register(shutil.rmtree, folder)
-        return eim_workload.standin(folder / "model.eim", workload.spec.name), "NHWC"
-    found = [workload.model(fmt, "fp32") for fmt in formats]
-    model = next(one for one in found if one is not None)
-    return workload.file(model.path), model.layout
+def size(verdict: Verdict, name: str, case: tuple[str, int], *, plant: bool) -> str:
+    """``short`` or ``long``, as the case that was judged; empty where the backend refuses it."""
+    try:
+        return compare(verdict, name, BARE[name], case, plant=plant)
+    except EdgebenchError as error:
+        print(f"      {name}, {case[0]}, batch {case[1]}: {error}", flush=True)
+        return ""
 
 
-def opened(name: str, workload_name: str, batch: int) -> Pair:
-    """Both, bound to the same images."""
-    backend = plugins.open_backend(name)  # first: it turns telemetry off before the import
-    workload = resources.open_workload(workload_name)
-    path, layout = model_of(backend.formats, workload)
-    pre = workload.spec.preprocess
-    session = backend.open(path, Settings(batch=batch, mean=pre.mean, std=pre.std))
-    images, _ = passes.load_reference(workload.file(workload.spec.reference.path))
-    ring = passes.ring(session, images, layout, batch, SLOTS)
-    session.bind(ring)
-    return Pair(session, BARE[name](path, [next(iter(feeds.values())) for feeds in ring]))
-
-
-def slowed(invoke: Callable[[], Any], expected_ns: float) -> Callable[[], None]:
-    """The same call with a pause that no limit allows."""
-    pause_ns = max(PLANT_NS, int(PLANT_RATIO * expected_ns))
-
-    def call() -> None:
-        invoke()
-        end = clock() + pause_ns
-        while clock() < end:
-            pass
-
-    return call
-
-
-def compare(verdict: Verdict, name: str, workload: str, batch: int, *, plant: bool) -> None:
-    """Turns of both, until every round is made."""
-    pair = opened(name, workload, batch)
-    warm = [slot % SLOTS for slot in range(20)]
-    expected_ns = statistics.median(pair.bare(warm)[DROPPED:])
-    ours(pair.session, tuple(warm))
-    if plant:
-        pair.session.invoke = slowed(pair.session.invoke, expected_ns)  # type: ignore[method-assign]
-    count = DROPPED + max(5, int(TURN_NS / expected_ns))
-    slots = tuple(slot % SLOTS for slot in range(count))
-    turns: dict[str, Callable[[], list[int]]] = {
-        "ours": lambda: ours(pair.session, slots),
-        "bare": lambda: pair.bare(slots),
-    }
-    draw = random.Random(1)  # noqa: S311 - no secret
-    medians: dict[str, list[float]] = {"ours": [], "bare": []}
-    loop.quiet()
-    for _ in range(ROUNDS):
-        for side in draw.sample(sorted(turns), 2):
-            medians[side].append(statistics.median(turns[side]()[DROPPED:]))
-    extra_ns = statistics.median(a - b for a, b in zip(*medians.values(), strict=True))
-    bare_ns = statistics.median(medians["bare"])
-    long = bare_ns >= LONG_NS
-    passed = abs(extra_ns) <= (MAX_RATIO * bare_ns if long else MAX_US * 1000)
-    figure = f"{extra_ns / 1000:+.2f} us, {extra_ns / bare_ns:+.2%} of {bare_ns / 1000:.1f} us"
-    limit = f"within {MAX_RATIO:.0%}" if long else f"within {MAX_US:g} us"
-    verdict.check(f"{name}, {workload}, batch {batch}", figure, limit, passed=passed)
-    pair.session.close()
+def judge(name: str, cases: Sequence[tuple[str, int]], *, plant: bool) -> int:
+    """Every case of one backend, in this process; give the exit code."""
+    verdict = Verdict()
+    own = [(case[0], 1) for case in cases] if name in ONE_BY_ONE else cases
+    sizes = {size(verdict, name, case, plant=plant) for case in own} - {""}
+    figure = " and ".join(sorted(sizes)) or "none"
+    wanted = {"short"} if name in ONE_BY_ONE else {"short", "long"}
+    limit = " and ".join(sorted(wanted, reverse=True)) + " (1 ms divides them)"
+    verdict.check(f"{name}, sizes", figure, limit, passed=wanted <= sizes)
+    return verdict.exit_code
 
 
 def main() -> int:
-    """Every installed backend; give the exit code."""
+    """Every registered backend, each in a process of its own; give the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plant", action="store_true", help="slow every invoke down")
     parser.add_argument("--backend", action="append", help="only these")
-    options = parser.parse_args()
+    parser.add_argument("--large", metavar="DIR", help="also a workload of >= 1 ms at batch 1")
+    parser.add_argument("--config", type=Path, help="as of `run`, for runtimes in other Pythons")
+    parser.add_argument("--here", metavar="BACKEND", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    cases = [*CASES, *([(asked.large, 1)] if asked.large else [])]
+    if asked.here:
+        return judge(asked.here, cases, plant=asked.plant)
+    words = [*(["--plant"] if asked.plant else []), *(["--large", asked.large] * bool(asked.large))]
     verdict = Verdict()
-    known = plugins.names(plugins.BACKENDS)
-    for name in options.backend or [n for n in known if plugins.probe_backend(n).available]:
-        if name not in BARE:
-            verdict.check(name, "no loop written by hand", "one a backend", passed=False)
-            continue
-        for workload, usual in CASES:
-            batch = 1 if name in ONE_BY_ONE else usual
-            compare(verdict, name, workload, batch, plant=options.plant)
+    with tempfile.TemporaryDirectory(prefix="edgebench-cache-") as cache:
+        os.environ["EDGEBENCH_CACHE"] = cache
+        elsewhere = read_config(asked.config).backends if asked.config else {}
+        if SECOND not in elsewhere and SECOND in (asked.backend or [SECOND]):
+            second = second_env.find_or_create(Path(cache) / "second")
+            elsewhere = {**elsewhere, SECOND: BackendConfig(python=str(second))}
+        for name in asked.backend or dict.fromkeys((*plugins.names(plugins.BACKENDS), *elsewhere)):
+            python = elsewhere[name].python if name in elsewhere else None
+            (probe,) = launcher.probe([name], python)
+            if name not in BARE:
+                verdict.check(name, "no loop written by hand", "one a backend", passed=False)
+                continue
+            if not probe.available:
+                print(f"      {name}: not judged, not installed: {probe.reason}", flush=True)
+                continue
+            for fmt, (workload, _) in product(set(probe.formats) & set(contract.CONVERTERS), cases):
+                derive(fmt, workload)
+            line = [python or sys.executable, __file__, *words, "--here", name]
+            verdict.failed += subprocess.run(line, check=False).returncode != 0
     return verdict.exit_code
 
 

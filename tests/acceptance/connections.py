@@ -1,9 +1,11 @@
 """No backend connects to anything, or writes outside edgebench's folders, over its whole matrix.
 
-Each installed backend runs every bundled workload in every precision under strace (Debian:
-apt-get install strace). First the counter itself is shown to count: a planted backend calls out
-and writes, and OpenVINO is imported as its users do, its sender's proxy a dead one.
-``--plant`` judges the planted backend as if it were installed, and must end in FAIL.
+Everything runs under strace (Debian: apt-get install strace), some at once: `workloads derive`
+makes what it can, then each installed backend runs every bundled workload in every precision, and
+one cell of it for longer than a sender was ever seen to wait. First the counter itself is shown to
+count: a planted backend calls out and writes, and OpenVINO is imported as its users do, its
+sender's proxy a dead one. ``--plant`` judges the planted backend as if it were installed, and must
+end in FAIL.
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +26,7 @@ from typing import NamedTuple
 
 import planted_caller
 import syscalls
-from verdict import Verdict
+from verdict import ROOT, Verdict
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "backends"))
 import eim_workload
@@ -34,6 +38,8 @@ from edgebench.runner.config import read_config
 
 EDGEBENCH = [sys.executable, "-m", "edgebench.cli.main"]
 PLANTED = planted_caller.CallingBackend.name
+LONG = ["-w", "mnist_cnn", "-p", "fp32", "--scenario", "sustained", "--minutes", "0.6"]
+"""ONNX Runtime's sender, where it is on, looks up its server within 25 s."""
 
 
 class Place(NamedTuple):
@@ -44,12 +50,14 @@ class Place(NamedTuple):
 
 
 @contextmanager
-def place() -> Iterator[Place]:
-    """An empty folder, and a home folder beside it."""
+def place(models: Path | None = None) -> Iterator[Place]:
+    """A folder with derived models, if any, and a home folder beside it, empty at the end too."""
     with tempfile.TemporaryDirectory(prefix="edgebench-watched-") as made:
         folder, home = Path(made) / "ours", Path(made) / "home"
         for one in (folder, home, folder / "tmp"):
             one.mkdir()
+        if models is not None:
+            shutil.copytree(models, folder / "cache")
         yield Place(folder, environment(folder, home))
 
 
@@ -61,15 +69,18 @@ def environment(folder: Path, home: Path) -> dict[str, str]:
         "TMPDIR": str(folder / "tmp"),
         "EDGEBENCH_LOCK": str(folder / "lock"),
         "EDGEBENCH_DATA": str(folder / "data"),
+        "EDGEBENCH_CACHE": str(folder / "cache"),
         "PYTHONPATH": str(Path(__file__).resolve().parent),
         "http_proxy": "http://127.0.0.1:9",
         "https_proxy": "http://127.0.0.1:9",
     }
 
 
-def run(name: str, arguments: Sequence[str]) -> tuple[syscalls.Seen, dict[str, int]]:
+def run(
+    name: str, arguments: Sequence[str], models: Path | None = None
+) -> tuple[syscalls.Seen, dict[str, int]]:
     """A backend's cells; what was seen, and how many cells ended how (3: some of them failed)."""
-    with place() as here:
+    with place(models) as here:
         results, environment = here.folder / "results", here.environment
         command = [*EDGEBENCH, "run", "-b", name, "-o", str(results), *arguments]
         if name == EdgeImpulse.name:  # no bundled workload has an .eim: a stand-in must do
@@ -80,17 +91,34 @@ def run(name: str, arguments: Sequence[str]) -> tuple[syscalls.Seen, dict[str, i
         if name == EdgeImpulse.name:  # its shared memory is where the kernel has it
             elsewhere = [one for one in seen.files if not one.startswith("/dev/shm/shm-")]  # noqa: S108 - as said
             seen = seen._replace(files=elsewhere)
+        left = Path(environment["HOME"]).rglob("*")  # a second witness beside strace
+        seen.files.extend(str(path) for path in left)
         return seen, dict(edgebench.load(results)["status"].value_counts())
+
+
+def derive(verdict: Verdict, data: Path, models: Path) -> None:
+    """Every model that can be made, watched; they stay in ``models`` for the runs."""
+    with place() as here:
+        command = [*EDGEBENCH, "workloads", "derive"]
+        command += ["--data", str(data)] if data.is_dir() else []
+        seen = syscalls.watch(command, here.folder, here.environment)
+        shutil.copytree(here.folder / "cache", models)
+    made = len(list(models.glob("derived/*/manifest.json")))
+    judge(verdict, f"workloads derive ({made} models)", seen, worked=made > 0)
 
 
 def installed(config: list[str]) -> list[str]:
     """Names of the backends that can be used here, or that the configuration file names."""
     command = [*EDGEBENCH, "backends", "list", "--json"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    names = [probe["name"] for probe in json.loads(told) if probe["available"]]
-    if config:
-        names += [one for one in read_config(Path(config[1])).backends if one not in names]
-    return names
+    elsewhere = read_config(Path(config[1])).backends if config else {}
+    names = []
+    for probe in json.loads(told):
+        if probe["available"]:
+            names.append(probe["name"])
+        elif probe["name"] not in elsewhere:
+            print(f"      {probe['name']}: not judged, not installed: {probe['reason']}")
+    return [*names, *(one for one in elsewhere if one not in names)]
 
 
 def show_that_it_counts(verdict: Verdict) -> None:
@@ -114,26 +142,45 @@ def show_that_it_counts(verdict: Verdict) -> None:
     verdict.check("the counter, openvino as it ships", seen.told(), "> 0 each", passed=caught)
 
 
+def judge(verdict: Verdict, what: str, seen: syscalls.Seen, *, worked: bool) -> None:
+    """One line, and what was seen that should not be."""
+    clean = not (seen.connections or seen.sockets or seen.files)
+    verdict.check(what, seen.told(), "0 of each", passed=clean and worked)
+    for line in sorted({*seen.connections, *seen.sockets, *seen.files})[:10]:
+        print(f"      {line}")
+
+
+def watch(
+    verdict: Verdict, names: Sequence[str], arguments: list[str], models: Path, *, at_once: int
+) -> None:
+    """A run of each backend, and a line each."""
+    with ThreadPoolExecutor(at_once) as pool:
+        found = pool.map(lambda name: run(name, [*arguments, "--timeout", "300"], models), names)
+        for name, (seen, cells) in zip(names, found, strict=True):
+            told = ", ".join(f"{count} {status}" for status, count in sorted(cells.items()))
+            long = f" of {LONG[-1]} min" if LONG[-1] in arguments else ""
+            judge(verdict, f"{name} ({told}{long})", seen, worked=cells.get("ok", 0) > 0)
+
+
 def main() -> int:
     """Judge every installed backend; give the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plant", action="store_true", help="judge the planted backend too")
     parser.add_argument("--backend", action="append", help="only these")
     parser.add_argument("--config", type=Path, help="as of `run`, for runtimes in other Pythons")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     options = parser.parse_args()
     config = ["--config", str(options.config.resolve())] if options.config else []
     everything = [part for one in resources.workload_folders() for part in ("-w", one)]
     verdict = Verdict()
     show_that_it_counts(verdict)
-    names = options.backend or installed(config)
-    for name in [*names, *([PLANTED] if options.plant else [])]:
-        seen, cells = run(name, [*config, *everything])
-        told = ", ".join(f"{count} {status}" for status, count in sorted(cells.items()))
-        clean = not (seen.connections or seen.sockets or seen.files)
-        passed = clean and cells.get("ok", 0) > 0
-        verdict.check(f"{name} ({told} cells)", seen.told(), "0 of each", passed=passed)
-        for line in sorted({*seen.connections, *seen.sockets, *seen.files})[:10]:
-            print(f"      {line}")
+    names = [*(options.backend or installed(config)), *([PLANTED] if options.plant else [])]
+    with tempfile.TemporaryDirectory(prefix="edgebench-models-") as folder:
+        models = Path(folder) / "cache"
+        derive(verdict, options.data, models)
+        # Who only has to live long can do so all at once.
+        watch(verdict, names, [*config, *LONG], models, at_once=len(names))
+        watch(verdict, names, [*config, *everything], models, at_once=os.cpu_count() or 1)
     return verdict.exit_code
 
 

@@ -22,7 +22,7 @@ from typing import NamedTuple, cast
 
 from verdict import Verdict
 
-from edgebench import resources, stats
+from edgebench import plugins, resources, stats
 from edgebench.host import cpu
 from edgebench.records import Case, Precision
 from edgebench.runner import launcher, requests
@@ -31,8 +31,14 @@ from edgebench.specs import Workload
 
 HERE = Path(__file__).resolve().parent / "native"
 OURS = "edgebench"
-TOOLS = {"onnxruntime": ("bare onnxruntime", "LoadGen"), "litert": ("litert-benchmark",)}
-FORMATS = {"onnxruntime": "onnx", "litert": "tflite"}
+TOOLS = {
+    "onnxruntime": ("bare onnxruntime", "LoadGen"),
+    "litert": ("litert-benchmark",),
+    "openvino": ("benchmark_app",),
+}
+FORMATS = {"onnxruntime": "onnx", "litert": "tflite", "openvino": "onnx"}
+PRECISIONS = {"openvino": ("fp32", "bf16", "int8")}
+"""By default; else fp32 and int8."""
 MAX_RATIO = 0.03
 MAX_NS = 10_000
 SHORT_NS = 1_000_000
@@ -55,6 +61,12 @@ class Cell(NamedTuple):
         spec = self.workload.spec
         return f"{spec.name} {self.backend} {self.precision} {self.threads} thread(s)"
 
+    @property
+    def file_precision(self) -> Precision:
+        """Of the model file, from which a runtime may compute in another precision."""
+        served = plugins.probe_backend(self.backend).serves.get(self.precision)
+        return cast("Precision", served or self.precision)
+
 
 def ours(cell: Cell) -> float:
     """One launch as `edgebench run` makes it; median in ns."""
@@ -66,6 +78,7 @@ def ours(cell: Cell) -> float:
         backend=cell.backend,
         format=FORMATS[cell.backend],
         precision=cell.precision,
+        model_precision=None if cell.file_precision == cell.precision else cell.file_precision,
         threads=cell.threads,
     )
     preset = Preset(
@@ -79,23 +92,25 @@ def ours(cell: Cell) -> float:
         record = launcher.launch(request, limits, Path(folder) / "log", None)
     if record.status != "ok":
         raise SystemExit(f"FAIL  {cell.label}: {record.status}: {record.reason}")
+    if record.effective is None or record.effective.precision != cell.precision:
+        raise SystemExit(f"FAIL  {cell.label}: another precision ran: {record.effective}")
     return statistics.median(record.latency_ns)
 
 
 def theirs(cell: Cell, tool: str, expected_ns: float) -> float:
     """One run of a tool in a process like our worker: environment, CPUs, empty folder."""
     spec = cell.workload.spec
-    model = cell.workload.model(FORMATS[cell.backend], cell.precision)
+    model = cell.workload.model(FORMATS[cell.backend], cell.file_precision)
     if model is None:
         raise SystemExit(f"FAIL  {cell.label}: there is no such model")
     files = (cell.workload.file(model.path), cell.workload.file(spec.reference.path))
     cpus = ",".join(map(str, cpu.choose_cpus(cell.threads)))
-    words = (tool, *files, cell.threads, cell.seconds, expected_ns, cpus)
+    words = (tool, *files, cell.precision, cell.threads, cell.seconds, expected_ns, cpus)
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [sys.executable, str(HERE / "side.py"), *map(str, words)],
             cwd=folder,
-            env=launcher.environment(cell.threads),
+            env=launcher.environment(cell.threads) | {"HOME": folder},
             text=True,
             capture_output=True,
             check=False,
@@ -174,15 +189,12 @@ def main() -> int:
     if not asked.workload and asked.cache:
         names.append(str(large_model(asked.cache)))
     verdict = Verdict()
-    for name, backend, precision, threads in product(
-        names,
-        asked.backend or TOOLS,
-        asked.precision or ("fp32", "int8"),
-        asked.threads or (1, 2),
-    ):
+    for name, backend in product(names, asked.backend or TOOLS):
         workload = resources.open_workload(name)
-        cell = Cell(workload, backend, cast("Precision", precision), threads, asked.seconds)
-        judge(verdict, cell, rounds(cell, asked.pairs, asked.plant / 100))
+        precisions = asked.precision or PRECISIONS.get(backend, ("fp32", "int8"))
+        for precision, threads in product(precisions, asked.threads or (1, 2)):
+            cell = Cell(workload, backend, cast("Precision", precision), threads, asked.seconds)
+            judge(verdict, cell, rounds(cell, asked.pairs, asked.plant / 100))
     return verdict.exit_code
 
 

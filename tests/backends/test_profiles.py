@@ -185,11 +185,10 @@ def test_a_profile_that_no_answer_could_hold_says_how_many_calls_would_fit(
 
 
 def test_a_backend_need_not_be_able_to_profile() -> None:
-    for name in plugins.names(plugins.BACKENDS):
-        profiles = plugins.probe_backend(name).profiles
-        assert profiles == isinstance(plugins.open_backend(name), ProfilingBackend)
+    probes = [plugins.probe_backend(name) for name in plugins.names(plugins.BACKENDS)]
+    can = {probe.name for probe in probes if probe.profiles}
+    assert can >= {name for name, _ in CELLS}
     assert not plugins.probe_backend("edgebench.testing:NullBackend").profiles
-    assert plugins.probe_backend("onnxruntime").profiles
 
 
 LAUNCH = """

@@ -71,6 +71,28 @@ def test_a_budget_is_kept_stored_and_told(tmp_path: Path, short: tuple[str, ...]
     assert "without --seed" in refused.stderr
 
 
+def test_a_run_of_everything_says_what_its_aim_holds(tmp_path: Path) -> None:
+    default = run("--dry-run", cwd=tmp_path)
+    assert ", beyond 2 launches only as far as 50 s hold them" in default.stderr
+    assert "beyond" not in run("-w", "mnist_cnn", "--dry-run", cwd=tmp_path).stderr
+
+
+def test_a_run_that_leaves_out_a_block_says_so_on_the_terminal_and_in_its_manifest(
+    tmp_path: Path, short: tuple[str, ...]
+) -> None:
+    run(*short, cwd=tmp_path)
+    (folder,) = (tmp_path / "edgebench-results").iterdir()
+    manifest = json.loads((folder / "run.json").read_text())
+    manifest["method"]["aim_s"] = 0.1  # as if two launches had taken as long as an aim
+    (folder / "run.json").write_text(json.dumps(manifest))
+    results = folder / "results.jsonl"
+    results.write_text("".join(results.read_text().splitlines(keepends=True)[:2]))
+    done = run("--resume", str(folder), cwd=tmp_path)
+    told = "2 of 3 launches: 0.1 s hold no more"
+    assert f"({told}; --standard measures longer)" in done.stderr
+    assert json.loads((folder / "run.json").read_text())["ended"] == told
+
+
 def test_a_budget_that_holds_nothing_leaves_rows_that_say_so(
     tmp_path: Path, short: tuple[str, ...]
 ) -> None:

@@ -81,7 +81,7 @@ def test_deriving_listing_and_running(tmp_path: Path) -> None:
 
 def test_mistakes_are_a_line_each(tmp_path: Path) -> None:
     wrong = run("workloads", "derive", "--format", "tflite", cwd=tmp_path, code=2)
-    assert wrong.stderr == "edgebench: nothing derives 'tflite' (known: ncnn, mnn)\n"
+    assert wrong.stderr == "edgebench: nothing derives 'tflite' (known: ncnn, mnn, savedmodel)\n"
     absent = ("workloads", "derive", "mnist_cnn", "--data", "no-such-set")
     assert "no data set 'no-such-set'" in run(*absent, cwd=tmp_path, code=2).stderr
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from edgebench.errors import UsageError
 from edgebench.records import Case
+from edgebench.runner import config as configs
 from edgebench.runner import durations, variants
 from edgebench.runner.config import PRESETS, RunConfig
 
@@ -77,6 +79,35 @@ def test_a_number_that_no_scenario_asks_for_or_can_keep_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=told):
         variants.check(config, 2)
+
+
+@pytest.mark.parametrize(
+    ("cells", "measure_s"), [(1, 0.3), (16, 0.3), (32, 0.12), (46, 0.1), (1000, 0.1)]
+)
+def test_the_more_cells_a_quick_run_has_the_shorter_is_each_launch(
+    cells: int, measure_s: float
+) -> None:
+    assert durations.aimed(PRESETS["quick"], cells).measure_s == measure_s
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"workloads": ("mnist_cnn",)},
+        {"backends_named": ("litert",)},
+        {"precisions": ("fp32",)},
+        {"scenario": ("offline",)},
+        {"region": ("e2e",)},
+        {"accuracy": "full"},
+        {"budget_s": 600.0},
+        {"preset": "standard"},
+        {"preset": "thorough"},
+    ],
+)
+def test_what_is_named_is_measured_in_full(named: dict[str, Any]) -> None:
+    preset = configs.preset(RunConfig(**named))
+    assert preset.aim_s is None
+    assert durations.aimed(preset, 1000) == preset
 
 
 @pytest.mark.parametrize("rate_hz", [0.0, 0.05, 1e12, float("nan")])

@@ -199,6 +199,42 @@ def test_a_resumed_budget_has_what_is_left_of_it(perform: Callable[..., Executio
     assert min(launch for _, launch in more.made) > max(launch for _, launch in begun.made)
 
 
+QUICK = configs.PRESETS["quick"]
+
+
+@pytest.mark.parametrize(("took_s", "made"), [(5.5, 9), (5.6, 6), (60.0, 6)])
+def test_a_third_block_is_begun_only_where_the_aim_holds_it_whole(
+    perform: Callable[..., Execution], took_s: float, made: int
+) -> None:
+    player = Player(took_s, spread)
+    execution = perform(QUICK, player)
+    assert len(player.made) == made
+    told = "all launches made" if made == 9 else "2 of 3 launches: 50 s hold no more"
+    assert execution.ended == told
+
+
+def test_a_cell_that_never_worked_takes_no_room_of_the_aim(
+    perform: Callable[..., Execution],
+) -> None:
+    player = Player(7.0, lambda precision, _: 0.0 if precision == "int8" else 1e6)
+    perform(QUICK, player)
+    assert sorted(launch for _, launch in player.made) == [0, 0, 0, 1, 1, 2, 2]
+
+
+def test_a_resumed_run_ends_the_block_it_had_begun_and_keeps_its_aim(
+    perform: Callable[..., Execution],
+) -> None:
+    records = tuple(perform(QUICK, Player(5.0, spread)).records.values())
+    third, second, over = Player(100.0, spread), Player(18.0, spread), Player(1.0, spread)
+    perform(QUICK, third, earlier=records[:7])
+    assert [launch for _, launch in third.made] == [2, 2]
+    ended = perform(QUICK, second, earlier=records[:4])
+    assert [launch for _, launch in second.made] == [1, 1]
+    again = perform(QUICK, over, earlier=tuple(ended.records.values()))
+    assert over.made == []
+    assert ended.ended == again.ended == "2 of 3 launches: 50 s hold no more"
+
+
 ZONE = "sys/class/thermal/thermal_zone0"
 
 
