@@ -80,8 +80,8 @@ def probe_backend(name: str) -> Probe:
     """
     try:
         backend = open_backend(name)
-        told, profiles = _sound(backend.probe()), isinstance(backend, ProfilingBackend)
-        return msgspec.structs.replace(told, name=name, profiles=profiles)
+        can = isinstance(backend, ProfilingBackend)
+        return msgspec.structs.replace(_sound(backend.probe()), name=name, profiles=can)
     except ImportError as error:
         package = (error.name or "").partition(".")[0]
         return Probe(

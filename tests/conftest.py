@@ -50,7 +50,7 @@ def _own_denormals() -> Iterator[None]:
     ctypes.CDLL("libm.so.6").fesetenv(ctypes.c_void_p(-1))  # FE_DFL_ENV
 
 
-LEFT_OUT = frozenset({"tensorflow"})
+LEFT_OUT = frozenset({"tensorflow", "torch"})
 """Backends that [dev] leaves out for their size; CI installs them and lets nothing be skipped."""
 
 

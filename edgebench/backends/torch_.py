@@ -29,7 +29,8 @@ from edgebench.records import Effective
 
 _CASTS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _COMPILE, _ENGINE = "compile", "engine"
-_NO_COMPILER = "InvalidCxxCompiler"
+_NO_COMPILER = ("InvalidCxxCompiler", "directory: 'g++'")
+"""What torch says where it has found no compiler, or finds the one of before no more."""
 _SHIPPED_ENGINE: str = torch.backends.quantized.engine
 """The build's own choice for int8's kernels: x86, or qnnpack on ARM."""
 _CACHE = "TORCHINDUCTOR_CACHE_DIR"
@@ -52,7 +53,7 @@ class Torch:
         return Probe(
             name=self.name,
             available=True,
-            version=torch.__version__,
+            version=str(torch.__version__),
             accelerators=_accelerators(),
             formats=self.formats,
             precisions=self.precisions,
@@ -165,7 +166,8 @@ class TorchSession:
                 self.invoke()
         except Exception as error:  # compilers raise whatever they like
             self.close()
-            remedy = "apt-get install g++" if _NO_COMPILER in str(error) else ""
+            lacking = any(mark in str(error) for mark in _NO_COMPILER)
+            remedy = "apt-get install g++" if lacking else ""
             raise ModelRefusedError(f"torch says: {first_line(error)}", remedy=remedy) from error
 
     def bind(self, ring: Sequence[Feeds]) -> None:
@@ -210,7 +212,7 @@ class TorchSession:
         elif len(kinds := {precision for _, precision in found}) == 1:
             macs[kinds.pop()] = 1  # of a mixture only the dispatcher could tell what most are
         return Effective(
-            backend_version=torch.__version__,
+            backend_version=str(torch.__version__),
             precision=macs.most_common(1)[0][0] if macs.total() else None,
             accelerator=where,
             accelerator_ops_ratio=1.0 if where == "cpu" else ratio,

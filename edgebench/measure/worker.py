@@ -143,8 +143,7 @@ class _Launch:
 
     def _open(self, batch: int) -> Session:
         """One more session; `run` closes it."""
-        path = Path(self.request.model_path)
-        session = self.backend.open(path, self._settings(batch))
+        session = self.backend.open(Path(self.request.model_path), self._settings(batch))
         self.opened.append(session)
         process.helpers.update(getattr(session, "helpers", ()))
         return session
