@@ -15,7 +15,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from edgebench.backends import torch_files, torch_witness
 from edgebench.backends.torch_files import Signature, first_line
 from edgebench.errors import ModelRefusedError
-from edgebench.protocols import Feeds, Probe, Settings, Tensor
+from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
 
 _CASTS = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -39,6 +39,9 @@ _GIVEN = os.environ.get(_CACHE)
 _UNSETTABLE = ("arena", "memory_pattern")
 """Of what `Case.tuning` is about; OpenMP's spinning is decided before torch is loaded."""
 _DENORMAL, _LANES = 1e-40, 32
+
+
+_Session = TypeVar("_Session", bound="TorchSession")
 
 
 class Torch:
@@ -62,6 +65,15 @@ class Torch:
 
     def open(self, model: Path, settings: Settings) -> TorchSession:
         """A module on one device; ``options``: ``compile`` is 0 or 1, ``engine`` int8's kernels."""
+        return self._opened(TorchSession, model, settings)
+
+    def profile(self, model: Path, settings: Settings) -> ProfilingSession:
+        """As ``open``, with torch's profiler on."""
+        from edgebench.backends.torch_profile import ProfiledSession  # noqa: PLC0415 - rare
+
+        return self._opened(ProfiledSession, model, settings)
+
+    def _opened(self, kind: type[_Session], model: Path, settings: Settings) -> _Session:
         if settings.accelerator not in ("cpu", "cuda"):
             raise ModelRefusedError(f"torch has no accelerator {settings.accelerator!r} here")
         if settings.accelerator not in _accelerators():
@@ -76,7 +88,7 @@ class Torch:
             raise ModelRefusedError(
                 f"torch's option {_COMPILE} is 0 or 1, not {settings.options[_COMPILE]!r}"
             )
-        return TorchSession(model, settings)
+        return kind(model, settings)
 
 
 def _accelerators() -> tuple[str, ...]:

