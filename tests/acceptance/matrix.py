@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +74,10 @@ def edgebench_command(*arguments: str, folder: Path, codes: tuple[int, ...] = (0
     return done.stdout
 
 
-def derive(folder: Path, data: Path) -> None:
+def derive(workloads: Sequence[str], folder: Path, data: Path) -> None:
     """Every format that has a converter, calibrated on the very images that the zoo took."""
     chosen = ("--format", ",".join(CONVERTERS), "--data", str(data))
-    edgebench_command("workloads", "derive", *WORKLOADS, *chosen, folder=folder)
+    edgebench_command("workloads", "derive", *workloads, *chosen, folder=folder)
 
 
 def with_eim(name: str, root: Path) -> None:
@@ -135,8 +135,9 @@ def measure(options: argparse.Namespace, folder: Path) -> Path:
     for name, file in full_accuracy.SOURCES.items():
         source = str(options.data.resolve() / file)
         edgebench_command("data", "add", name, source, folder=folder)
-    derive(folder, options.data.resolve())
-    for workload in options.workload or WORKLOADS:
+    workloads = options.workload or WORKLOADS
+    derive(workloads, folder, options.data.resolve())
+    for workload in workloads:
         with_eim(workload, folder)
     python = second_env.find_or_create(folder / "second")
     settings = folder / "matrix.toml"
