@@ -201,8 +201,13 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
         opened(path, precision="int8")
 
 
-def test_a_compiled_model_is_compiled_and_right(derived: Derive) -> None:
+def test_a_compiled_model_is_compiled_and_right(
+    derived: Derive, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Takes half a minute: a compiler runs."""
+    # Inductor imports setuptools, which refuses to where another test's runtime has imported the
+    # standard library's distutils before; a worker has one runtime.
+    monkeypatch.setenv("SETUPTOOLS_USE_DISTUTILS", "stdlib")
     path = derived("mnist_cnn", "torch", "fp32").path
     found = ran(path, precision="bf16", options={"compile": "1"})
     assert parity_fault(found.parity, "bf16") == ""
