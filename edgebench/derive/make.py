@@ -62,7 +62,7 @@ def derive(
 
     Raises:
         UsageError: The converter is not installed, the workload has nothing to make it from, or
-            the cache cannot be written.
+            the cache cannot be written, or is full.
         NotDerivedError: The converter failed, crashed or did not end.
     """
     source = _source(workload)
@@ -168,7 +168,7 @@ def _convert(job: Job, target: Path, timeout_s: float) -> str:
             fault = f"it wrote no file: {log}"
         if fault or reply is None:
             raise NotDerivedError(f"the converter failed: {fault}")
-        shutil.move(out / target.name, target)
+        cache.take(out / target.name, target)
         return reply.network
 
 

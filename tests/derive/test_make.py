@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import shutil
@@ -211,6 +212,19 @@ def test_a_cache_that_cannot_be_written_is_told(
     monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(UsageError, match="EDGEBENCH_CACHE"):
         derive()
+
+
+def test_a_cache_that_is_full_is_told_and_nothing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path))
+    monkeypatch.setattr(cache.shutil, "move", full)
+    with pytest.raises(UsageError, match=rf"cache {tmp_path}.*No space left.*EDGEBENCH_CACHE"):
+        derive()
+    assert not list((tmp_path / "derived").iterdir())
 
 
 def test_the_cache_lies_where_the_environment_says(
