@@ -221,7 +221,7 @@ def test_a_cache_that_is_full_is_told_and_nothing_stays(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path))
-    monkeypatch.setattr(cache.shutil, "move", full)
+    monkeypatch.setattr("edgebench.derive.cache.shutil.move", full)
     with pytest.raises(UsageError, match=rf"cache {tmp_path}.*No space left.*EDGEBENCH_CACHE"):
         derive()
     assert not list((tmp_path / "derived").iterdir())
