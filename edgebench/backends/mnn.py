@@ -27,6 +27,12 @@ _TUNING = ("spinning", "denormals_as_zero", "arena", "memory_pattern")
 _BACKENDS = {"opencl": "OPENCL", "vulkan": "VULKAN", "cuda": "CUDA"}
 _PLAIN, _HALF = "high", "low"
 """Values of the key precision: float32, and the fastest float that the backend has."""
+_OPTIONS = {
+    "memory": ("normal", "high", "low"),
+    "power": ("normal", "high", "low"),
+    "precision": ("normal", "high", "low", "Low_BF16"),
+}
+"""createSession passes over any other key or value without a word."""
 _INFO_BACKEND, _INFO_THREADS = 2, 4
 """Codes of getSessionInfo (Interpreter.hpp, SessionInfoCode)."""
 _CPU_TYPES = (0, 13)
@@ -86,7 +92,15 @@ def _accelerators() -> tuple[str, ...]:
 
 
 def _config(settings: Settings) -> dict[str, str | int]:
-    """What createSession is told; the user's options (``memory``, ``power`` ...) come last."""
+    """What createSession is told; the user's options (``memory``, ``power`` ...) come last.
+
+    Raises:
+        ModelRefusedError: One that MNN would pass over, so that its name were on default figures.
+    """
+    for key, value in settings.options.items():
+        if value not in _OPTIONS.get(key, ()):
+            known = "; ".join(f"{name}: {', '.join(are)}" for name, are in _OPTIONS.items())
+            raise ModelRefusedError(f"MNN has no option {key} = {value!r} ({known})")
     config: dict[str, str | int] = {
         "backend": _BACKENDS.get(settings.accelerator, "CPU"),
         "numThread": settings.threads,

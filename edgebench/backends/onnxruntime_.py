@@ -89,6 +89,7 @@ class OnnxRuntime:
                 f"this onnxruntime has no provider {settings.accelerator!r} (has: "
                 f"{', '.join(wanted)})"
             )
+        _check_options(settings)
         return kind(model, settings, wanted[settings.accelerator])
 
 
@@ -118,6 +119,19 @@ def _options(settings: Settings) -> onnxruntime.SessionOptions:
         if not key.startswith(_PROVIDER_OPTION):
             options.add_session_config_entry(key, value)
     return options
+
+
+def _check_options(settings: Settings) -> None:
+    """Refuse what cannot be an option: a session keeps any entry, known or not, without a word.
+
+    Raises:
+        ModelRefusedError: An entry without a group's name.
+    """
+    if odd := [key for key in settings.options if "." not in key]:
+        raise ModelRefusedError(
+            f"onnxruntime has no option {odd[0]!r} (a session's entries are named as in "
+            f"{_DENORMALS}, a provider's as in {_PROVIDER_OPTION}device_id)"
+        )
 
 
 def _of_provider(settings: Settings) -> dict[str, str]:

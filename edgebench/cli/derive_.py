@@ -65,6 +65,7 @@ def command(
     workloads = [resources.open_workload(name) for name in names or resources.workload_folders()]
     converters = _converters(flatten(formats))
     wanted = flatten(precision)
+    _check_precisions(converters, wanted, named=bool(formats))
     failed = False
     with tempfile.TemporaryDirectory(prefix="edgebench-calibration-") as scratch:
         for workload in workloads:
@@ -100,6 +101,19 @@ def _converters(formats: tuple[str, ...]) -> list[Converter]:
     if not found:
         raise UsageError("no converter is installed", remedy="pip install 'edgebench[mnn]'")
     return found
+
+
+def _check_precisions(
+    converters: list[Converter], wanted: tuple[Precision, ...], *, named: bool
+) -> None:
+    """Refuse a wish that would make nothing: of a format that was named, or of all of them."""
+    lacking = [one for one in converters if wanted and not {*wanted} & {*one.precisions}]
+    if lacking and (named or len(lacking) == len(converters)):
+        each = "; ".join(f"{one.format}: {', '.join(one.precisions)}" for one in lacking)
+        raise UsageError(
+            f"nothing derives {lacking[0].format} in {', '.join(wanted)}",
+            remedy=f"choose from {each}",
+        )
 
 
 def _derive(

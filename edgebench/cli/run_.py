@@ -130,7 +130,9 @@ def _plan(config: RunConfig) -> plan.Plan:
     planned = plan.build(config, workloads, plan.choose_backends(config, probes))
     if not planned.runnable:
         reasons = "; ".join(dict.fromkeys(cell.skip for cell in planned.cases))
-        raise UsageError(f"nothing to measure: {reasons or 'no cell fits what was asked for'}")
+        lines = "; ".join(note.removeprefix("not measured: ") for note in planned.notes)
+        why = reasons or lines or "no cell fits what was asked for"
+        raise UsageError(f"nothing to measure: {why}")
     return planned
 
 

@@ -7,6 +7,7 @@ whole or absent; it may be copied to other machines, which then need no converte
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -132,6 +133,18 @@ def _spec(path: Path, manifest: Manifest) -> ModelSpec:
     )
 
 
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    """Whatever goes wrong with the cache's disk is the user's to mend."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"cannot write the cache {home() / 'derived'}: {error.strerror}",
+            remedy="set EDGEBENCH_CACHE to a folder of yours",
+        ) from None
+
+
 def start() -> Path:
     """An empty folder beside the entries, for one that is being made.
 
@@ -139,17 +152,22 @@ def start() -> Path:
         UsageError: The cache cannot be written.
     """
     folder = home() / "derived"
-    try:
+    with _writing():
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob(f"{_PART}*"):  # of a process that was killed
             if time.time() - left.stat().st_mtime > _STALE_S:
                 shutil.rmtree(left, ignore_errors=True)
         return Path(tempfile.mkdtemp(prefix=_PART, dir=folder))
-    except OSError as error:
-        raise UsageError(
-            f"cannot write the cache {folder}: {error.strerror}",
-            remedy="set EDGEBENCH_CACHE to a folder of yours",
-        ) from None
+
+
+def take(made: Path, target: Path) -> None:
+    """Move a file that a converter made into a folder of ``start``.
+
+    Raises:
+        UsageError: The cache cannot be written, or is full.
+    """
+    with _writing():
+        shutil.move(made, target)
 
 
 def keep(folder: Path, manifest: Manifest, key: str) -> Path:
@@ -157,8 +175,12 @@ def keep(folder: Path, manifest: Manifest, key: str) -> Path:
 
     Returns:
         The model's file.
+
+    Raises:
+        UsageError: The cache cannot be written, or is full.
     """
-    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+    with _writing():
+        (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
     place = home() / "derived" / key
     for _ in range(2):
         try:

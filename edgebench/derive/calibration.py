@@ -8,6 +8,7 @@ that the workload ships, which ``workload.toml`` describes. Never images that ac
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import msgspec
@@ -58,6 +59,11 @@ def choose(workload: Workload, data: str | None, scratch: Path) -> Images | None
             images = zoo.images(workload.folder, Path(data))
             words = f"the zoo's {len(images)} training images"
         else:
+            if os.sep in data:
+                raise UsageError(
+                    f"there is no folder {data}",
+                    remedy="or name one of `edgebench data list`, without a path",
+                )
             images = _drawn(workload, data)
             words = f"{len(images)} images of {data}"
         path = scratch / f"{spec.name}.npz"

@@ -26,7 +26,7 @@ from edgebench.specs import ModelSpec, Workload, sha256_of
 
 TIMEOUT_S = 600.0
 _SOURCE = ("onnx", "fp32")
-_KEEP = ("PATH", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
+_KEEP = ("PATH", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
 _LAST_WORDS = 300
 
 
@@ -62,7 +62,7 @@ def derive(
 
     Raises:
         UsageError: The converter is not installed, the workload has nothing to make it from, or
-            the cache cannot be written.
+            the cache cannot be written, or is full.
         NotDerivedError: The converter failed, crashed or did not end.
     """
     source = _source(workload)
@@ -168,7 +168,7 @@ def _convert(job: Job, target: Path, timeout_s: float) -> str:
             fault = f"it wrote no file: {log}"
         if fault or reply is None:
             raise NotDerivedError(f"the converter failed: {fault}")
-        shutil.move(out / target.name, target)
+        cache.take(out / target.name, target)
         return reply.network
 
 
@@ -181,11 +181,13 @@ def _reply(folder: Path) -> child.Reply | None:
 
 def _run(job: Job, folder: Path, timeout_s: float) -> tuple[str, str]:
     """``(fault, last words)`` of a child; it and all it started are gone afterwards."""
-    home = folder / "home"
+    home, temporary = folder / "home", folder / "tmp"
     home.mkdir()
+    temporary.mkdir()
     kept = {name: os.environ[name] for name in _KEEP if name in os.environ}
-    # Whatever a converter wants to leave in a home goes with the folder.
-    environment = kept | {"HOME": str(home), "XDG_CACHE_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    # Whatever a converter wants to leave in a home, or among temporary files, goes with the folder.
+    own = {"HOME": str(home), "XDG_CACHE_HOME": str(home), "TMPDIR": str(temporary)}
+    environment = kept | own | {"OMP_NUM_THREADS": "1"}
     with (folder / "log").open("w+b") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "edgebench.derive.child"],

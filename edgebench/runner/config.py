@@ -179,7 +179,13 @@ def read_config(path: Path) -> RunConfig:
     Raises:
         UsageError: It cannot be read, or a key is unknown or of the wrong type.
     """
-    config = read_toml_as(path, RunConfig)
+    try:
+        config = read_toml_as(path, RunConfig)
+    except UsageError as error:
+        if "].options" not in error.message:
+            raise
+        text = 'an option\'s value is text: options = { NAME = "1" }'
+        raise UsageError(error.message, remedy=text) from None
     backends = {name: _with_python(one, path.parent) for name, one in config.backends.items()}
     return msgspec.structs.replace(config, backends=backends)
 

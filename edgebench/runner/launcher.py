@@ -30,7 +30,6 @@ _GRACE_S = 0.5
 _PROBE_TIMEOUT_S = 180.0
 _START_FACTOR = 3.0
 """A framework is imported then; TensorFlow's took 69 s from a cold disk."""
-_COMPILED = "TORCHINDUCTOR_CACHE_DIR"
 
 
 _Left = Callable[[], float]
@@ -215,9 +214,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(writing,),
-                # What torch's compiler writes goes with the folder, even if the worker is killed.
-                env=surroundings.environment(threads)
-                | {_COMPILED: f"{self._folder.name}/.inductor"},
+                env=surroundings.environment(threads, Path(self._folder.name)),
                 cwd=self._folder.name,  # `-m` puts it first on sys.path: nothing may lie there
                 start_new_session=True,
             )

@@ -137,7 +137,7 @@ def build(config: RunConfig, workloads: dict[str, Workload], probes: dict[str, P
         probes=probes,
         labelled=chosen,
         picture=image,
-        notes=_notes(underived),
+        notes=(*_notes(underived), *_unread(config, probes, cases)),
     )
 
 
@@ -157,6 +157,17 @@ def _notes(underived: dict[str, dict[str, None]]) -> tuple[str, ...]:
         f"theirs; make them: edgebench workloads derive)"
         for backends, workloads in by_backends.items()
     )
+
+
+def _unread(
+    config: RunConfig, probes: dict[str, Probe], cases: Sequence[PlannedCase]
+) -> Iterator[str]:
+    """A line for each backend that was named and has no case, not even a hole, to say why."""
+    planned = {cell.case.backend for cell in cases}
+    for name in config.backends_named:
+        if name in probes and name not in planned:
+            formats = " or ".join(probes[name].formats) or "no file"
+            yield f"not measured: {name} (it reads {formats}, which no workload here has)"
 
 
 def _check_accelerators(config: RunConfig, probes: dict[str, Probe]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 _PADDING_BYTE = 4096
 _KEEP = frozenset(
     {
-        *("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"),
+        *("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"),
         *("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX"),
         *("ADSP_LIBRARY_PATH", "INTEL_OPENVINO_DIR", "OCL_ICD_VENDORS"),
         *("VK_ICD_FILENAMES", "VK_DRIVER_FILES"),
@@ -29,8 +29,11 @@ _KEEP_PREFIXES = (
 )
 
 
-def environment(threads: int) -> dict[str, str]:
+def environment(threads: int, folder: Path) -> dict[str, str]:
     """A worker's environment: what runtimes need, no secrets, and a padding of random length.
+
+    Temporary files, and what torch's compiler makes, lie in the worker's folder and go with it:
+    a worker that is killed, and the C++ compiler that it started, clear nothing away.
 
     Program layout shifts with the size of the environment and speed with it (Mytkowicz et al.
     2009, "Producing wrong data without doing anything obviously wrong"); a random length turns
@@ -47,5 +50,8 @@ def environment(threads: int) -> dict[str, str]:
     pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
     kept |= dict.fromkeys(pools, str(threads))
     kept |= {"ORT_DISABLE_TELEMETRY": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    temporary = folder / ".tmp"
+    temporary.mkdir(exist_ok=True)
+    kept |= {"TMPDIR": str(temporary), "TORCHINDUCTOR_CACHE_DIR": str(folder / ".inductor")}
     kept["EDGEBENCH_PADDING"] = "x" * random.randrange(_PADDING_BYTE)  # noqa: S311 - no secret
     return kept

@@ -110,7 +110,7 @@ def theirs(cell: Cell, tool: str, expected_ns: float) -> float:
         done = subprocess.run(
             [sys.executable, str(HERE / "side.py"), *map(str, words)],
             cwd=folder,
-            env=surroundings.environment(cell.threads) | {"HOME": folder},
+            env=surroundings.environment(cell.threads, Path(folder)) | {"HOME": folder},
             text=True,
             capture_output=True,
             check=False,

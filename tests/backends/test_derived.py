@@ -156,3 +156,14 @@ def test_a_pair_of_files_that_do_not_fit_each_other_is_refused(
             backend.open(tmp_path / "model.zip", Settings())
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == [ncnn_files.PARAM, ncnn_files.BIN]
+
+
+@pytest.mark.parametrize("options", [{"magic": "1"}, {"precision": "half"}, {"numThread": "2"}])
+def test_mnn_refuses_an_option_that_it_would_pass_over(
+    derived: Derive, options: dict[str, str]
+) -> None:
+    made = derived("mnist_cnn", "mnn", "fp32")
+    backend = plugins.open_backend("mnn")
+    with pytest.raises(ModelRefusedError, match=f"no option {next(iter(options))} = "):
+        backend.open(made.path, Settings(options=options))
+    backend.open(made.path, Settings(options={"memory": "low", "power": "high"})).close()

@@ -299,3 +299,13 @@ def test_options_of_a_provider_are_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     session = onnxruntime_.OnnxRuntime().open(model, Settings(options=options))
     session.close()
     assert asked == [[{"device_id": "1"}]]
+
+
+def test_what_cannot_be_an_option_is_refused() -> None:
+    """A session keeps any entry: its name would stand on figures that it has no part in."""
+    model = resources.open_workload("mnist_cnn").file("models/fp32.onnx")
+    plain = onnxruntime.SessionOptions()
+    plain.add_session_config_entry("intra_op_num_threads", "many")
+    assert onnxruntime.InferenceSession(str(model), plain, providers=CPU)
+    with pytest.raises(ModelRefusedError, match="no option 'intra_op_num_threads'"):
+        onnxruntime_.OnnxRuntime().open(model, Settings(options={"intra_op_num_threads": "many"}))

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -115,9 +116,10 @@ class UsesALocalSocket(Plain):
 
 
 class LeavesFiles(Plain):
-    """Writes into its home and its folder."""
+    """Writes into its home, its folder and the place for temporary files."""
 
     def convert(self, job: Job) -> None:
         (Path.home() / "left").write_text("x", encoding="utf-8")
         Path("left-here").write_text("x", encoding="utf-8")
+        tempfile.mkstemp()
         super().convert(job)

@@ -35,7 +35,7 @@ def run(*arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProces
 
 def test_a_cell_without_its_derived_file_names_the_command() -> None:
     workloads = plan.choose_workloads(("mnist_cnn", "cifar10_cnn"))
-    cells = plan.build(RunConfig(), workloads, {"mnn": MNN}).cases
+    cells = plan.build(RunConfig(backends_named=("mnn",)), workloads, {"mnn": MNN}).cases
     skips = {f"{cell.case.workload} {cell.case.precision}": cell.skip for cell in cells}
     line = "edgebench workloads derive mnist_cnn --format mnn"
     assert skips["mnist_cnn fp32"] == f"mnist_cnn has no fp32 model as mnn ({line})"
@@ -85,6 +85,18 @@ def test_mistakes_are_a_line_each(tmp_path: Path) -> None:
     assert wrong.stderr == f"edgebench: nothing derives 'tflite' (known: {known})\n"
     absent = ("workloads", "derive", "mnist_cnn", "--data", "no-such-set")
     assert "no data set 'no-such-set'" in run(*absent, cwd=tmp_path, code=2).stderr
+    nowhere = ("workloads", "derive", "mnist_cnn", "--data", "/no/such/folder")
+    assert "there is no folder /no/such/folder" in run(*nowhere, cwd=tmp_path, code=2).stderr
+    unmade = ("workloads", "derive", "mnist_cnn", "-p", "int8_dynamic")
+    assert "nothing derives" in run(*unmade, cwd=tmp_path, code=2).stderr
+
+
+def test_a_precision_that_a_named_format_never_has_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("MNN", reason="needs MNN")
+    asked = ("workloads", "derive", "mnist_cnn", "--format", "mnn")
+    told = run(*asked, "-p", "bf16", cwd=tmp_path, code=2).stderr
+    assert told == "edgebench: nothing derives mnn in bf16 (choose from mnn: fp32, fp16, int8)\n"
+    assert "made in" in run(*asked, "-p", "bf16,fp16", cwd=tmp_path).stderr
 
 
 def test_int8_that_was_asked_for_and_lacks_images_fails_and_else_is_told(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -185,6 +187,8 @@ def test_what_a_converter_leaves_in_its_home_goes_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # it is looked up once
     monkeypatch.chdir(tmp_path)
     derive("LeavesFiles")
     assert list(tmp_path.iterdir()) == []
@@ -211,6 +215,19 @@ def test_a_cache_that_cannot_be_written_is_told(
     monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(UsageError, match="EDGEBENCH_CACHE"):
         derive()
+
+
+def test_a_cache_that_is_full_is_told_and_nothing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path))
+    monkeypatch.setattr("edgebench.derive.cache.shutil.move", full)
+    with pytest.raises(UsageError, match=rf"cache {tmp_path}.*No space left.*EDGEBENCH_CACHE"):
+        derive()
+    assert not list((tmp_path / "derived").iterdir())
 
 
 def test_the_cache_lies_where_the_environment_says(

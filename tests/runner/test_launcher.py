@@ -279,11 +279,23 @@ def test_an_interpreter_without_edgebench_is_a_usage_error(tmp_path: Path) -> No
         launcher.probe(["onnxruntime"], str(tmp_path / "missing"))
 
 
-def test_the_environment_holds_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_killed_worker_and_its_compilers_write_goes_with_its_folder() -> None:
+    worker = launcher.Worker(None, 1)
+    environment = Path(f"/proc/{worker.pid}/environ").read_bytes().decode().split("\0")
+    told = dict(entry.partition("=")[::2] for entry in environment if entry)
+    places = {Path(told[name]) for name in ("TMPDIR", "TORCHINDUCTOR_CACHE_DIR")}
+    (folder,) = {place.parent for place in places}
+    (Path(told["TMPDIR"]) / "ccleft.s").write_text("of a compiler")
+    worker.end()
+    assert folder.name.startswith("edgebench-worker-")
+    assert not folder.exists()
+
+
+def test_the_environment_holds_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setenv("PYTHONPATH", "relative")
-    kept = surroundings.environment(2)
+    kept = surroundings.environment(2, tmp_path)
     assert "AWS_SECRET_ACCESS_KEY" not in kept
     assert kept["CUDA_VISIBLE_DEVICES"] == "0"
     assert kept["OMP_NUM_THREADS"] == "2"

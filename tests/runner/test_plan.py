@@ -100,6 +100,16 @@ def test_options_of_a_backend_are_part_of_the_case() -> None:
     assert tuned.case_id != plain.case_id
 
 
+def test_a_named_backend_that_reads_no_model_here_is_told() -> None:
+    other = Probe(name="other", available=True, formats=("eim",), precisions=("fp32",))
+    probes = {"other": other}
+    workloads = plan.choose_workloads(("mnist_cnn",))
+    named = plan.build(RunConfig(backends_named=("other",)), workloads, probes)
+    line = "not measured: other (it reads eim, which no workload here has)"
+    assert (named.cases, named.notes) == ((), (line,))
+    assert plan.build(RunConfig(), workloads, probes).notes == ()
+
+
 TWO = Probe(
     name="two",
     available=True,
@@ -281,6 +291,14 @@ def test_a_wrong_key_of_a_configuration_is_named(tmp_path: Path) -> None:
     path = tmp_path / "edgebench.toml"
     path.write_text('precision = ["fp32"]\nthread = [1]\n')
     with pytest.raises(UsageError, match="thread"):
+        configs.read_config(path)
+
+
+@pytest.mark.parametrize("options", ["{ compile = 1 }", "[{ xnnpack = false }]", '"x"'])
+def test_an_option_that_is_no_text_is_told_how_it_is_written(tmp_path: Path, options: str) -> None:
+    path = tmp_path / "edgebench.toml"
+    path.write_text(f"[backends.litert]\noptions = {options}\n")
+    with pytest.raises(UsageError, match=r'value is text: options = { NAME = "1" }'):
         configs.read_config(path)
 
 
