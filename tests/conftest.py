@@ -33,6 +33,31 @@ from edgebench.samples import Samples
 sys.path.insert(0, str(Path(__file__).parent))
 import second_env
 
+SKIPPED: list[str] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--skipped-to FILE``: what was skipped, for `pytest @FILE` where more is installed."""
+    parser.addoption("--skipped-to", metavar="FILE", help="write the names of skipped tests there")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note a test that was skipped."""
+    if report.skipped:
+        SKIPPED.append(report.nodeid)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Note a module that was skipped as a whole."""
+    if report.skipped:
+        SKIPPED.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write them, a line each."""
+    if (file := session.config.getoption("--skipped-to")) is not None:
+        Path(file).write_text("".join(f"{one}\n" for one in SKIPPED), encoding="utf-8")
+
 
 @pytest.fixture(autouse=True)
 def _own_lock(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:

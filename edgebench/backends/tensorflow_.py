@@ -220,7 +220,8 @@ class TensorFlowSession:
         pools = f"intra {threads} inter {tf.config.threading.get_inter_op_parallelism_threads()}"
         return Effective(
             backend_version=tf.__version__,
-            precision=proof.precision,
+            precision=proof.share.precision,
+            precision_ratio=proof.share.ratio,
             accelerator=ran_on,
             accelerator_ops_ratio=ratio,
             threads=threads,

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context
 
+from edgebench.backends import shares
 from edgebench.errors import ModelRefusedError
 
 _NO_WORK = {"Const", "_Arg", "_Retval", "Identity", "NoOp", "Placeholder", "_HostRecv", "_Recv"}
@@ -29,8 +30,8 @@ _HLO_CALL = re.compile(r'custom_call_target="([^"]+)"')
 class Proof(NamedTuple):
     """What ran."""
 
-    precision: str | None
-    """Of most multiplications; None where none were found."""
+    share: shares.Share
+    """Of most multiplications."""
     places: Counter[str]
     """Operators by device."""
     words: str
@@ -76,7 +77,7 @@ def of_graphs(partitions: Sequence[Any]) -> Proof:
             places[_kind(operator.device)] += 1
             if count := _multiplications(operator):
                 macs[operator.inputs[0].dtype.name] += count
-    return Proof(_most(macs, _TYPES), places, _listed(names))
+    return Proof(_share(macs, _TYPES), places, _listed(names))
 
 
 def _multiplications(operator: Any) -> int:  # noqa: ANN401 - the runtime's own Operation
@@ -120,7 +121,10 @@ def of_hlo(text: str, device: str) -> Proof:
             # The operands' sizes are not told in one line: an output's element counts as one.
             macs[found["type"]] += int(np.prod([int(n) for n in found["sizes"].split(",") if n]))
     places = Counter({_kind(device): names.total()})
-    return Proof(_most(macs, _HLO_TYPES), places, _listed(names))
+    most = _share(macs, _HLO_TYPES)
+    # Elements are no multiplications: of a mixture they tell the type of most, not how many.
+    alone = most._replace(ratio=1.0 if most.ratio == 1.0 else None)
+    return Proof(alone, places, _listed(names))
 
 
 def _kind(device: str) -> str:
@@ -128,11 +132,12 @@ def _kind(device: str) -> str:
     return device.rpartition("device:")[2].partition(":")[0].lower()
 
 
-def _most(macs: Counter[str], names: dict[str, str]) -> str | None:
-    if not macs:
-        return None
-    (kind, _), *_ = macs.most_common(1)
-    return names.get(kind, kind)
+def _share(macs: Counter[str], names: dict[str, str]) -> shares.Share:
+    """The largest share, of multiplications by TensorFlow's names of types."""
+    told: Counter[str] = Counter()
+    for kind, count in macs.items():
+        told[names.get(kind, kind)] += count
+    return shares.of(told)
 
 
 def _listed(names: Counter[str]) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edgebench.backends import torch_files, torch_witness
+from edgebench.backends import shares, torch_files, torch_witness
 from edgebench.backends.torch_files import Signature, first_line
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
@@ -223,9 +223,11 @@ class TorchSession:
             ratio = sum(one.device == where for one in seen) / len(seen)
         elif len(kinds := {precision for _, precision in found}) == 1:
             macs[kinds.pop()] = 1  # of a mixture only the dispatcher could tell what most are
+        most = shares.of(macs)
         return Effective(
             backend_version=str(torch.__version__),
-            precision=macs.most_common(1)[0][0] if macs.total() else None,
+            precision=most.precision,
+            precision_ratio=most.ratio,
             accelerator=where,
             accelerator_ops_ratio=1.0 if where == "cpu" else ratio,
             threads=torch.get_num_threads(),

@@ -28,8 +28,9 @@ import planted_caller
 import syscalls
 from verdict import ROOT, Verdict
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "backends"))
+sys.path += [str(ROOT / "tests"), str(ROOT / "tests" / "backends")]
 import eim_workload
+import second_env
 
 import edgebench
 from edgebench import resources
@@ -109,6 +110,14 @@ def derive(verdict: Verdict, data: Path, models: Path) -> None:
     judge(verdict, f"workloads derive ({made} models)", seen, worked=made > 0)
 
 
+def with_second(folder: Path) -> Path:
+    """A configuration that names the environment of tflite-runtime."""
+    python = second_env.find_or_create(folder / "second")
+    config = folder / "second.toml"
+    config.write_text(f'[backends.tflite-runtime]\npython = "{python}"\n', encoding="utf-8")
+    return config
+
+
 def installed(config: list[str]) -> list[str]:
     """Names of the backends that can be used here, or that the configuration file names."""
     command = [*EDGEBENCH, "backends", "list", "--json"]
@@ -172,12 +181,13 @@ def main() -> int:
     parser.add_argument("--config", type=Path, help="as of `run`, for runtimes in other Pythons")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     options = parser.parse_args()
-    config = ["--config", str(options.config.resolve())] if options.config else []
     everything = [part for one in resources.workload_folders() for part in ("-w", one)]
     verdict = Verdict()
     show_that_it_counts(verdict)
-    names = [*(options.backend or installed(config)), *([PLANTED] if options.plant else [])]
     with tempfile.TemporaryDirectory(prefix="edgebench-models-") as folder:
+        chosen = options.config or with_second(Path(folder))
+        config = ["--config", str(chosen.resolve())]
+        names = [*(options.backend or installed(config)), *([PLANTED] if options.plant else [])]
         models = Path(folder) / "cache"
         derive(verdict, options.data, models)
         # Who only has to live long can do so all at once.
