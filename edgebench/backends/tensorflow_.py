@@ -24,6 +24,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.python import pywrap_tfe
+from tensorflow.python.eager import core
 
 from edgebench.backends import savedmodel_files, tensorflow_proof
 from edgebench.errors import ModelRefusedError
@@ -38,6 +39,9 @@ _SIGNATURE = "serving_default"
 _ALIGN_BYTE = 64
 """EIGEN_MAX_ALIGN_BYTES: TensorFlow ends the process over a shared tensor that lies elsewhere."""
 _IMAGE_RANK = 4
+_REFUSALS = (tf.errors.OpError, core._NotOkStatusException)  # noqa: SLF001 - see below
+"""The second is what the call below TensorFlow's Python raises; its Python would make the first of
+it."""
 
 
 class TensorFlow:
@@ -76,7 +80,7 @@ class TensorFlow:
             savedmodel_files.unpack(model, Path(folder))
             try:
                 return TensorFlowSession(Path(folder), settings)
-            except (tf.errors.OpError, OSError, ValueError, TypeError) as error:
+            except (*_REFUSALS, OSError, ValueError, TypeError) as error:
                 raise ModelRefusedError(_words(error)) from error
 
 
