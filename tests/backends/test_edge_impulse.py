@@ -142,6 +142,14 @@ def test_pixels_are_what_the_vendor_s_image_block_takes() -> None:
         features((1, 1, 1), [1.0])
 
 
+def test_numbers_that_json_does_not_have_are_refused_before_they_are_sent(eim: Path) -> None:
+    session = EdgeImpulse().open(standin(eim), settings(transport="json", features="values"))
+    inputs = np.full(session.inputs[0].shape, np.nan, np.float32)
+    with pytest.raises(ModelRefusedError, match="finite"):
+        session.feed({"features": inputs})
+    session.close()
+
+
 def test_a_reply_in_pieces_is_whole(eim: Path) -> None:
     session = EdgeImpulse().open(standin(eim, fault="in pieces"), settings())
     outputs = passes.run_all(session, reference("mnist_cnn")[0][:8], "NHWC", 1)
