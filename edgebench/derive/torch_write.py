@@ -18,6 +18,7 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
+from edgebench.backends import zips
 from edgebench.backends.torch_files import EXTRA, Signature, first_line
 from edgebench.derive import calibration, contract, onnx_check
 from edgebench.derive.contract import Job
@@ -28,7 +29,6 @@ from edgebench.errors import ModelRefusedError
 
 _CACHE = "TORCHINDUCTOR_CACHE_DIR"
 _OF_THIS_MACHINE = (".debug_pkl", "/.data/serialization_id")
-_DATE = (1980, 1, 1, 0, 0, 0)
 _SCHEME = "x86"
 """torch's defaults for x86: weights per channel, activations in 7 bits. The file runs anywhere."""
 _CHUNK = 32
@@ -120,9 +120,9 @@ def _save(
 
 def _strip(whole: Path, target: Path) -> None:
     """Leave out where each line of code lay on this machine: the same source, the same bytes."""
-    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(target, "w") as made:
-        for name in source.namelist():
-            if not name.endswith(_OF_THIS_MACHINE):
-                inner = name.partition("/")[2]  # the folder has the file's own name
-                made.writestr(zipfile.ZipInfo(f"model/{inner}", _DATE), source.read(name))
+    with zipfile.ZipFile(whole) as source:
+        kept = [name for name in source.namelist() if not name.endswith(_OF_THIS_MACHINE)]
+        # The folder has the file's own name.
+        inner = {name: f"model/{name.partition('/')[2]}" for name in kept}
+        zips.write(target, ((inner[name], source.read(name)) for name in kept))
     whole.unlink()
