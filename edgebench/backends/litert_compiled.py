@@ -122,9 +122,16 @@ class CompiledSession:
 
     def close(self) -> None:
         """Let go of the buffers, then of the model."""
+        self.invoke = _closed  # it holds handles of the buffers, which would point to nothing
         self._in.clear()
         self._out.clear()
-        self._model.close()
+        if self._model is not None:
+            self._model.close()
+            self._model = None
+
+
+def _closed() -> None:
+    raise ModelRefusedError("the session is closed")
 
 
 def _options(settings: Settings) -> Options:

@@ -155,8 +155,14 @@ class TFLiteSession:
 
     def close(self) -> None:
         """Let go of the views into the interpreter's memory, then of the interpreter."""
+        self.invoke = _closed
         self._in.clear()
         self._ring.clear()
+        self._interpreter = None
+
+
+def _closed() -> None:
+    raise ModelRefusedError("the session is closed")
 
 
 def check_options(settings: Settings, *known: str) -> None:
