@@ -171,12 +171,12 @@ class NcnnSession:
 
     def stage(self, slot: int) -> None:
         """Copy the slot into the input matrix."""
-        for view, array in zip(self._views, self._ring[slot], strict=False):
+        for view, array in zip(self._views, self._ring[slot], strict=True):
             view[...] = array
 
     def feed(self, inputs: Feeds) -> None:
         """Copy fresh inputs into the input matrix; numpy converts as it copies."""
-        for view, array in zip(self._views, inputs[self.inputs[0].name], strict=False):
+        for view, array in zip(self._views, inputs[self.inputs[0].name], strict=True):
             view[...] = array
 
     def read(self) -> dict[str, NDArray[Any]]:

@@ -163,12 +163,12 @@ class OpenVINOSession:
 
     def stage(self, slot: int) -> None:
         """Copy the slot into the bound buffers."""
-        for buffer, array in zip(self._in, self._ring[slot], strict=False):
+        for buffer, array in zip(self._in, self._ring[slot], strict=True):
             buffer[...] = array
 
     def feed(self, inputs: Feeds) -> None:
         """Copy fresh inputs into the bound buffers; numpy converts as it copies."""
-        for buffer, tensor in zip(self._in, self.inputs, strict=False):
+        for buffer, tensor in zip(self._in, self.inputs, strict=True):
             buffer[...] = inputs[tensor.name]
 
     def read(self) -> dict[str, NDArray[Any]]:

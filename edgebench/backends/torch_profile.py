@@ -38,7 +38,9 @@ class ProfiledSession(TorchSession):
     def __init__(self, model: Path, settings: Settings) -> None:
         if settings.accelerator != "cpu":
             raise ModelRefusedError("torch's operators are timed on the CPU only")
+        self._profiler: Any = None
         super().__init__(model, settings)
+        self.invoke = _marking(self.invoke)
 
     def _compiled(self) -> Any:  # noqa: ANN401 - as there
         """The kernels that Inductor writes itself get names in the books."""
@@ -50,16 +52,14 @@ class ProfiledSession(TorchSession):
     def bind(self, ring: Sequence[Feeds]) -> None:
         """As ever; then the profiler runs until it is asked, or closed."""
         super().bind(ring)
-        self._profiler = profile(activities=[ProfilerActivity.CPU], record_shapes=True)
-        self._profiler.start()
-        self.invoke = _marking(self.invoke)
+        if self._profiler is None:
+            self._profiler = profile(activities=[ProfilerActivity.CPU], record_shapes=True)
+            self._profiler.start()
 
     def op_times(self, calls: int) -> OpTimes:
         """Operators right below the last calls; the profiler is off then."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self._profiler.stop()
-        marks = [event for event in self._profiler.events() if event.name == _CALL][-calls:]
+        profiler = self._stopped()
+        marks = [event for event in profiler.events() if event.name == _CALL][-calls:]
         kernels = [_inside(event) for event in _below(marks[0])]
         return OpTimes(
             source="torch's profiler",
@@ -70,6 +70,19 @@ class ProfiledSession(TorchSession):
                 for number, (event, kernel) in enumerate(zip(_below(mark), kernels, strict=False))
             ),
         )
+
+    def _stopped(self) -> Any:  # noqa: ANN401 - torch's own profiler, or None
+        profiler, self._profiler = self._profiler, None
+        if profiler is not None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                profiler.stop()
+        return profiler
+
+    def close(self) -> None:
+        """As ever; the profiler is one for the process, and must not outlive the session."""
+        self._stopped()
+        super().close()
 
 
 def _marking(run: Callable[[], None]) -> Callable[[], None]:
