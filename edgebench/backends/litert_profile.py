@@ -20,6 +20,7 @@ import ai_edge_litert
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebench.backends.closed import closed
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, OpTime, OpTimes, Session, Settings
 from edgebench.records import Effective
@@ -267,7 +268,7 @@ class ProfiledSession:
 
     def close(self) -> None:
         """Free what the library made for this session, once."""
-        self.invoke = _closed
+        self.invoke = closed
         for buffer in self._buffers:
             self._lib.function("DestroyTensorBuffer")(buffer.handle)
         self._buffers.clear()
@@ -297,10 +298,6 @@ class ProfiledSession:
             resolution_ns=NS_PER_US,
             times=tuple(_op_time(event, call) for call, own in enumerate(kept) for event in own),
         )
-
-
-def _closed() -> None:
-    raise ModelRefusedError("the session is closed")
 
 
 def _by_call(events: Iterable[_Event]) -> list[list[_Event]]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.backends import ncnn_files, shares
+from edgebench.backends.closed import closed
 from edgebench.backends.ncnn_files import FLOAT16, INT8, Layer
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
@@ -276,14 +277,10 @@ class NcnnSession:
 
     def close(self) -> None:
         """Drop the net; ncnn frees it with its last reference."""
-        self.invoke = _closed
+        self.invoke = closed
         self._net = None
         self._last.clear()
         self._views.clear()
-
-
-def _closed() -> None:
-    raise ModelRefusedError("the session is closed")
 
 
 def _matrix(shape: tuple[int, ...]) -> tuple[Any, list[NDArray[np.float32]]]:

@@ -23,6 +23,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edgebench.backends import shares
+from edgebench.backends.closed import closed
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
@@ -283,14 +284,10 @@ class OnnxRuntimeSession:
 
     def close(self) -> None:
         """Drop the session; ONNX Runtime frees it with its last reference."""
-        self.invoke = _closed
+        self.invoke = closed
         self._session = None
         self._out.clear()
         self._in.clear()
-
-
-def _closed() -> None:
-    raise ModelRefusedError("the session is closed")
 
 
 def _tensor(node: Any, batch: int) -> Tensor:  # noqa: ANN401 - the runtime's own NodeArg

@@ -27,6 +27,7 @@ from tensorflow.python import pywrap_tfe
 from tensorflow.python.eager import core
 
 from edgebench.backends import savedmodel_files, tensorflow_proof
+from edgebench.backends.closed import closed
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, Settings, Tensor
 from edgebench.records import Effective
@@ -247,15 +248,11 @@ class TensorFlowSession:
 
     def close(self) -> None:
         """Drop model and function; TensorFlow frees them with their last references."""
-        self.invoke = _closed
+        self.invoke = closed
         self._model = self._signature = self._traced = self._function = None
         self._bound, self._out = [], []
         self._in.clear()
         self._ring.clear()
-
-
-def _closed() -> None:
-    raise ModelRefusedError("the session is closed")
 
 
 def _tensor(name: str, spec: Any, batch: int) -> Tensor:  # noqa: ANN401 - a TensorSpec

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.backends import shares, tflite_delegates, tflite_plan
+from edgebench.backends.closed import closed
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Backend, Feeds, Probe, Settings, Tensor
 from edgebench.records import Effective
@@ -155,14 +156,10 @@ class TFLiteSession:
 
     def close(self) -> None:
         """Let go of the views into the interpreter's memory, then of the interpreter."""
-        self.invoke = _closed
+        self.invoke = closed
         self._in.clear()
         self._ring.clear()
         self._interpreter = None
-
-
-def _closed() -> None:
-    raise ModelRefusedError("the session is closed")
 
 
 def check_options(settings: Settings, *known: str) -> None:

@@ -14,18 +14,12 @@ from typing import Any
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from edgebench.backends.torch_ import TorchSession
+from edgebench.backends.torch_witness import TRACED
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, OpTime, OpTimes, Settings
 from edgebench.units import NS_PER_US
 
 _CALL = "edgebench: a call"
-_TYPES = {
-    "float": "fp32",
-    "c10::Half": "fp16",
-    "c10::BFloat16": "bf16",
-    "c10::quint8": "int8",
-    "c10::qint8": "int8",
-}
 _SPACES = ("aten::", "quantized::", "onednn::", "mkldnn::", "mkl::")
 _FUSED = "cpp_fused"
 """Before the names of operators, and in those of kernels that Inductor wrote; whatever has another
@@ -113,7 +107,7 @@ def _inside(event: Any) -> str:  # noqa: ANN401 - as above
 
 
 def _op_time(event: Any, number: str, kernel: str, call: int, mark: Any) -> OpTime:  # noqa: ANN401 - as above
-    types = [_TYPES[one] for one in event.input_dtypes if one in _TYPES]
+    types = [TRACED[one] for one in event.input_dtypes if one in TRACED]
     own, _, fused = event.name.partition(_FUSED + "_")
     return OpTime(
         name=f"{fused or own.rpartition('::')[2]} {number}",
