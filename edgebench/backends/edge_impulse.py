@@ -151,6 +151,8 @@ class EdgeImpulseSession:
         features = self._convert(feeds[self.inputs[0].name])
         if self._shared is not None:
             return features
+        if not np.isfinite(features).all():
+            raise ModelRefusedError("the inputs are not all finite: JSON has no other numbers")
         return b'{"classify": ' + msgspec.json.encode(features.tolist())
 
     def stage(self, slot: int) -> None:

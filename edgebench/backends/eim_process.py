@@ -213,7 +213,7 @@ class EimProcess:
             code = self._process.wait(_LEAVE_S)
         if code is None:
             return f"the .eim closed its socket: {self._said()}"
-        how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+        how = f"exit code {code}" if code >= 0 else _signal(-code)
         return f"the .eim ended with {how}: {self._said()}"
 
     def _said(self) -> str:
@@ -243,6 +243,14 @@ class EimProcess:
             with contextlib.suppress(OSError):
                 os.write(2, self._tail())
             self._log.close()
+
+
+def _signal(number: int) -> str:
+    """``SIGSEGV`` of 11; real-time signals have no names."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _own_folder() -> str | None:

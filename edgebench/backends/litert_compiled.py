@@ -24,6 +24,7 @@ from ai_edge_litert.compiled_model import (
 )
 from numpy.typing import NDArray
 
+from edgebench.backends.closed import closed
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Settings, Tensor
 from edgebench.records import Effective
@@ -122,9 +123,12 @@ class CompiledSession:
 
     def close(self) -> None:
         """Let go of the buffers, then of the model."""
+        self.invoke = closed  # it holds handles of the buffers, which would point to nothing
         self._in.clear()
         self._out.clear()
-        self._model.close()
+        if self._model is not None:
+            self._model.close()
+            self._model = None
 
 
 def _options(settings: Settings) -> Options:

@@ -20,6 +20,7 @@ import ai_edge_litert
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebench.backends.closed import closed
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, OpTime, OpTimes, Session, Settings
 from edgebench.records import Effective
@@ -186,7 +187,8 @@ class ProfiledSession:
         lib.option(options, "runtime_options_string", "enable_profiling = true\n")
         lib.option(options, _XNNPACK, _cpu_options(settings))
         held = lib.new("CreateModelFromFile", env, str(model).encode())
-        self._compiled = lib.new("CreateCompiledModel", env, held, options)
+        made = lib.new("CreateCompiledModel", env, held, options)
+        self._compiled: ctypes.c_void_p | None = made
         self._resize_compiled(settings.batch)
         self._buffers = [
             _Buffer(lib, env, self._needs(end), kind)
@@ -194,7 +196,7 @@ class ProfiledSession:
         ]
         self._profiler = lib.new("CompiledModelGetProfiler", self._compiled)
         lib("StartProfiler", self._profiler)
-        self.invoke = self._call()
+        self.invoke: Callable[[], None] = self._call()
 
     def _resize_compiled(self, batch: int) -> None:
         if batch == 1:
@@ -265,10 +267,14 @@ class ProfiledSession:
         return self._plain.effective()
 
     def close(self) -> None:
-        """Free what the library made for this session."""
+        """Free what the library made for this session, once."""
+        self.invoke = closed
         for buffer in self._buffers:
             self._lib.function("DestroyTensorBuffer")(buffer.handle)
-        self._lib.function("DestroyCompiledModel")(self._compiled)
+        self._buffers.clear()
+        if self._compiled is not None:
+            self._lib.function("DestroyCompiledModel")(self._compiled)
+            self._compiled = None
         self._plain.close()
 
     def op_times(self, calls: int) -> OpTimes:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.backends import shares
+from edgebench.backends.closed import closed
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
@@ -231,13 +232,9 @@ class MnnSession:
 
     def close(self) -> None:
         """Drop session and interpreter; MNN frees them with their last references."""
-        self.invoke = _closed
+        self.invoke = closed
         self._ring.clear()
         self._in = self._out = self._session = self._net = None
-
-
-def _closed() -> None:
-    raise ModelRefusedError("the session is closed")
 
 
 def _copy(tensor: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:  # noqa: ANN401 - MNN's own

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.backends import ncnn_files, shares
+from edgebench.backends.closed import closed
 from edgebench.backends.ncnn_files import FLOAT16, INT8, Layer
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
@@ -171,12 +172,12 @@ class NcnnSession:
 
     def stage(self, slot: int) -> None:
         """Copy the slot into the input matrix."""
-        for view, array in zip(self._views, self._ring[slot], strict=False):
+        for view, array in zip(self._views, self._ring[slot], strict=True):
             view[...] = array
 
     def feed(self, inputs: Feeds) -> None:
         """Copy fresh inputs into the input matrix; numpy converts as it copies."""
-        for view, array in zip(self._views, inputs[self.inputs[0].name], strict=False):
+        for view, array in zip(self._views, inputs[self.inputs[0].name], strict=True):
             view[...] = array
 
     def read(self) -> dict[str, NDArray[Any]]:
@@ -276,14 +277,10 @@ class NcnnSession:
 
     def close(self) -> None:
         """Drop the net; ncnn frees it with its last reference."""
-        self.invoke = _closed
+        self.invoke = closed
         self._net = None
         self._last.clear()
         self._views.clear()
-
-
-def _closed() -> None:
-    raise ModelRefusedError("the session is closed")
 
 
 def _matrix(shape: tuple[int, ...]) -> tuple[Any, list[NDArray[np.float32]]]:

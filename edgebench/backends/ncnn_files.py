@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebench.backends import zips
 from edgebench.errors import ModelRefusedError
 
 PARAM, BIN = "model.param", "model.bin"
@@ -37,7 +38,6 @@ _NO_WEIGHTS = frozenset(
 )
 _NUM_OUTPUT, _GROUP, _INT8_TERM = 0, 7, 8
 _ALIGN_BYTE = 4
-_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 class Layer(msgspec.Struct, kw_only=True):
@@ -107,9 +107,7 @@ def input_shape(layers: Sequence[Layer]) -> tuple[int, int, int]:
 
 def pack(path: Path, param: bytes, weights: bytes) -> None:
     """Write both files as one; the same bytes give the same file."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in ((PARAM, param), (BIN, weights)):
-            archive.writestr(zipfile.ZipInfo(name, _DATE), data)
+    zips.write(path, ((PARAM, param), (BIN, weights)))
 
 
 def unpack(path: Path) -> tuple[bytes, bytes]:

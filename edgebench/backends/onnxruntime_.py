@@ -23,6 +23,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edgebench.backends import shares
+from edgebench.backends.closed import closed
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
@@ -243,12 +244,12 @@ class OnnxRuntimeSession:
 
     def stage(self, slot: int) -> None:
         """Copy the slot into the bound buffers."""
-        for buffer, array in zip(self._in, self._ring[slot], strict=False):
+        for buffer, array in zip(self._in, self._ring[slot], strict=True):
             buffer[...] = array
 
     def feed(self, inputs: Feeds) -> None:
         """Copy fresh inputs into the bound buffers; numpy converts as it copies."""
-        for buffer, tensor in zip(self._in, self.inputs, strict=False):
+        for buffer, tensor in zip(self._in, self.inputs, strict=True):
             buffer[...] = inputs[tensor.name]
 
     def read(self) -> dict[str, NDArray[Any]]:
@@ -297,14 +298,10 @@ class OnnxRuntimeSession:
 
     def close(self) -> None:
         """Drop the session; ONNX Runtime frees it with its last reference."""
-        self.invoke = _closed
+        self.invoke = closed
         self._session = None
         self._out.clear()
         self._in.clear()
-
-
-def _closed() -> None:
-    raise ModelRefusedError("the session is closed")
 
 
 def _tensor(node: Any, batch: int) -> Tensor:  # noqa: ANN401 - the runtime's own NodeArg

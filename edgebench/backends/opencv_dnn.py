@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.backends import model_files
+from edgebench.backends.closed import closed
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
@@ -264,14 +265,10 @@ class OpenCVSession:
 
     def close(self) -> None:
         """Drop the net; OpenCV frees it with its last reference."""
-        self.invoke = _closed
+        self.invoke = closed
         self._net = None
         self._out.clear()
         self._ring.clear()
-
-
-def _closed() -> None:
-    raise ModelRefusedError("the session is closed")
 
 
 def _input(model: Path, batch: int) -> Tensor:

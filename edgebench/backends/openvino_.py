@@ -24,6 +24,7 @@ import openvino
 from numpy.typing import NDArray
 
 from edgebench.backends import shares
+from edgebench.backends.closed import closed
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
@@ -163,12 +164,12 @@ class OpenVINOSession:
 
     def stage(self, slot: int) -> None:
         """Copy the slot into the bound buffers."""
-        for buffer, array in zip(self._in, self._ring[slot], strict=False):
+        for buffer, array in zip(self._in, self._ring[slot], strict=True):
             buffer[...] = array
 
     def feed(self, inputs: Feeds) -> None:
         """Copy fresh inputs into the bound buffers; numpy converts as it copies."""
-        for buffer, tensor in zip(self._in, self.inputs, strict=False):
+        for buffer, tensor in zip(self._in, self.inputs, strict=True):
             buffer[...] = inputs[tensor.name]
 
     def read(self) -> dict[str, NDArray[Any]]:
@@ -217,14 +218,10 @@ class OpenVINOSession:
 
     def close(self) -> None:
         """Drop request and model; OpenVINO frees them with their last references."""
-        self.invoke = _closed
+        self.invoke = closed
         self._request = self._compiled = None
         self._out.clear()
         self._in.clear()
-
-
-def _closed() -> None:
-    raise ModelRefusedError("the session is closed")
 
 
 def _name(port: Any) -> str:  # noqa: ANN401 - the runtime's own port

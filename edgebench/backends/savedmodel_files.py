@@ -8,11 +8,11 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+from edgebench.backends import zips
 from edgebench.errors import ModelRefusedError
 
 MODEL = "saved_model.pb"
 _FINGERPRINT = "fingerprint.pb"
-_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def pack(folder: Path, path: Path) -> None:
@@ -20,11 +20,8 @@ def pack(folder: Path, path: Path) -> None:
 
     The fingerprint stays behind: it holds a number drawn at random, and loading needs none.
     """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for file in sorted(folder.rglob("*")):
-            if file.is_file() and file.name != _FINGERPRINT:
-                name = file.relative_to(folder).as_posix()
-                archive.writestr(zipfile.ZipInfo(name, _DATE), file.read_bytes())
+    files = [one for one in sorted(folder.rglob("*")) if one.is_file() and one.name != _FINGERPRINT]
+    zips.write(path, ((one.relative_to(folder).as_posix(), one.read_bytes()) for one in files))
 
 
 def unpack(path: Path, folder: Path) -> None:

@@ -24,8 +24,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.python import pywrap_tfe
+from tensorflow.python.eager import core
 
 from edgebench.backends import savedmodel_files, tensorflow_proof
+from edgebench.backends.closed import closed
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, Settings, Tensor
 from edgebench.records import Effective
@@ -38,6 +40,9 @@ _SIGNATURE = "serving_default"
 _ALIGN_BYTE = 64
 """EIGEN_MAX_ALIGN_BYTES: TensorFlow ends the process over a shared tensor that lies elsewhere."""
 _IMAGE_RANK = 4
+_REFUSALS = (tf.errors.OpError, core._NotOkStatusException)  # noqa: SLF001 - see below
+"""The second is what the call below TensorFlow's Python raises; its Python would make the first of
+it."""
 
 
 class TensorFlow:
@@ -76,7 +81,7 @@ class TensorFlow:
             savedmodel_files.unpack(model, Path(folder))
             try:
                 return TensorFlowSession(Path(folder), settings)
-            except (tf.errors.OpError, OSError, ValueError, TypeError) as error:
+            except (*_REFUSALS, OSError, ValueError, TypeError) as error:
                 raise ModelRefusedError(_words(error)) from error
 
 
@@ -243,15 +248,11 @@ class TensorFlowSession:
 
     def close(self) -> None:
         """Drop model and function; TensorFlow frees them with their last references."""
-        self.invoke = _closed
+        self.invoke = closed
         self._model = self._signature = self._traced = self._function = None
         self._bound, self._out = [], []
         self._in.clear()
         self._ring.clear()
-
-
-def _closed() -> None:
-    raise ModelRefusedError("the session is closed")
 
 
 def _tensor(name: str, spec: Any, batch: int) -> Tensor:  # noqa: ANN401 - a TensorSpec

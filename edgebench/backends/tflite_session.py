@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.backends import shares, tflite_delegates, tflite_plan
+from edgebench.backends.closed import closed
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Backend, Feeds, Probe, Settings, Tensor
 from edgebench.records import Effective
@@ -100,12 +101,12 @@ class TFLiteSession:
 
     def stage(self, slot: int) -> None:
         """Copy the slot into the interpreter's tensors."""
-        for buffer, array in zip(self._in, self._ring[slot], strict=False):
+        for buffer, array in zip(self._in, self._ring[slot], strict=True):
             buffer[...] = array
 
     def feed(self, inputs: Feeds) -> None:
         """Copy fresh inputs into the interpreter's tensors; numpy converts as it copies."""
-        for buffer, tensor in zip(self._in, self.inputs, strict=False):
+        for buffer, tensor in zip(self._in, self.inputs, strict=True):
             buffer[...] = inputs[tensor.name]
 
     def read(self) -> dict[str, NDArray[Any]]:
@@ -155,8 +156,10 @@ class TFLiteSession:
 
     def close(self) -> None:
         """Let go of the views into the interpreter's memory, then of the interpreter."""
+        self.invoke = closed
         self._in.clear()
         self._ring.clear()
+        self._interpreter = None
 
 
 def check_options(settings: Settings, *known: str) -> None:

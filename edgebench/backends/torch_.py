@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from edgebench.backends import shares, torch_files, torch_witness
+from edgebench.backends.closed import closed
 from edgebench.backends.torch_files import Signature, first_line
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
@@ -249,13 +250,9 @@ class TorchSession:
 
     def close(self) -> None:
         """Drop the module; torch frees it with its last reference."""
-        self.invoke = _closed
+        self.invoke = closed
         self._module = self._in = None
         self._last[:] = [None]
-
-
-def _closed() -> None:
-    raise ModelRefusedError("the session is closed")
 
 
 @functools.cache

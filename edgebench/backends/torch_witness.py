@@ -24,7 +24,7 @@ _TYPES = {
     torch.quint8: "int8",
     torch.qint8: "int8",
 }
-_TRACED = {
+TRACED = {
     "float": "fp32",
     "c10::Half": "fp16",
     "c10::BFloat16": "bf16",
@@ -123,4 +123,4 @@ def kernels(call: Callable[[], object]) -> tuple[list[tuple[str, str]], bool]:
 def _traced(event: Mapping[str, Any]) -> str:
     """The type of a kernel's first operand."""
     kinds = event.get("args", {}).get("Input type") or [""]
-    return _TRACED.get(str(kinds[0]), str(kinds[0]))
+    return TRACED.get(str(kinds[0]), str(kinds[0]))

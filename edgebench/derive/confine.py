@@ -16,7 +16,10 @@ from typing import NamedTuple
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP = 38, 22
 _MODE_FILTER = 2
 _ALLOW, _KILL_PROCESS = 0x7FFF0000, 0x80000000
-_LOAD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
+_LOAD, _JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
+_X32 = 0x40000000
+"""From here on x86-64 numbers the system calls of its 32-bit twin, under its own name; no other
+machine has calls with such numbers."""
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
 """Offsets in struct seccomp_data; its arguments are 64 bit, low word first on both machines."""
 _FAMILIES = (2, 10)
@@ -48,8 +51,9 @@ def _filter(machine: _Machine) -> bytes:
     return b"".join(
         [
             step(_LOAD, _ARCHITECTURE),
-            step(_JUMP_IF_EQUAL, machine.audit_arch, 0, 5),
+            step(_JUMP_IF_EQUAL, machine.audit_arch, 0, 6),
             step(_LOAD, _NUMBER),
+            step(_JUMP_IF_AT_LEAST, _X32, 4, 0),
             step(_JUMP_IF_EQUAL, machine.socket, 0, 4),
             step(_LOAD, _FIRST_ARGUMENT),
             step(_JUMP_IF_EQUAL, _FAMILIES[0], 1, 0),

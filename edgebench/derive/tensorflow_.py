@@ -1,9 +1,9 @@
 """TensorFlow's SavedModel from a workload's fp32 ONNX file, weights as constants.
 
 No kept-up converter makes one (onnx-tf ended in 2022, onnx2tf pins an old TensorFlow), and the
-zoo's Keras definitions know the zoo's networks only, so `edgebench.derive.onnx_tensorflow` builds
-the graph operator by operator: that serves users' own models too. What it made is held against the
-ONNX file, on random images, before it is kept. Constants and not variables: TensorFlow prepares
+zoo's Keras definitions know the zoo's networks only, so `tensorflow_operators` builds the graph
+operator by operator: that serves users' own models too. What it made is held against the ONNX file,
+on random images, before it is kept. Constants and not variables: TensorFlow prepares
 them once and reads no variable in a call (91 instead of 111 us for mnist_cnn, the same as a bare
 GraphDef, which is no format that other tools would read).
 """
@@ -14,10 +14,7 @@ import os
 import socket
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
-from edgebench.backends import savedmodel_files
-from edgebench.derive import contract
 from edgebench.derive.contract import Job
 from edgebench.records import Precision
 from edgebench.specs import ModelFormat
@@ -39,6 +36,8 @@ class SavedModel:
         self.tools: Mapping[str, str] = {
             _installed(): "'edgebench[tensorflow]'",
             "onnx": "onnx",
+            # Tells whether the result is right.
+            "onnxruntime": "'edgebench[onnxruntime]'",
         }
 
     def settings(self, precision: Precision) -> Mapping[str, str]:
@@ -52,16 +51,12 @@ class SavedModel:
             ModelRefusedError: An operator is not known here, or the result is wrong.
         """
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         # TensorFlow imports urllib3, which opens a socket to see whether IPv6 is there.
         socket.has_ipv6 = False
         # Imported here: it imports TensorFlow, and the parent asks for names and versions only.
-        from edgebench.derive import onnx_tensorflow  # noqa: PLC0415
+        from edgebench.derive import tensorflow_write  # noqa: PLC0415
 
-        folder = contract.scratch(job) / "saved"
-        onnx_tensorflow.save(Path(job.source), folder)
-        onnx_tensorflow.check(Path(job.source), folder)
-        savedmodel_files.pack(folder, Path(job.target))
+        tensorflow_write.write(job)
 
 
 def _installed() -> str:

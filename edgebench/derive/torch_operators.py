@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from edgebench.derive.torch_import import Importer, Maker, Op, Value
+from edgebench.derive.onnx_graph import Op, Value
+from edgebench.derive.torch_import import Importer, Maker
 
 _MATRIX = 2
 _RELU6 = [0.0, 6.0]
@@ -43,11 +44,11 @@ def _window(to: Importer, op: Op, kernel: tuple[int, ...]) -> _Window:
     if len(kernel) != _MATRIX:
         raise ValueError(f"a kernel of {len(kernel)} axes is no image's")
     one = [1] * len(kernel)
-    stride, dilation = (op.attributes.get(name, one) for name in ("strides", "dilations"))
-    auto = op.attributes.get("auto_pad", b"NOTSET").decode()
-    pads = list(op.attributes.get("pads", [0, 0, 0, 0]))
+    stride, dilation = (op.get(name, one) for name in ("strides", "dilations"))
+    auto = op.get("auto_pad", b"NOTSET").decode()
+    pads = list(op.get("pads", [0, 0, 0, 0]))
     if auto.startswith("SAME"):
-        sizes = map(int, to.shape(op.node.input[0])[2:])  # type: ignore[arg-type] # an open one fails
+        sizes = map(int, to.source.shape(op.node.input[0])[2:])  # type: ignore[arg-type] # an open one fails
         spans = zip(sizes, kernel, stride, dilation, strict=True)
         total = [max(0, (-(-n // s) - 1) * s + (k - 1) * d + 1 - n) for n, k, s, d in spans]
         less, more = [n // 2 for n in total], [n - n // 2 for n in total]
@@ -69,7 +70,7 @@ def _parameter(array: NDArray[Any]) -> nn.Parameter:
 
 def _conv(to: Importer, op: Op) -> Value:
     weight, bias = op.args[1], op.arg(2)
-    window, group = _window(to, op, weight.shape[2:]), int(op.attributes.get("group", 1))
+    window, group = _window(to, op, weight.shape[2:]), int(op.get("group", 1))
     layer = nn.Conv2d(
         weight.shape[1] * group,
         weight.shape[0],
@@ -89,16 +90,16 @@ def _linear(to: Importer, op: Op) -> Value:
     """Gemm, or a MatMul with constant weights."""
     weight, bias = op.args[1], op.arg(2)
     if not isinstance(weight, np.ndarray) or weight.ndim != _MATRIX:
-        if op.node.op_type == "Gemm":
+        if op.kind == "Gemm":
             raise ValueError("its weights are not constant")
         return to.call(torch.matmul, *op.args)
-    if op.attributes.get("transA"):
+    if op.get("transA"):
         raise ValueError("its first operand is transposed")
-    rows = weight if op.attributes.get("transB") else weight.T
+    rows = weight if op.get("transB") else weight.T
     layer = nn.Linear(rows.shape[1], rows.shape[0], bias=False)
-    layer.weight = _parameter(np.ascontiguousarray(rows * op.attributes.get("alpha", 1.0)))
+    layer.weight = _parameter(np.ascontiguousarray(rows * op.get("alpha", 1.0)))
     made = to.layer(layer, op.args[0])
-    if bias is not None and not _take_bias(layer, bias * op.attributes.get("beta", 1.0)):
+    if bias is not None and not _take_bias(layer, bias * op.get("beta", 1.0)):
         raise ValueError(f"its bias is {bias.shape}")
     return made
 
@@ -123,7 +124,7 @@ def _add(to: Importer, op: Op) -> Value:
 
 def _batch_norm(to: Importer, op: Op) -> Value:
     scale, shift, mean, variance = op.args[1:5]
-    layer = nn.BatchNorm2d(len(scale), eps=float(op.attributes.get("epsilon", 1e-5)))
+    layer = nn.BatchNorm2d(len(scale), eps=float(op.get("epsilon", 1e-5)))
     layer.weight, layer.bias = _parameter(scale), _parameter(shift)
     layer.running_mean = torch.from_numpy(mean.copy())
     layer.running_var = torch.from_numpy(variance.copy())
@@ -137,28 +138,28 @@ def _max_pool(to: Importer, op: Op) -> Value:
         window.stride,
         window.even,
         window.dilation,
-        ceil_mode=bool(op.attributes.get("ceil_mode")),
+        ceil_mode=bool(op.get("ceil_mode")),
     )
     return to.layer(layer, _padded(to, op.args[0], window.uneven, -math.inf))
 
 
 def _average_pool(to: Importer, op: Op) -> Value:
     window = _window(to, op, tuple(op.attributes["kernel_shape"]))
-    count = bool(op.attributes.get("count_include_pad"))
+    count = bool(op.get("count_include_pad"))
     if window.uneven and not count:
         raise ValueError("paddings that differ by side are left out of an average")
     layer = nn.AvgPool2d(
         window.kernel,
         window.stride,
         window.even,
-        ceil_mode=bool(op.attributes.get("ceil_mode")),
+        ceil_mode=bool(op.get("ceil_mode")),
         count_include_pad=count,
     )
     return to.layer(layer, _padded(to, op.args[0], window.uneven, 0.0))
 
 
 def _mean(to: Importer, op: Op) -> Value:
-    keep = bool(op.attributes.get("keepdims", 1))
+    keep = bool(op.get("keepdims", 1))
     return to.call(torch.mean, op.args[0], op.numbers("axes", 1), keepdim=keep)
 
 
@@ -170,23 +171,32 @@ def _clip(to: Importer, op: Op) -> Value:
 
 
 def _hard_sigmoid(to: Importer, op: Op) -> Value:
-    alpha, beta = op.attributes.get("alpha", 0.2), op.attributes.get("beta", 0.5)
+    alpha, beta = op.get("alpha", 0.2), op.get("beta", 0.5)
     if math.isclose(alpha, 1 / 6, rel_tol=1e-5) and beta == 0.5:  # noqa: PLR2004 - torch's own
         return to.layer(nn.Hardsigmoid(), op.args[0])
     scaled = to.call(torch.add, to.call(torch.mul, op.args[0], alpha), beta)
     return to.call(torch.clamp, scaled, 0.0, 1.0)
 
 
+def _shape(to: Importer, op: Op) -> NDArray[np.int64]:
+    """A shape as a constant: its batch is -1, which a later Reshape fills in."""
+    shape = to.source.shape(op.node.input[0])
+    if None in shape[1:]:
+        raise ValueError(f"{shape} is open beside its batch")
+    sizes = np.array([-1 if size is None else size for size in shape], np.int64)
+    return sizes[op.get("start", 0) : op.get("end")]
+
+
 def _reshape(to: Importer, op: Op) -> Value:
     """Sizes by what ONNX infers; the one that is open there is what torch fills in."""
-    sizes = [-1 if size is None else size for size in to.shape(op.node.output[0])]
+    sizes = [-1 if size is None else size for size in to.source.shape(op.node.output[0])]
     if sizes.count(-1) > 1:
         sizes = op.numbers("shape", 1) or sizes
     return to.call(torch.reshape, op.args[0], tuple(sizes))
 
 
 def _flatten(to: Importer, op: Op) -> Value:
-    if op.attributes.get("axis", 1) != 1:
+    if op.get("axis", 1) != 1:
         raise ValueError("its axis is not 1")
     return to.call(torch.flatten, op.args[0], 1)
 
@@ -209,7 +219,7 @@ def _pad(to: Importer, op: Op) -> Value:
     pads = op.numbers("pads", 1) or []
     fill = (op.numbers("value", 2) or [0.0])[0]
     top, left, bottom, right = (*pads[2:4], *pads[6:8])
-    if op.attributes.get("mode", b"constant") != b"constant" or any((*pads[:2], *pads[4:6])):
+    if op.get("mode", b"constant") != b"constant" or any((*pads[:2], *pads[4:6])):
         raise ValueError("only a constant around the image is known")
     return _padded(to, op.args[0], (left, right, top, bottom), fill)
 
@@ -217,7 +227,7 @@ def _pad(to: Importer, op: Op) -> Value:
 def _resize(to: Importer, op: Op) -> Value:
     """To the size that ONNX infers."""
     asked = {name: value.decode() for name, value in op.attributes.items() if type(value) is bytes}
-    size, mode = to.shape(op.node.output[0])[2:], asked.get("mode", "nearest")
+    size, mode = to.source.shape(op.node.output[0])[2:], asked.get("mode", "nearest")
     turned = asked.get("coordinate_transformation_mode", "half_pixel")
     if mode == "nearest":
         known = _NEAREST[turned, asked.get("nearest_mode", "round_prefer_floor")]
@@ -231,8 +241,8 @@ def _resize(to: Importer, op: Op) -> Value:
 
 
 def _split(to: Importer, op: Op) -> Value:
-    axis = int(op.attributes.get("axis", 0))
-    sizes = [to.shape(name)[axis] for name in op.node.output]
+    axis = int(op.get("axis", 0))
+    sizes = [to.source.shape(name)[axis] for name in op.node.output]
     parts = to.call(torch.split, op.args[0], sizes, dim=axis)
     return [to.call(operator.getitem, parts, place) for place in range(len(sizes))]
 
@@ -267,7 +277,7 @@ MAKERS: dict[str, Maker] = {
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _layer(lambda _: nn.Hardswish()),
     "Identity": lambda _, op: op.args[0],
-    "LeakyRelu": _layer(lambda op: nn.LeakyReLU(op.attributes.get("alpha", 0.01))),
+    "LeakyRelu": _layer(lambda op: nn.LeakyReLU(op.get("alpha", 0.01))),
     "MatMul": _linear,
     "Max": _function(torch.maximum),
     "MaxPool": _max_pool,
@@ -278,8 +288,9 @@ MAKERS: dict[str, Maker] = {
     "Relu": _layer(lambda _: nn.ReLU()),
     "Reshape": _reshape,
     "Resize": _resize,
+    "Shape": _shape,
     "Sigmoid": _layer(lambda _: nn.Sigmoid()),
-    "Softmax": _layer(lambda op: nn.Softmax(op.attributes.get("axis", -1))),
+    "Softmax": _layer(lambda op: nn.Softmax(op.get("axis", -1))),
     "Split": _split,
     "Squeeze": _squeeze,
     "Sub": _function(torch.sub),

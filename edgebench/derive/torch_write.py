@@ -18,26 +18,20 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from edgebench.backends.onnxruntime_ import OnnxRuntime
+from edgebench.backends import zips
 from edgebench.backends.torch_files import EXTRA, Signature, first_line
-from edgebench.derive import calibration, contract
+from edgebench.derive import calibration, contract, onnx_check
 from edgebench.derive.contract import Job
+from edgebench.derive.onnx_graph import Graph, Image
 from edgebench.derive.torch_import import Importer
 from edgebench.derive.torch_operators import MAKERS
 from edgebench.errors import ModelRefusedError
-from edgebench.protocols import Settings
 
 _CACHE = "TORCHINDUCTOR_CACHE_DIR"
 _OF_THIS_MACHINE = (".debug_pkl", "/.data/serialization_id")
-_DATE = (1980, 1, 1, 0, 0, 0)
 _SCHEME = "x86"
 """torch's defaults for x86: weights per channel, activations in 7 bits. The file runs anywhere."""
-_PROBES = 2
-"""Inputs that are tried: above 1, because an exporter takes a batch of 1 to be fixed."""
 _CHUNK = 32
-_MAX_FLOAT_ERROR, _MAX_INT8_ERROR = 1e-4, 0.5
-"""Norm of a difference by the norm of the answer: a wrong conversion is far above either. How good
-int8 is, parity and accuracy tell."""
 
 
 def write(job: Job) -> None:
@@ -48,66 +42,39 @@ def write(job: Job) -> None:
     """
     os.environ[_CACHE] = str(contract.scratch(job))  # else it makes a folder of its own in /tmp
     warnings.simplefilter("ignore")  # torch's deprecations; this process can do nothing about them
-    model = onnx.load(job.source)
-    module, signature = Importer(model, MAKERS).run(), _signature(model)
+    graph = Graph(onnx.load(job.source))
+    module, signature = Importer(graph, MAKERS).run(), _signature(graph.image)
     quantised = job.precision == "int8"
-    images = calibration.inputs(job) if quantised else _drawn(signature)
-    probes = images[: signature.batch or _PROBES]
-    wanted = _reference(job, signature, probes)
-    _check(module(torch.from_numpy(probes)), wanted, _MAX_FLOAT_ERROR)
+    images = calibration.inputs(job) if quantised else onnx_check.drawn(graph.image)
+    probes = images[: signature.batch or onnx_check.PROBES]
+    wanted = onnx_check.reference(Path(job.source), graph.image, probes)
+    onnx_check.hold(_answers(module, probes, signature), wanted, onnx_check.MAX_FLOAT_ERROR)
     try:
         if quantised:
             module = _quantised(module, images, signature)
-            _check(module(torch.from_numpy(probes)), wanted, _MAX_INT8_ERROR)
+            onnx_check.hold(_answers(module, probes, signature), wanted, onnx_check.MAX_INT8_ERROR)
         _save(module, probes, signature, Path(job.target), script=quantised)
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
         raise ModelRefusedError(f"torch says: {first_line(error)}") from error
 
 
-def _signature(model: onnx.ModelProto) -> Signature:
-    """Raises: ModelRefusedError: The model has more than one input, or one that is no image."""
-    weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in weights]
-    dims = inputs[0].type.tensor_type.shape.dim if len(inputs) == 1 else []
-    shape = [dim.dim_value for dim in dims]  # 0 where it is open
-    if len(shape) != 4 or 0 in shape[1:]:  # noqa: PLR2004 - NCHW
-        raise ModelRefusedError(f"the model has {len(inputs)} inputs, the first {shape}: no image")
+def _signature(image: Image) -> Signature:
     return Signature(
-        input_name=inputs[0].name,
-        batch=shape[0] or None,
-        sample_shape=(shape[1], shape[2], shape[3]),
-        output_names=tuple(value.name for value in model.graph.output),
+        input_name=image.name,
+        batch=image.batch,
+        sample_shape=image.shape,
+        output_names=image.outputs,
     )
 
 
-def _drawn(signature: Signature) -> NDArray[np.float32]:
-    """Random inputs, the same every time."""
-    shape = (signature.batch or _PROBES, *signature.sample_shape)
-    return np.random.default_rng(0).random(shape, np.float32)
-
-
-def _reference(job: Job, signature: Signature, probes: NDArray[np.float32]) -> list[NDArray[Any]]:
-    """What ONNX Runtime answers: ONNX's own reference pads MaxPool wrong, and is slow."""
-    session = OnnxRuntime().open(Path(job.source), Settings(batch=len(probes)))
-    session.bind([{signature.input_name: probes}])
-    session.stage(0)
-    session.invoke()
-    answers = session.read()
-    session.close()
-    return [answers[name] for name in signature.output_names]
-
-
-def _check(made: Any, wanted: Any, most: float) -> None:  # noqa: ANN401 - a tensor or several
-    """Raises: ModelRefusedError: Answers are further from ONNX Runtime's than they may be."""
-    ours = made if isinstance(made, tuple) else (made,)
-    for answer, reference in zip(ours, wanted, strict=True):
-        there = answer.numpy().astype(np.float64)
-        error = np.linalg.norm(there - reference) / max(float(np.linalg.norm(reference)), 1e-30)
-        if there.shape != reference.shape or not error <= most:
-            raise ModelRefusedError(
-                f"the result answers {error:.2g} of its size beside ONNX Runtime's "
-                f"({there.shape} for {reference.shape}), at most {most:g} is right"
-            )
+def _answers(
+    module: Any,  # noqa: ANN401 - a GraphModule
+    probes: NDArray[np.float32],
+    signature: Signature,
+) -> dict[str, NDArray[Any]]:
+    made = module(torch.from_numpy(probes))
+    tensors = made if isinstance(made, tuple) else (made,)
+    return {name: one.numpy() for name, one in zip(signature.output_names, tensors, strict=True)}
 
 
 def _quantised(
@@ -153,9 +120,9 @@ def _save(
 
 def _strip(whole: Path, target: Path) -> None:
     """Leave out where each line of code lay on this machine: the same source, the same bytes."""
-    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(target, "w") as made:
-        for name in source.namelist():
-            if not name.endswith(_OF_THIS_MACHINE):
-                inner = name.partition("/")[2]  # the folder has the file's own name
-                made.writestr(zipfile.ZipInfo(f"model/{inner}", _DATE), source.read(name))
+    with zipfile.ZipFile(whole) as source:
+        kept = [name for name in source.namelist() if not name.endswith(_OF_THIS_MACHINE)]
+        # The folder has the file's own name.
+        inner = {name: f"model/{name.partition('/')[2]}" for name in kept}
+        zips.write(target, ((inner[name], source.read(name)) for name in kept))
     whole.unlink()

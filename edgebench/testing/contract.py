@@ -107,9 +107,18 @@ def check_backend(
         alone = [next(iter(answer(session, slot).values())) for slot in (0, 1)]
     finally:
         session.close()
+    _check_closed(session)
     _check_batch(backend, model, settings, ring, alone)
     _check_claims(backend, model, settings, ring, probe)
     _check_refusals(backend, model, settings)
+
+
+def _check_closed(session: Session) -> None:
+    """A launch that fails closes what may be closed already."""
+    try:
+        session.close()
+    except Exception as error:  # noqa: BLE001 - whatever it raises, it should not
+        raise AssertionError(f"close() a second time must do nothing, not {error!r}") from None
 
 
 def _check_probe(backend: Backend) -> Probe:

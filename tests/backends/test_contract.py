@@ -107,6 +107,24 @@ def test_tflite_runtime_keeps_the_contract_in_its_own_interpreter(
     assert done.stdout.count("kept") == 2 * len(workloads)
 
 
+@pytest.mark.parametrize(
+    ("backend_name", "options"),
+    [*((name, {}) for name in SHIPPED), ("litert", {"api": "compiled"})],
+)
+def test_a_closed_session_refuses_to_run(backend_name: str, options: dict[str, str]) -> None:
+    backend: Backend = plugins.open_backend(backend_name)
+    workload = resources.open_workload("mnist_cnn")
+    model = workload.model(backend.formats[0], "fp32")
+    assert model is not None
+    session = backend.open(workload.file(model.path), Settings(options=options))
+    inputs, _ = passes.load_reference(workload.file(workload.spec.reference.path))
+    session.bind(list(passes.feeds(session, inputs, model.layout, 1))[:2])
+    session.close()
+    session.close()
+    with pytest.raises(ModelRefusedError, match="closed"):
+        session.invoke()
+
+
 @pytest.mark.parametrize("backend_name", HERE)
 def test_a_backend_runs_in_every_precision_that_it_names(backend_name: str) -> None:
     probe = plugins.probe_backend(backend_name)

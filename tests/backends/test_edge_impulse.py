@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,6 +143,14 @@ def test_pixels_are_what_the_vendor_s_image_block_takes() -> None:
         features((1, 1, 1), [1.0])
 
 
+def test_numbers_that_json_does_not_have_are_refused_before_they_are_sent(eim: Path) -> None:
+    session = EdgeImpulse().open(standin(eim), settings(transport="json", features="values"))
+    inputs = np.full(session.inputs[0].shape, np.nan, np.float32)
+    with pytest.raises(ModelRefusedError, match="finite"):
+        session.feed({"features": inputs})
+    session.close()
+
+
 def test_a_reply_in_pieces_is_whole(eim: Path) -> None:
     session = EdgeImpulse().open(standin(eim, fault="in pieces"), settings())
     outputs = passes.run_all(session, reference("mnist_cnn")[0][:8], "NHWC", 1)
@@ -257,6 +266,34 @@ def test_a_file_that_cannot_be_started_says_why(eim: Path) -> None:
         eim.chmod(0o755)
         with pytest.raises(ModelRefusedError, match=words):
             EdgeImpulse().open(eim, settings())
+
+
+def test_a_path_with_spaces_is_one_path(eim: Path) -> None:
+    folder = eim.parent / "my models"
+    folder.mkdir()
+    model = standin(folder / "digits 1.eim")
+    session = EdgeImpulse().open(model, settings())
+    session.bind(ring_of(session, "mnist_cnn"))
+    session.stage(0)
+    session.invoke()
+    assert session.read()
+    session.close()
+
+
+def test_a_folder_too_deep_for_a_socket_is_reached_from_nearby_or_refused(
+    eim: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = eim.parent / ("d" * 60) / ("e" * 60)
+    deep.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    standin(eim)
+    with pytest.raises(ModelRefusedError, match="too long for a socket"):
+        EdgeImpulse().open(eim, settings())
+    assert not list(deep.iterdir())
+    monkeypatch.chdir(deep)
+    session = EdgeImpulse().open(eim, settings())
+    assert not list(deep.iterdir())
+    session.close()
 
 
 def test_one_that_ignores_the_signal_to_end_is_killed(eim: Path) -> None:

@@ -27,7 +27,7 @@ from edgebench.protocols import Backend, Session, Settings
 from edgebench.records import Effective, Parity, Precision
 from edgebench.testing import check_backend
 
-pytest.importorskip("tensorflow", reason="needs edgebench[tensorflow]")
+tf = pytest.importorskip("tensorflow", reason="needs edgebench[tensorflow]")
 Derive = Callable[..., Made]
 XLA = {"xla": "1"}
 
@@ -191,6 +191,24 @@ def test_what_it_cannot_do_is_refused(
 ) -> None:
     with pytest.raises(ModelRefusedError, match=words):
         backend.open(derived("mnist_cnn", "savedmodel", "fp32").path, settings)
+
+
+def test_what_xla_cannot_compile_is_refused_in_its_words(backend: Backend, tmp_path: Path) -> None:
+    def through_text(images: Any) -> Any:  # noqa: ANN401 - a tensor of TensorFlow's
+        return {"y": tf.strings.to_number(tf.strings.as_string(images))}
+
+    # As every session here has them: they are the process's, and saving settles them.
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    module = tf.Module()
+    spec = tf.TensorSpec((None, 2, 2, 1), tf.float32, name="x")
+    module.run = tf.function(through_text, input_signature=(spec,), autograph=False)
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.run)
+    path = tmp_path / "model.savedmodel.zip"
+    savedmodel_files.pack(tmp_path / "saved", path)
+    backend.open(path, Settings()).close()
+    with pytest.raises(ModelRefusedError, match="AsString"):
+        backend.open(path, Settings(options=XLA))
 
 
 def zipped(path: Path, kind: int, files: dict[str, bytes]) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib.util
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -273,6 +274,26 @@ def test_shipped_calibration_images_were_never_judged_on() -> None:
     assert len(chosen) == mnist.spec.calibration.count == 116
     with np.load(mnist.file("samples.npz")) as archive:
         assert chosen.isdisjoint(image.tobytes() for image in archive["images"])
+
+
+def test_another_edgebench_makes_it_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    derive()
+    monkeypatch.setattr(make, "__version__", "0.0.0+other")
+    assert derive().fresh
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="x32 is a twin of x86-64")
+def test_the_filter_knows_the_second_numbers_of_x86_64() -> None:
+    code = (
+        "import ctypes\n"
+        "from edgebench.derive.confine import block_network\n"
+        "print(block_network(), flush=True)\n"
+        "ctypes.CDLL(None).syscall(0x40000000 + 41, 2, 1, 0)\n"
+        "print('never', flush=True)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["blocked"]
+    assert done.returncode == -31  # SIGSYS
 
 
 def test_the_filter_is_the_one_for_this_machine() -> None:

@@ -16,6 +16,7 @@ onnx = pytest.importorskip("onnx", reason="needs onnx")
 torch = pytest.importorskip("torch", reason="needs torch")
 
 from edgebench.derive import torch_write
+from edgebench.derive.onnx_graph import Graph
 from edgebench.derive.torch_import import Importer
 from edgebench.derive.torch_operators import MAKERS
 
@@ -111,7 +112,7 @@ def test_every_known_operator_is_tried_here() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_an_operator_answers_as_the_reference_does_at_any_batch(name: str) -> None:
     parsed = model(*CASES[name])
-    module = Importer(parsed, MAKERS).run()
+    module = Importer(Graph(parsed), MAKERS).run()
     program = torch.export.export(
         module, (torch.zeros(2, *SHAPE),), dynamic_shapes=({0: torch.export.Dim("batch")},)
     )
@@ -170,7 +171,7 @@ def test_blocks_of_known_networks_run_wholly_in_int8(name: str) -> None:
     parsed = model(NETWORKS[name], used)
     images = drawn(32, *SHAPE)
     signature = Signature(input_name="x", batch=None, sample_shape=SHAPE, output_names=("y",))
-    module = torch_write._quantised(Importer(parsed, MAKERS).run(), images, signature)
+    module = torch_write._quantised(Importer(Graph(parsed), MAKERS).run(), images, signature)
     wanted = reference(parsed, images[:8])
     made = module(torch.from_numpy(images[:8])).numpy()
     assert np.linalg.norm(made - wanted) / np.linalg.norm(wanted) < 0.2
@@ -189,12 +190,4 @@ def test_blocks_of_known_networks_run_wholly_in_int8(name: str) -> None:
 )
 def test_what_is_not_known_is_refused_by_its_name(body: str, words: str) -> None:
     with pytest.raises(ModelRefusedError, match=words):
-        Importer(model(body, SIZES), MAKERS).run()
-
-
-def test_an_answer_beside_the_reference_is_refused() -> None:
-    right = drawn(2, 5)
-    torch_write._check(torch.from_numpy(right), [right], 1e-4)
-    for wrong in (right * 1.01, right[:, :1], np.full_like(right, np.nan)):
-        with pytest.raises(ModelRefusedError, match="beside ONNX Runtime's"):
-            torch_write._check(torch.from_numpy(wrong), [right], 1e-4)
+        Importer(Graph(model(body, SIZES)), MAKERS).run()

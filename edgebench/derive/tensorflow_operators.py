@@ -10,34 +10,30 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from edgebench.derive import onnx_shapes
-from edgebench.derive.onnx_values import (
+from edgebench.derive import tensorflow_shapes
+from edgebench.derive.onnx_graph import Op, Value
+from edgebench.derive.tensorflow_values import (
     IMAGE_RANK,
     Held,
-    Node,
-    Value,
     axis_of,
     channels_last,
     first,
     static,
     stays_last,
 )
-from edgebench.errors import ModelRefusedError
 
 
 def _elementwise(function: Callable[..., Value]) -> Callable[..., Value]:
     """An operator that knows no axes."""
 
-    def run(_: Node, *values: Value) -> Value:
-        if not any(isinstance(one, Held) for one in values):
-            return np.asarray(function(*values))
+    def run(_: Op, *values: Value) -> Held:
         last = stays_last(*values)
         return Held(function(*(map(channels_last if last else first, values))), last)
 
     return run
 
 
-def _add(node: Node, left: Value, right: Value) -> Value:
+def _add(op: Op, left: Value, right: Value) -> Value:
     """A sum; with a constant by channel it is a bias, which TensorFlow fuses."""
     for one, other in ((left, right), (right, left)):
         if isinstance(one, Held) and isinstance(other, np.ndarray):
@@ -48,23 +44,23 @@ def _add(node: Node, left: Value, right: Value) -> Value:
             rank, channels = tensor.shape.rank, tensor.shape[-1]
             if rank in {2, IMAGE_RANK} and bias.shape[-1:] == (channels,) == (bias.size,):
                 return Held(tf.nn.bias_add(tensor, bias.reshape(-1)), last)
-    return _elementwise(tf.add)(node, left, right)
+    return _elementwise(tf.add)(op, left, right)
 
 
-def _pads(node: Node, sizes: Sequence[int], kernel: Sequence[int]) -> Value:
+def _pads(op: Op, sizes: Sequence[int], kernel: Sequence[int]) -> Value:
     """``SAME``, ``VALID`` or explicit pads ``((top, bottom), (left, right))``."""
-    auto = node.get("auto_pad", b"NOTSET").decode()
-    pads = node.get("pads", [0, 0, 0, 0])
+    auto = op.get("auto_pad", b"NOTSET").decode()
+    pads = op.get("pads", [0, 0, 0, 0])
     if auto == "SAME_UPPER":
         return "SAME"
     if auto == "VALID" or (auto == "NOTSET" and not any(pads)):
         return "VALID"
     if auto != "NOTSET" or len(sizes) != 2:  # noqa: PLR2004 - height and width
-        raise ModelRefusedError(f"{node.kind} with auto_pad {auto} is not known here")
+        raise ValueError(f"auto_pad {auto} is not known here")
     top, left, bottom, right = pads
     wanted = []
     for size, step, over, wide in zip(
-        sizes, node.get("strides", [1, 1]), node.get("dilations", [1, 1]), kernel, strict=True
+        sizes, op.get("strides", [1, 1]), op.get("dilations", [1, 1]), kernel, strict=True
     ):
         missing = max((-(-size // step) - 1) * step + (wide - 1) * over + 1 - size, 0)
         wanted.append((missing // 2, missing - missing // 2))
@@ -72,12 +68,12 @@ def _pads(node: Node, sizes: Sequence[int], kernel: Sequence[int]) -> Value:
     return "SAME" if tuple(wanted) == explicit else explicit
 
 
-def _convolution(node: Node, value: Value, weights: Value, bias: Value = None) -> Held:
+def _convolution(op: Op, value: Value, weights: Value, bias: Value = None) -> Held:
     kernel = static(weights).transpose(2, 3, 1, 0)
-    tensor, groups = channels_last(value), node.get("group", 1)
-    pads = _pads(node, tensor.shape[1:3], kernel.shape[:2])
+    tensor, groups = channels_last(value), op.get("group", 1)
+    pads = _pads(op, tensor.shape[1:3], kernel.shape[:2])
     padding = pads if isinstance(pads, str) else ((0, 0), *pads, (0, 0))
-    strides, dilations = node.get("strides", [1, 1]), node.get("dilations", [1, 1])
+    strides, dilations = op.get("strides", [1, 1]), op.get("dilations", [1, 1])
     channels = tensor.shape[-1]
     if groups == 1:
         out = tf.nn.conv2d(tensor, kernel, strides, padding, dilations=dilations)
@@ -95,7 +91,7 @@ def _convolution(node: Node, value: Value, weights: Value, bias: Value = None) -
     return Held(out if bias is None else tf.nn.bias_add(out, static(bias)), last=True)
 
 
-def _normalise(node: Node, value: Value, *weights: Value) -> Held:
+def _normalise(op: Op, value: Value, *weights: Value) -> Held:
     scale, offset, mean, variance = map(static, weights)
     out, *_ = tf.compat.v1.nn.fused_batch_norm(
         channels_last(value),
@@ -103,40 +99,40 @@ def _normalise(node: Node, value: Value, *weights: Value) -> Held:
         offset,
         mean,
         variance,
-        node.get("epsilon", 1e-5),
+        op.get("epsilon", 1e-5),
         is_training=False,
     )
     return Held(out, last=True)
 
 
-def _pool(node: Node, value: Value) -> Held:
-    tensor, kernel = channels_last(value), node.attributes["kernel_shape"]
-    strides, mode = node.get("strides", [1, 1]), node.kind
-    pads = _pads(node, tensor.shape[1:3], kernel)
-    if node.get("ceil_mode", 0):
-        pads = _ceiled(node, tensor.shape[1:3], kernel)
+def _pool(op: Op, value: Value) -> Held:
+    tensor, kernel = channels_last(value), op.attributes["kernel_shape"]
+    strides, mode = op.get("strides", [1, 1]), op.kind
+    pads = _pads(op, tensor.shape[1:3], kernel)
+    if op.get("ceil_mode", 0):
+        pads = _ceiled(op, tensor.shape[1:3], kernel)
     if mode == "MaxPool":
         padding = pads if isinstance(pads, str) else ((0, 0), *pads, (0, 0))
-        dilations = node.get("dilations", [1, 1])
+        dilations = op.get("dilations", [1, 1])
         if set(dilations) == {1}:
             return Held(tf.nn.max_pool2d(tensor, kernel, strides, padding), last=True)
         out = tf.nn.pool(tensor, kernel, "MAX", strides, pads, dilations=dilations)
         return Held(out, last=True)
-    if isinstance(pads, str) and not (pads == "SAME" and node.get("count_include_pad", 0)):
+    if isinstance(pads, str) and not (pads == "SAME" and op.get("count_include_pad", 0)):
         return Held(tf.nn.avg_pool2d(tensor, kernel, strides, pads), last=True)
-    if not node.get("count_include_pad", 0) or node.get("ceil_mode", 0):
-        raise ModelRefusedError("AveragePool with pads that do not count is not known here")
-    (top, left, bottom, right) = node.attributes["pads"]
+    if not op.get("count_include_pad", 0) or op.get("ceil_mode", 0):
+        raise ValueError("pads that do not count are not known here")
+    (top, left, bottom, right) = op.attributes["pads"]
     padded = tf.pad(tensor, ((0, 0), (top, bottom), (left, right), (0, 0)))
     return Held(tf.nn.avg_pool2d(padded, kernel, strides, "VALID"), last=True)
 
 
-def _ceiled(node: Node, sizes: Sequence[int], kernel: Sequence[int]) -> Value:
+def _ceiled(op: Op, sizes: Sequence[int], kernel: Sequence[int]) -> Value:
     """Explicit pads of a pooling whose last window may hang over the edge."""
-    top, left, bottom, right = node.get("pads", [0, 0, 0, 0])
+    top, left, bottom, right = op.get("pads", [0, 0, 0, 0])
     made = []
     for size, step, wide, before, after in zip(
-        sizes, node.get("strides", [1, 1]), kernel, (top, left), (bottom, right), strict=True
+        sizes, op.get("strides", [1, 1]), kernel, (top, left), (bottom, right), strict=True
     ):
         over = (size + before + after - wide) % step
         made.append((before, after + (step - over if over else 0)))
@@ -146,10 +142,10 @@ def _ceiled(node: Node, sizes: Sequence[int], kernel: Sequence[int]) -> Value:
 def _reduce(function: Callable[..., Value], axes: Sequence[int] | None) -> Callable[..., Value]:
     """A reduction; ``axes`` where the operator has them by its name."""
 
-    def run(node: Node, value: Held, given: Value = None) -> Held:
+    def run(op: Op, value: Held, given: Value = None) -> Held:
         chosen = axes or static(given)
-        chosen = list(node.get("axes", [])) if chosen is None else list(chosen)
-        keep = bool(node.get("keepdims", 1))
+        chosen = list(op.get("axes", [])) if chosen is None else list(chosen)
+        keep = bool(op.get("keepdims", 1))
         last = stays_last(value) and keep
         tensor = value.tensor if last else first(value)
         places = [axis_of(value, axis, last=last) for axis in chosen]
@@ -158,33 +154,33 @@ def _reduce(function: Callable[..., Value], axes: Sequence[int] | None) -> Calla
     return run
 
 
-def _gemm(node: Node, value: Value, weights: Value, bias: Value = None) -> Held:
+def _gemm(op: Op, value: Value, weights: Value, bias: Value = None) -> Held:
     left, right = first(value), first(weights)
-    out = tf.matmul(left, right, bool(node.get("transA", 0)), bool(node.get("transB", 0)))
-    if node.get("alpha", 1.0) != 1.0:
-        out = out * node.attributes["alpha"]
+    out = tf.matmul(left, right, bool(op.get("transA", 0)), bool(op.get("transB", 0)))
+    if op.get("alpha", 1.0) != 1.0:
+        out = out * op.attributes["alpha"]
     if bias is None:
         return Held(out, last=False)
-    scaled = static(bias) * np.float32(node.get("beta", 1.0))
-    return _add(node, Held(out, last=False), scaled)  # type: ignore[no-any-return]
+    scaled = static(bias) * np.float32(op.get("beta", 1.0))
+    return _add(op, Held(out, last=False), scaled)  # type: ignore[no-any-return]
 
 
-def _softmax(node: Node, value: Held) -> Held:
+def _softmax(op: Op, value: Held) -> Held:
     last = stays_last(value)
-    axis = axis_of(value, node.get("axis", -1), last=last)
+    axis = axis_of(value, op.get("axis", -1), last=last)
     return Held(tf.nn.softmax(value.tensor if last else first(value), axis), last)
 
 
-def _resize(node: Node, value: Held, *rest: Value) -> Held:
+def _resize(op: Op, value: Held, *rest: Value) -> Held:
     tensor = channels_last(value)
     given = [static(one) for one in rest[-2:]]
-    if node.kind == "Upsample" or given[-1] is None or len(rest) < 3:  # noqa: PLR2004 - no sizes
+    if op.kind == "Upsample" or given[-1] is None or len(rest) < 3:  # noqa: PLR2004 - no sizes
         scales = given[-1] if given[-1] is not None else given[0]
         sizes = [int(size * by) for size, by in zip(tensor.shape[1:3], scales[2:], strict=True)]
     else:
         sizes = [int(size) for size in given[-1][2:]]
-    places = node.get("coordinate_transformation_mode", b"half_pixel").decode()
-    mode = node.get("mode", b"nearest").decode()
+    places = op.get("coordinate_transformation_mode", b"half_pixel").decode()
+    mode = op.get("mode", b"nearest").decode()
     half, corners = places in {"half_pixel", "pytorch_half_pixel"}, places == "align_corners"
     if mode == "linear":
         out = tf.raw_ops.ResizeBilinear(
@@ -196,13 +192,13 @@ def _resize(node: Node, value: Held, *rest: Value) -> Held:
             images=tensor, size=sizes, align_corners=corners, half_pixel_centers=False
         )
     else:
-        raise ModelRefusedError(f"Resize with mode {mode} is not known here")
+        raise ValueError(f"the mode {mode} is not known here")
     return Held(out, last=True)
 
 
-def _clip(node: Node, value: Value, low: Value = None, high: Value = None) -> Held:
-    least = node.get("min", None) if low is None else float(static(low))
-    most = node.get("max", None) if high is None else float(static(high))
+def _clip(op: Op, value: Value, low: Value = None, high: Value = None) -> Held:
+    least = op.get("min") if low is None else float(static(low))
+    most = op.get("max") if high is None else float(static(high))
     tensor = value.tensor
     if (least, most) == (0.0, 6.0):
         return Held(tf.nn.relu6(tensor), value.last)  # which TensorFlow fuses
@@ -210,11 +206,11 @@ def _clip(node: Node, value: Value, low: Value = None, high: Value = None) -> He
     return Held(tensor if most is None else tf.minimum(tensor, np.float32(most)), value.last)
 
 
-def _activation(function: Callable[..., Value], **defaults: float) -> Callable[[Node, Held], Held]:
+def _activation(function: Callable[..., Value], **defaults: float) -> Callable[[Op, Held], Held]:
     """An operator on one value, with numbers as attributes."""
 
-    def run(node: Node, value: Held) -> Held:
-        numbers = [node.get(name, default) for name, default in defaults.items()]
+    def run(op: Op, value: Held) -> Held:
+        numbers = [op.get(name, default) for name, default in defaults.items()]
         return Held(function(value.tensor, *numbers), value.last)
 
     return run
@@ -230,12 +226,12 @@ def _prelu(value: Value, slope: Value) -> Value:
     return tf.maximum(value, 0.0) + slope * tf.minimum(value, 0.0)
 
 
-def _same(_: Node, value: Value, *__: Value) -> Value:
+def _same(_: Op, value: Value, *__: Value) -> Value:
     return value
 
 
 OPERATORS: Mapping[str, Callable[..., Value]] = {
-    **onnx_shapes.OPERATORS,
+    **tensorflow_shapes.OPERATORS,
     "Add": _add,
     "AveragePool": _pool,
     "BatchNormalization": _normalise,

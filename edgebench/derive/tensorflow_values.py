@@ -6,42 +6,26 @@ back into ONNX's order first: right, if not fastest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from edgebench.errors import ModelRefusedError
+from edgebench.derive.onnx_graph import Value
 
 IMAGE_RANK = 4
 TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 PLACES = (0, 3, 1, 2)
 """Where ONNX's axes lie in a tensor with channels last."""
 
-Value = Any
-"""An array, `Held`, or None for an input that is left out; or a tensor of TensorFlow's."""
-
 
 class Held(NamedTuple):
     """A tensor that depends on the input."""
 
-    tensor: Value
+    tensor: Any
+    """TensorFlow's own."""
     last: bool
     """Whether it lies as (batch, h, w, c) and not in ONNX's order."""
-
-
-class Node(NamedTuple):
-    """One operator of the graph."""
-
-    kind: str
-    attributes: Mapping[str, Value]
-    outputs: int
-    opset: int
-
-    def get(self, name: str, default: Value) -> Value:
-        """An attribute."""
-        return self.attributes.get(name, default)
 
 
 def first(value: Value) -> Value:
@@ -76,11 +60,15 @@ def stays_last(*values: Value) -> bool:
 
 
 def static(value: Value) -> Value:
-    """An array that must not depend on the input."""
+    """An array that must not depend on the input; None for an input that is left out.
+
+    Raises:
+        ValueError: It does.
+    """
     if isinstance(value, Held):
         known = tf.get_static_value(value.tensor)
         if known is None:
-            raise ModelRefusedError("an operator's parameter depends on the input")
+            raise ValueError("one of its parameters depends on the input")
         return known
     return value
 
