@@ -62,9 +62,9 @@ def command(
     NAMES: workloads (default: all). Files go to the cache ($EDGEBENCH_CACHE, or edgebench/ in
     $XDG_CACHE_HOME), where `edgebench run` finds them. Converters run without a network.
     """
+    converters, wanted = _converters(flatten(formats)), flatten(precision)
+    _check_precisions(converters, wanted)
     workloads = [resources.open_workload(name) for name in names or resources.workload_folders()]
-    converters = _converters(flatten(formats))
-    wanted = flatten(precision)
     failed = False
     with tempfile.TemporaryDirectory(prefix="edgebench-calibration-") as scratch:
         for workload in workloads:
@@ -100,6 +100,14 @@ def _converters(formats: tuple[str, ...]) -> list[Converter]:
     if not found:
         raise UsageError("no converter is installed", remedy="pip install 'edgebench[mnn]'")
     return found
+
+
+def _check_precisions(converters: list[Converter], wanted: tuple[str, ...]) -> None:
+    """Refuse a precision that would be nothing but silence."""
+    made = {one for converter in converters for one in converter.precisions}
+    if lacking := [one for one in wanted if one not in made]:
+        each = "; ".join(f"{one.format}: {', '.join(one.precisions)}" for one in converters)
+        raise UsageError(f"no {lacking[0]} file is derived", remedy=f"choose from {each}")
 
 
 def _derive(

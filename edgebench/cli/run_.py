@@ -222,7 +222,7 @@ def _show_plan(planned: plan.Plan, preset: Preset) -> None:
     about = f"about {human_s(sum(times))} for small models{more}"
     click.echo(f"{show.size(planned, preset)}, {about}", err=True)
     for note in planned.notes:
-        click.echo(note, err=True)
+        click.echo(fill(note, "", "  "), err=True)
 
 
 def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]) -> None:
@@ -247,7 +247,7 @@ def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]
     folder = execution.store.folder
     show.ending(folder, execution.measured, took_s, interrupted=ended_early, ended=_why(execution))
     for note in execution.plan.notes:
-        click.echo(note, err=True)
+        click.echo(fill(note, "", "  "), err=True)
     if full is not None:
         click.echo(f"edgebench: {full}", err=True)
         raise click.exceptions.Exit(EXIT_FAILED_CELLS)
