@@ -124,8 +124,10 @@ def _plan(config: RunConfig) -> plan.Plan:
     workloads = plan.choose_workloads(config.workloads)
     probes = probe(config, plan.wanted_backends(config))
     for one in probes:
-        # A built-in one that is absent is no news; a plug-in was installed to be measured.
-        if not (one.available or one.name in config.backends_named or install_extra(one.name)):
+        # A built-in one that is absent is no news; one that is there and broken is, and a plug-in
+        # was installed to be measured.
+        absent = install_extra(one.name) and "is not installed" in one.reason
+        if not (one.available or absent or one.name in config.backends_named):
             click.echo(fill(f"left out: backend {one.name}: {one.reason}", "", "  "), err=True)
     planned = plan.build(config, workloads, plan.choose_backends(config, probes))
     if not planned.runnable:
