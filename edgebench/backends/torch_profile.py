@@ -16,6 +16,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from edgebench.backends.torch_ import TorchSession
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, OpTime, OpTimes, Settings
+from edgebench.records import Effective
 from edgebench.units import NS_PER_US
 
 _CALL = "edgebench: a call"
@@ -30,6 +31,8 @@ _SPACES = ("aten::", "quantized::", "onednn::", "mkldnn::", "mkl::")
 _FUSED = "cpp_fused"
 """Before the names of operators, and in those of kernels that Inductor wrote; whatever has another
 name is a wrapper around them."""
+
+_running: list[profile] = []
 
 
 class ProfiledSession(TorchSession):
@@ -49,16 +52,27 @@ class ProfiledSession(TorchSession):
 
     def bind(self, ring: Sequence[Feeds]) -> None:
         """As ever; then the profiler runs until it is asked, or closed."""
+        _stop()
         super().bind(ring)
         self._profiler = profile(activities=[ProfilerActivity.CPU], record_shapes=True)
         self._profiler.start()
+        _running.append(self._profiler)
         self.invoke = _marking(self.invoke)
+
+    def effective(self) -> Effective:
+        """As ever; the profiler is off then, for it takes another one to see."""
+        _stop()
+        return super().effective()
+
+    def close(self) -> None:
+        """As ever, the profiler off."""
+        if getattr(self, "_profiler", None) in _running:
+            _stop()
+        super().close()
 
     def op_times(self, calls: int) -> OpTimes:
         """Operators right below the last calls; the profiler is off then."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            self._profiler.stop()
+        _stop()
         marks = [event for event in self._profiler.events() if event.name == _CALL][-calls:]
         kernels = [_inside(event) for event in _below(marks[0])]
         return OpTimes(
@@ -70,6 +84,14 @@ class ProfiledSession(TorchSession):
                 for number, (event, kernel) in enumerate(zip(_below(mark), kernels, strict=False))
             ),
         )
+
+
+def _stop() -> None:
+    """End the profiler that runs: torch has one, and dies of it if it is on at the very end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        while _running:
+            _running.pop().stop()
 
 
 def _marking(run: Callable[[], None]) -> Callable[[], None]:
