@@ -35,7 +35,7 @@ def run(*arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProces
 
 def test_a_cell_without_its_derived_file_names_the_command() -> None:
     workloads = plan.choose_workloads(("mnist_cnn", "cifar10_cnn"))
-    cells = plan.build(RunConfig(), workloads, {"mnn": MNN}).cases
+    cells = plan.build(RunConfig(backends_named=("mnn",)), workloads, {"mnn": MNN}).cases
     skips = {f"{cell.case.workload} {cell.case.precision}": cell.skip for cell in cells}
     line = "edgebench workloads derive mnist_cnn --format mnn"
     assert skips["mnist_cnn fp32"] == f"mnist_cnn has no fp32 model as mnn ({line})"
