@@ -83,7 +83,9 @@ def probe_backend(name: str) -> Probe:
         can = isinstance(backend, ProfilingBackend)
         return msgspec.structs.replace(_sound(backend.probe()), name=name, profiles=can)
     except ImportError as error:
-        package = (error.name or "").partition(".")[0]
+        # Any other ImportError has the name of what is there and lacks a library.
+        absent = error.name if isinstance(error, ModuleNotFoundError) else None
+        package = (absent or "").partition(".")[0]
         return Probe(
             name=name,
             available=False,

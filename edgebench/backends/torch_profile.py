@@ -14,16 +14,25 @@ from typing import Any
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from edgebench.backends.torch_ import TorchSession
-from edgebench.backends.torch_witness import TRACED
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, OpTime, OpTimes, Settings
+from edgebench.records import Effective
 from edgebench.units import NS_PER_US
 
 _CALL = "edgebench: a call"
+_TYPES = {
+    "float": "fp32",
+    "c10::Half": "fp16",
+    "c10::BFloat16": "bf16",
+    "c10::quint8": "int8",
+    "c10::qint8": "int8",
+}
 _SPACES = ("aten::", "quantized::", "onednn::", "mkldnn::", "mkl::")
 _FUSED = "cpp_fused"
 """Before the names of operators, and in those of kernels that Inductor wrote; whatever has another
 name is a wrapper around them."""
+
+_running: list[profile] = []
 
 
 class ProfiledSession(TorchSession):
@@ -32,9 +41,7 @@ class ProfiledSession(TorchSession):
     def __init__(self, model: Path, settings: Settings) -> None:
         if settings.accelerator != "cpu":
             raise ModelRefusedError("torch's operators are timed on the CPU only")
-        self._profiler: Any = None
         super().__init__(model, settings)
-        self.invoke = _marking(self.invoke)
 
     def _compiled(self) -> Any:  # noqa: ANN401 - as there
         """The kernels that Inductor writes itself get names in the books."""
@@ -45,15 +52,28 @@ class ProfiledSession(TorchSession):
 
     def bind(self, ring: Sequence[Feeds]) -> None:
         """As ever; then the profiler runs until it is asked, or closed."""
+        _stop()
         super().bind(ring)
-        if self._profiler is None:
-            self._profiler = profile(activities=[ProfilerActivity.CPU], record_shapes=True)
-            self._profiler.start()
+        self._profiler = profile(activities=[ProfilerActivity.CPU], record_shapes=True)
+        self._profiler.start()
+        _running.append(self._profiler)
+        self.invoke = _marking(self.invoke)
+
+    def effective(self) -> Effective:
+        """As ever; the profiler is off then, for it takes another one to see."""
+        _stop()
+        return super().effective()
+
+    def close(self) -> None:
+        """As ever, the profiler off."""
+        if getattr(self, "_profiler", None) in _running:
+            _stop()
+        super().close()
 
     def op_times(self, calls: int) -> OpTimes:
         """Operators right below the last calls; the profiler is off then."""
-        profiler = self._stopped()
-        marks = [event for event in profiler.events() if event.name == _CALL][-calls:]
+        _stop()
+        marks = [event for event in self._profiler.events() if event.name == _CALL][-calls:]
         kernels = [_inside(event) for event in _below(marks[0])]
         return OpTimes(
             source="torch's profiler",
@@ -65,18 +85,13 @@ class ProfiledSession(TorchSession):
             ),
         )
 
-    def _stopped(self) -> Any:  # noqa: ANN401 - torch's own profiler, or None
-        profiler, self._profiler = self._profiler, None
-        if profiler is not None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                profiler.stop()
-        return profiler
 
-    def close(self) -> None:
-        """As ever; the profiler is one for the process, and must not outlive the session."""
-        self._stopped()
-        super().close()
+def _stop() -> None:
+    """End the profiler that runs: torch has one, and dies of it if it is on at the very end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        while _running:
+            _running.pop().stop()
 
 
 def _marking(run: Callable[[], None]) -> Callable[[], None]:
@@ -107,7 +122,7 @@ def _inside(event: Any) -> str:  # noqa: ANN401 - as above
 
 
 def _op_time(event: Any, number: str, kernel: str, call: int, mark: Any) -> OpTime:  # noqa: ANN401 - as above
-    types = [TRACED[one] for one in event.input_dtypes if one in TRACED]
+    types = [_TYPES[one] for one in event.input_dtypes if one in _TYPES]
     own, _, fused = event.name.partition(_FUSED + "_")
     return OpTime(
         name=f"{fused or own.rpartition('::')[2]} {number}",

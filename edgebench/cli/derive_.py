@@ -62,10 +62,9 @@ def command(
     NAMES: workloads (default: all). Files go to the cache ($EDGEBENCH_CACHE, or edgebench/ in
     $XDG_CACHE_HOME), where `edgebench run` finds them. Converters run without a network.
     """
-    workloads = [resources.open_workload(name) for name in names or resources.workload_folders()]
-    converters = _converters(flatten(formats))
-    wanted = flatten(precision)
+    converters, wanted = _converters(flatten(formats)), flatten(precision)
     _check_precisions(converters, wanted, named=bool(formats))
+    workloads = [resources.open_workload(name) for name in names or resources.workload_folders()]
     failed = False
     with tempfile.TemporaryDirectory(prefix="edgebench-calibration-") as scratch:
         for workload in workloads:
@@ -106,14 +105,14 @@ def _converters(formats: tuple[str, ...]) -> list[Converter]:
 def _check_precisions(
     converters: list[Converter], wanted: tuple[Precision, ...], *, named: bool
 ) -> None:
-    """Refuse a wish that would make nothing: of a format that was named, or of all of them."""
-    lacking = [one for one in converters if wanted and not {*wanted} & {*one.precisions}]
-    if lacking and (named or len(lacking) == len(converters)):
-        each = "; ".join(f"{one.format}: {', '.join(one.precisions)}" for one in lacking)
-        raise UsageError(
-            f"nothing derives {lacking[0].format} in {', '.join(wanted)}",
-            remedy=f"choose from {each}",
-        )
+    """Refuse a precision that nothing makes, and a named format that makes none of them."""
+    made = {one for converter in converters for one in converter.precisions}
+    lacking = [one for one in wanted if one not in made]
+    idle = [one for one in converters if named and wanted and not {*wanted} & {*one.precisions}]
+    if lacking or idle:
+        each = "; ".join(f"{one.format}: {', '.join(one.precisions)}" for one in idle or converters)
+        what = f"{idle[0].format} in {', '.join(wanted)}" if idle else f"{lacking[0]} files"
+        raise UsageError(f"nothing derives {what}", remedy=f"choose from {each}")
 
 
 def _derive(

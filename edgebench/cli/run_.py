@@ -124,8 +124,10 @@ def _plan(config: RunConfig) -> plan.Plan:
     workloads = plan.choose_workloads(config.workloads)
     probes = probe(config, plan.wanted_backends(config))
     for one in probes:
-        # A built-in one that is absent is no news; a plug-in was installed to be measured.
-        if not (one.available or one.name in config.backends_named or install_extra(one.name)):
+        # A built-in one that is absent is no news; one that is there and broken is, and a plug-in
+        # was installed to be measured.
+        absent = install_extra(one.name) and "is not installed" in one.reason
+        if not (one.available or absent or one.name in config.backends_named):
             click.echo(fill(f"left out: backend {one.name}: {one.reason}", "", "  "), err=True)
     planned = plan.build(config, workloads, plan.choose_backends(config, probes))
     if not planned.runnable:
@@ -224,7 +226,7 @@ def _show_plan(planned: plan.Plan, preset: Preset) -> None:
     about = f"about {human_s(sum(times))} for small models{more}"
     click.echo(f"{show.size(planned, preset)}, {about}", err=True)
     for note in planned.notes:
-        click.echo(note, err=True)
+        click.echo(fill(note, "", "  "), err=True)
 
 
 def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]) -> None:
@@ -249,7 +251,7 @@ def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]
     folder = execution.store.folder
     show.ending(folder, execution.measured, took_s, interrupted=ended_early, ended=_why(execution))
     for note in execution.plan.notes:
-        click.echo(note, err=True)
+        click.echo(fill(note, "", "  "), err=True)
     if full is not None:
         click.echo(f"edgebench: {full}", err=True)
         raise click.exceptions.Exit(EXIT_FAILED_CELLS)

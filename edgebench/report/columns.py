@@ -68,7 +68,7 @@ COLUMNS: tuple[Column, ...] = (
         "what ran otherwise than asked: precision, partial_precision (the right one, but for "
         "less than 0.9 of the multiplications), accelerator, or empty",
     ),
-    Column("accelerator", "str", "cpu, or the provider or delegate asked for"),
+    Column("accelerator", "str", "cpu, or the provider or delegate asked for", heading="accel"),
     Column("threads", "int", "threads asked for", heading="thr"),
     Column("batch", "int", "samples in one inference (one call of the runtime)"),
     Column("streams", "int", "sessions at work at once"),

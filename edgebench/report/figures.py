@@ -21,6 +21,8 @@ Value = str | int | float | None
 Row = dict[str, Value]
 _Launches = list[NDArray[np.float64]]
 
+_ONE_PERCENT = 0.0095
+_WIDEST = 0.995
 MIN_PRECISION_RATIO = 0.9
 """Of multiplications in the precision asked for. Converters leave up to a tenth of a small network,
 its first layer, as it was (7 and 8 % of both bundled int8_dynamic TFLite files); beyond that the
@@ -150,6 +152,21 @@ def over_launches(name: str, unit: str, values: Sequence[float]) -> Row:
         f"{name}_lo_{unit}": found.low,
         f"{name}_hi_{unit}": found.high,
     }
+
+
+def plus_minus(interval: Interval, *, tenths: bool = False) -> str:
+    """Half an interval in words: ``±3%``; ``±>99%`` where it says next to nothing.
+
+    Two launches have an interval of thousands of percent: its digits would be taken for a figure.
+
+    Args:
+        interval: Of a figure over launches.
+        tenths: Less than one percent as ``±0.4%``.
+    """
+    half = interval.half_width_ratio
+    if not half < _WIDEST:
+        return "±>99%"
+    return f"±{half:.1%}" if tenths and half < _ONE_PERCENT else f"±{half:.0%}"
 
 
 def quality(good: list[Record]) -> Row:

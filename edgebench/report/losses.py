@@ -23,8 +23,8 @@ def add(rows: Sequence[Row], accuracies: Sequence[Accuracy | None]) -> None:
     """Add a run's losses to its rows.
 
     Against fp32 of the same backend and everything else alike. A cell that has none (a runtime
-    without fp32) is held against the run's first fp32 cell of its workload: fp32 gives the same
-    answers on every backend that keeps parity, and `top1_loss_against` says whose it was.
+    without fp32) is held against the run's first fp32 cell of its workload that keeps parity: fp32
+    gives the same answers on each of these, and `top1_loss_against` says whose it was.
 
     Args:
         rows: Of one run, in the order of its plan.
@@ -38,7 +38,8 @@ def add(rows: Sequence[Row], accuracies: Sequence[Accuracy | None]) -> None:
     for row, accuracy in judged:
         if row["precision"] == "fp32":
             alike.setdefault((*(row[key] for key in _SAME), *_images(accuracy)), (row, accuracy))
-            first.setdefault((row["workload"], *_images(accuracy)), (row, accuracy))
+            if row["validity"] != "invalid":  # else its own faults would be taken off
+                first.setdefault((row["workload"], *_images(accuracy)), (row, accuracy))
     for row, accuracy in judged:
         images = _images(accuracy)
         reference = alike.get((*(row[key] for key in _SAME), *images))

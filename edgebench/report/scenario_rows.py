@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from edgebench.records import Case, Minute, Record, Trial
-from edgebench.report.figures import Row, over_launches
+from edgebench.report.figures import Row, over_launches, plus_minus
 from edgebench.stats import Interval, log_t_interval, min_samples, quantile, wilson_interval
 from edgebench.units import NS_PER_MS, NS_PER_S, ms_from_ns
 
@@ -161,7 +161,7 @@ def _spread(row: Row, name: str, unit: str) -> str:
     """`` ±3%`` of an interval over launches, or nothing."""
     low, high, value = (row.get(f"{name}{part}_{unit}") for part in ("_lo", "_hi", ""))
     if isinstance(low, float) and isinstance(high, float) and isinstance(value, float):
-        return f" ±{Interval(value, low, high).half_width_ratio:.0%}"
+        return f" {plus_minus(Interval(value, low, high))}"
     return ""
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from edgebench.analysis.definitions import DEFINITIONS
 from edgebench.report.columns import BY_NAME, DEFAULT, STAGES
+from edgebench.report.figures import plus_minus
 from edgebench.report.labels import telling
 from edgebench.report.rows import Row, Value, shares
+from edgebench.stats import Interval
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DIGITS = re.compile(r"[\d.]+")
 _SIGNIFICANT = 4
-_ONE_PERCENT = 0.0095
 _NAME = ("workload", "backend", "precision")
 _AXES = (
     *("device", "device_id", "threads", "batch", "accelerator", "workload_version", "streams"),
@@ -156,9 +157,9 @@ def cell(name: str, row: Row) -> str:
     """One value as text: figures with their interval, what went wrong instead of a blank."""
     if name == "precision" and row.get("fallback") and "precision" in str(row["fallback"]):
         share = row.get("precision_ratio")
-        partly = isinstance(share, float) and "partial" in str(row["fallback"])
-        part = f"{share:.0%} " if partly else ""
-        return f"{row['precision']} (ran {part}{row.get('effective_precision')})"
+        if isinstance(share, float) and "partial" in str(row["fallback"]):
+            return f"{row['precision']} (only {share:.0%})"  # the right one, as far as it went
+        return f"{row['precision']} (ran {row.get('effective_precision')})"
     told = name in {"latency_p50_ms", "outcome"}  # one of them is in every default table
     if told and row.get("status") != "ok" and row.get(name) is None:
         return str(row.get("status"))
@@ -171,8 +172,7 @@ def cell(name: str, row: Row) -> str:
 def _plus_minus(row: Row) -> str:
     low, high, middle = (row[f"latency_p50{part}_ms"] for part in ("_lo", "_hi", ""))
     if isinstance(low, float) and isinstance(high, float) and isinstance(middle, float) and middle:
-        half = (high - low) / 2 / middle
-        return f"±{half:.0%}".rjust(5) if half >= _ONE_PERCENT else f"±{half:.1%}"
+        return plus_minus(Interval(middle, low, high), tenths=True).rjust(5)
     return ""
 
 

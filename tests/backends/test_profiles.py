@@ -179,6 +179,32 @@ def test_torch_s_profiler_ends_with_its_session(derived: Derive) -> None:
     assert not torch.autograd._profiler_enabled()
 
 
+TWO = """
+import sys
+from pathlib import Path
+from edgebench import plugins, resources
+from edgebench.measure import passes
+from edgebench.protocols import Settings
+inputs, _ = passes.load_reference(resources.open_workload("mnist_cnn").file("reference.npz"))
+sessions = [plugins.open_backend("torch").profile(Path(sys.argv[1]), Settings()) for _ in range(2)]
+for session in sessions:
+    session.bind(passes.ring(session, inputs, "NCHW", 1, 4))
+for session in sessions:
+    session.stage(0)
+    session.invoke()
+for session in sessions:
+    session.close()
+"""
+
+
+def test_a_closed_session_leaves_torchs_profiler_off(derived: Derive) -> None:
+    """One that is still on at the end of the process takes it down."""
+    pytest.importorskip("torch", reason="needs torch")
+    path = derived("mnist_cnn", "torch", "fp32").path
+    done = subprocess.run([sys.executable, "-c", TWO, str(path)], check=False)
+    assert done.returncode == 0
+
+
 def test_what_cannot_be_looked_into_is_refused(tmp_path: Path) -> None:
     from edgebench.backends.litert_profile import ProfiledSession as LiteRTProfile
     from edgebench.backends.ncnn_profile import ProfiledSession as NcnnProfile

@@ -49,11 +49,10 @@ def run(tflite_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_old_and_new_runtimes_are_rows_of_one_run(run: Run) -> None:
-    names = (BACKEND, "litert", "onnxruntime")
+    names, precisions = (BACKEND, "litert"), ("fp32", "fp16", "int8", "int8_dynamic")
     rows = run("-w", "mnist_cnn", "-b", ",".join(names), code=3)
     assert len({row["run_id"] for row in rows}) == 1
     cells = {(row["backend"], row["precision"]): row for row in rows}
-    precisions = ("fp32", "fp16", "int8", "int8_dynamic")
     assert set(cells) == {(name, one) for name in names for one in precisions}
     refused = cells.pop((BACKEND, "int8_dynamic"))
     assert refused["status"] == "failed"

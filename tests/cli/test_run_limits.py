@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -69,6 +70,19 @@ def test_a_budget_is_kept_stored_and_told(tmp_path: Path, short: tuple[str, ...]
     assert "0 launches" in again.stderr
     refused = run("--resume", str(folder), "--seed", "1", cwd=tmp_path, code=2)
     assert "without --seed" in refused.stderr
+
+
+def test_a_runtime_that_is_there_and_broken_is_told_in_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacks = "libGL.so.1: cannot open shared object file"
+    (tmp_path / "onnxruntime.py").write_text(f"raise ImportError({lacks!r}, name='onnxruntime')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    told = run("-b", "litert", "--dry-run", cwd=tmp_path).stderr
+    assert f"left out: backend onnxruntime: {lacks}\n" in told
+    named = run("-w", "mnist_cnn", "-b", "onnxruntime", cwd=tmp_path, code=2)
+    assert lacks in named.stderr
 
 
 def test_a_run_of_everything_says_what_its_aim_holds(tmp_path: Path) -> None:

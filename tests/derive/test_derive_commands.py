@@ -83,6 +83,11 @@ def test_mistakes_are_a_line_each(tmp_path: Path) -> None:
     wrong = run("workloads", "derive", "--format", "tflite", cwd=tmp_path, code=2)
     known = "ncnn, mnn, torch, savedmodel"
     assert wrong.stderr == f"edgebench: nothing derives 'tflite' (known: {known})\n"
+    pytest.importorskip("MNN", reason="needs MNN")
+    never = ("workloads", "derive", "mnist_cnn", "--format", "mnn", "-p", "int8_dynamic")
+    told = run(*never, cwd=tmp_path, code=2).stderr
+    known = "mnn: fp32, fp16, int8"
+    assert told == f"edgebench: nothing derives int8_dynamic files (choose from {known})\n"
     absent = ("workloads", "derive", "mnist_cnn", "--data", "no-such-set")
     assert "no data set 'no-such-set'" in run(*absent, cwd=tmp_path, code=2).stderr
     nowhere = ("workloads", "derive", "mnist_cnn", "--data", "/no/such/folder")

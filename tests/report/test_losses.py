@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from edgebench.records import Accuracy, Case, Manifest, Record
+from edgebench.records import Accuracy, Case, Manifest, Parity, Record
 from edgebench.report import rows
 from edgebench.report.rows import Row
 from edgebench.samples import deflate_bits
@@ -70,6 +70,20 @@ def test_a_backend_without_fp32_is_held_against_the_first_one_that_has_it(
         ({"backend": "edge-impulse", "precision": "int8"}, accuracy({1, 2, 3})),
     )
     assert (int8["top1_loss_against"], int8["top1_lost_samples"]) == ("onnxruntime", 2)
+
+
+def test_a_backend_that_answers_wrongly_is_nobody_elses_reference(
+    case: Callable[..., Case], record: Callable[..., Record], manifest: Callable[..., Manifest]
+) -> None:
+    wrong = Parity(samples=64, cosine=0.5, max_abs_error=1.0, top1_ratio=0.5)
+    cases = [case(), case(backend="litert"), case(backend="edge-impulse", precision="int8")]
+    made = [
+        record(cases[0], accuracy=accuracy(set(range(500))), parity=wrong),
+        record(cases[1], accuracy=accuracy({1})),
+        record(cases[2], accuracy=accuracy({1, 2, 3})),
+    ]
+    int8 = rows.of_records(manifest(*cases, launches=1), made)[-1]
+    assert (int8["top1_loss_against"], int8["top1_lost_samples"]) == ("litert", 2)
 
 
 def test_other_images_give_no_loss(table: Callable[..., list[Row]]) -> None:

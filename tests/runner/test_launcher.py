@@ -113,18 +113,19 @@ def test_a_good_launch_is_a_whole_record(launch: Callable[..., Record]) -> None:
 def test_a_launch_with_a_target_ends_when_it_is_reached(
     request_for: Callable[..., wire.LaunchRequest], tmp_path: Path
 ) -> None:
-    def record(target_ratio: float) -> Record:
+    def record(target_ratio: float, most_s: float) -> Record:
         request = msgspec.structs.replace(
             request_for(NULL, busy_us="1000"),
             measure_s=0.05,
-            measure_max_s=0.6,
+            measure_max_s=most_s,
             target_ratio=target_ratio,
         )
         return launcher.launch(request, LIMITS, tmp_path / "log")
 
-    easy, hopeless = record(0.5), record(1e-9)
+    # So easy, and with so much time, that a busy machine reaches it too.
+    easy, hopeless = record(5.0, 15.0), record(1e-9, 0.6)
     assert (easy.converged, hopeless.converged) == (True, False)
-    assert 100 <= len(easy.latency_ns) < 200
+    assert 100 <= len(easy.latency_ns) < 1000
     assert hopeless.window_ns is not None
     assert hopeless.window_ns >= 0.6e9
 

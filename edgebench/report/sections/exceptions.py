@@ -52,10 +52,14 @@ def _why(row: Row, name: str) -> list[Cell]:
 
 def _fallbacks(fallen: Sequence[tuple[Row, str]]) -> Grid:
     heads = [Head("workload"), Head("cell"), Head("differs")]
-    heads += [Head("precision asked"), Head("precision that ran"), Head("share of it")]
-    names = ("fallback", "precision", "effective_precision", "precision_ratio")
+    heads += [Head("precision asked"), Head("precision that ran"), Head("% of it", numeric=True)]
+    names = ("fallback", "precision", "effective_precision")
     rows = [
-        [grid.text(row["workload"]), grid.text(name), *(grid.text(row.get(key)) for key in names)]
+        [
+            *(grid.text(value) for value in (row["workload"], name)),
+            *(grid.text(row.get(key)) for key in names),
+            grid.figure(row.get("precision_ratio"), 100, 0),
+        ]
         for row, name in fallen
     ]
     caption = f"Ran otherwise than asked: {len(fallen)}"

@@ -1,0 +1,113 @@
+"""The terminal table: what it says in 80 columns, and the notes below it."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from edgebench.report import rows, table
+
+CELL: rows.Row = {
+    "workload": "cifar10_cnn",
+    "backend": "onnxruntime",
+    "precision": "fp16",
+    "fallback": "precision",
+    "effective_precision": "fp32",
+    "status": "ok",
+    "validity": "valid",
+    "launches": 3,
+    "latency_p50_ms": 0.00918,
+    "latency_p50_lo_ms": 0.008,
+    "latency_p50_hi_ms": 0.0105,
+    "latency_p99_ms": 0.04965,
+    "top1_ratio": 0.989,
+}
+
+
+def printed(found: list[rows.Row]) -> list[str]:
+    from rich.console import Console
+
+    out = io.StringIO()
+    Console(file=out, width=80, color_system=None).print(table.build(found))
+    return out.getvalue().splitlines()
+
+
+def test_threads_and_batch_fit_beside_the_six_columns_unbroken() -> None:
+    found = [{**CELL, "threads": threads, "batch": batch} for threads in (1, 2) for batch in (1, 8)]
+    lines = printed(found)
+    assert len(lines) == 2 + len(found)
+    assert all("onnxruntime fp16 (ran fp32)" in line for line in lines[2:])
+
+
+def test_the_longest_names_and_a_format_fit_and_are_not_broken() -> None:
+    partly: rows.Row = {
+        "backend": "tflite-runtime",
+        "precision": "int8_dynamic",
+        "effective_precision": "int8_dynamic",
+        "fallback": "partial_precision",
+        "precision_ratio": 0.62,
+    }
+    found: list[rows.Row] = [{**CELL, **partly, "format": name} for name in ("onnx", "tflite")]
+    lines = printed([{**CELL, "format": "onnx"}, *found])
+    assert max(map(len, lines)) <= 80
+    words = " ".join(" ".join(lines).split())
+    for whole in ("cifar10_cnn", "tflite-runtime int8_dynamic onnx", "(only 62%)", "±14%"):
+        assert whole in words
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (0.998, 1.002, "±0.2%"),
+        (0.99, 1.01, "  ±1%"),
+        (0.1, 1.9, " ±90%"),
+        (0.01, 2.01, "±>99%"),
+        (0.0001, 159.0, "±>99%"),
+    ],
+)
+def test_an_interval_wider_than_the_figure_says_only_that(
+    low: float, high: float, shown: str
+) -> None:
+    row = {**CELL, "latency_p50_ms": 1.0, "latency_p50_lo_ms": low, "latency_p50_hi_ms": high}
+    assert table.cell("latency_p50_ms", row) == f"1.000 {shown}"
+
+
+def test_the_format_is_a_column_only_where_nothing_else_tells_two_rows_apart() -> None:
+    base: rows.Row = {"workload": "w", "backend": "openvino", "precision": "fp32", "format": "onnx"}
+    both: list[rows.Row] = [base, {**base, "format": "tflite"}]
+    assert "format" in table.default_columns(both)
+    both[1]["backend"] = "litert"
+    assert "format" not in table.default_columns(both)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0.0123456, "0.01235"),
+        (0.99, "0.9900"),
+        (1234.56, "1235"),
+        (1234567.8, "1,234,568"),
+        (7, "7"),
+        (1e-9, "0.000000"),
+    ],
+)
+def test_numbers_are_written_for_people(value: rows.Value, text: str) -> None:
+    assert table.number(value) == text
+
+
+def test_notes_name_each_failure_and_count_what_many_cells_share() -> None:
+    base: rows.Row = {"workload": "w", "backend": "b", "status": "ok", "validity": "suspect"}
+    base["top1_ratio"] = 0.9
+    many = [{**base, "precision": f"p{n}", "caveats": f"others used {n}%"} for n in range(5)]
+    failed = [
+        {**base, "precision": f"q{n}", "status": "crashed", "reason": "SIGSEGV"} for n in range(3)
+    ]
+    lines = table.notes([*many, *failed])
+    assert lines[0] == "5 cells suspect: others used 0% (the first, w/b/p0)"
+    assert lines[1:] == [f"w/b/q{n}: crashed: SIGSEGV" for n in range(3)]
+    good = {**base, "precision": "p", "validity": "valid"}
+    assert table.notes([good]) == []
+    (line,) = table.notes([{**good, "top1_ratio": None}])
+    assert line.startswith("w: top-1 not measured")
