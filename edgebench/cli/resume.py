@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from edgebench import resources
+from edgebench.derive.contract import CONVERTERS
 from edgebench.errors import UsageError
 from edgebench.host import identify
 from edgebench.protocols import Probe
@@ -108,7 +109,11 @@ def _changes(stored: StoredRun, planned: plan.Plan, config: RunConfig) -> list[s
         workload = planned.workloads.get(case.workload)
         model = workload.model(case.format, case.file_precision) if workload else None
         if workload is None or model is None:
-            found.append(f"workload {case.workload} has no {case.precision} model any more")
+            lost = (
+                f"workload {case.workload} has no {case.precision} model as {case.format} any more"
+            )
+            again = f"; edgebench workloads derive {case.workload} --format {case.format} makes it"
+            found.append(lost + (again if case.format in CONVERTERS else ""))
             continue
         present = (workload.spec.version, workload.spec.source_sha256, model.sha256)
         image = planned.picture.sha256 if planned.picture else ""

@@ -55,7 +55,7 @@ def test_a_derived_model_is_planned_like_a_shipped_one(
     assert cell.case.source_sha256 == workloads["mnist_cnn"].spec.source_sha256
 
 
-def test_deriving_listing_and_running(tmp_path: Path) -> None:
+def test_deriving_listing_and_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("MNN", reason="needs MNN")
     told = run(
         "workloads", "derive", "mnist_cnn", "--format", "mnn", "-p", "fp32,int8", cwd=tmp_path
@@ -77,6 +77,12 @@ def test_deriving_listing_and_running(tmp_path: Path) -> None:
     assert [row["status"] for row in rows] == ["ok", "ok"]
     assert {row["precision"]: row["model_sha256"] for row in rows} == hashes
     assert [row["effective_precision"] for row in rows] == ["fp32", "int8"]
+    (finished,) = (tmp_path / "edgebench-results").iterdir()
+    monkeypatch.setenv("EDGEBENCH_CACHE", str(tmp_path / "another"))
+    lost = run("run", "--resume", str(finished), cwd=tmp_path, code=2).stderr
+    assert (
+        "no fp32 model as mnn any more; edgebench workloads derive mnist_cnn --format mnn" in lost
+    )
 
 
 def test_mistakes_are_a_line_each(tmp_path: Path) -> None:
