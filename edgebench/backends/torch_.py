@@ -228,7 +228,8 @@ class TorchSession:
         return Effective(
             backend_version=str(torch.__version__),
             precision=most.precision,
-            precision_ratio=most.ratio,
+            # What Inductor fused into kernels of its own is not among those that have names.
+            precision_ratio=None if compiled else most.ratio,
             accelerator=where,
             accelerator_ops_ratio=1.0 if where == "cpu" else ratio,
             threads=torch.get_num_threads(),
