@@ -165,20 +165,6 @@ def test_a_profiled_session_is_a_session(
     check_backend(opener, path, ring, settings)
 
 
-def test_torch_s_profiler_ends_with_its_session(derived: Derive) -> None:
-    torch = pytest.importorskip("torch", reason="needs torch")
-    workload, model = model_of("torch", "fp32", derived)
-    opener = plugins.open_backend("torch")
-    assert isinstance(opener, ProfilingBackend)
-    session = opener.profile(workload.path_of(model), Settings())
-    inputs, _ = passes.load_reference(workload.file("reference.npz"))
-    for _ in range(2):
-        session.bind(passes.ring(session, inputs, model.layout, 1, 4))
-    assert torch.autograd._profiler_enabled()
-    session.close()
-    assert not torch.autograd._profiler_enabled()
-
-
 TWO = """
 import sys
 from pathlib import Path
