@@ -8,20 +8,17 @@ optimisers; with XLA, from the compiler's own last form of it.
 from __future__ import annotations
 
 import functools
-import os
-import socket
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-if socket.has_ipv6:
-    socket.has_ipv6 = False  # urllib3, which it imports, opens a socket to see whether that is so
-os.environ.setdefault("KERAS_HOME", os.devnull)  # else it writes a settings file into the home
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors stay
+from edgebench.backends.tensorflow_quiet import quiet
+
+with quiet():
+    import tensorflow as tf
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.python import pywrap_tfe
 from tensorflow.python.eager import core

@@ -10,11 +10,10 @@ GraphDef, which is no format that other tools would read).
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
+from edgebench.backends.tensorflow_quiet import quiet
 from edgebench.derive.contract import Job
 from edgebench.records import Precision
 from edgebench.specs import ModelFormat
@@ -50,11 +49,9 @@ class SavedModel:
         Raises:
             ModelRefusedError: An operator is not known here, or the result is wrong.
         """
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        # TensorFlow imports urllib3, which opens a socket to see whether IPv6 is there.
-        socket.has_ipv6 = False
         # Imported here: it imports TensorFlow, and the parent asks for names and versions only.
-        from edgebench.derive import tensorflow_write  # noqa: PLC0415
+        with quiet():
+            from edgebench.derive import tensorflow_write  # noqa: PLC0415
 
         tensorflow_write.write(job)
 

@@ -79,7 +79,7 @@ def test_a_runtime_that_is_there_and_broken_is_told_in_its_own_words(
     (tmp_path / "onnxruntime.py").write_text(f"raise ImportError({lacks!r}, name='onnxruntime')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-    told = run("-b", "litert", "--dry-run", cwd=tmp_path).stderr
+    told = run("-w", "mnist_cnn", "--dry-run", cwd=tmp_path).stderr
     assert f"left out: backend onnxruntime: {lacks}\n" in told
     named = run("-w", "mnist_cnn", "-b", "onnxruntime", cwd=tmp_path, code=2)
     assert lacks in named.stderr
