@@ -20,6 +20,7 @@ import edgebench
 TIMEOUT_S = 5
 MARK = secrets.token_hex(8)
 """In the environment of this run's workers, to tell them from others."""
+BACKENDS = "onnxruntime,litert"
 VICTIMS = {3: signal.SIGKILL, 7: signal.SIGSTOP}
 """Which worker (counted from 1) gets which signal; a stopped one hangs."""
 EXIT_FAILED_CELLS = 3
@@ -65,7 +66,7 @@ def main() -> int:
     os.environ["EDGEBENCH_TEST"] = MARK
     command = [str(Path(sys.executable).with_name("edgebench")), "run"]
     with tempfile.TemporaryDirectory(prefix="edgebench-faults-") as folder:
-        options = ["-o", folder, "--timeout", str(TIMEOUT_S)]
+        options = ["-b", BACKENDS, "-o", folder, "--timeout", str(TIMEOUT_S)]
         run = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL)
         harass(run)
         time.sleep(2)
