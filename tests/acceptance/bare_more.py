@@ -7,7 +7,6 @@ import mmap
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import zipfile
@@ -21,7 +20,6 @@ from bare_pair import Images, Turn
 
 def bare_torch(model: Path, images: Images) -> Turn:
     """The exported program's module, its input a tensor that shares memory, in inference mode."""
-    sys.path.remove(str(Path(__file__).resolve().parent))  # its packaging.py is not the package
     import torch
 
     torch.set_num_threads(1)
