@@ -6,7 +6,10 @@ mode; torch means to move it to another package, which cannot write what it quan
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
+import threading
 import warnings
 import zipfile
 from pathlib import Path
@@ -42,6 +45,7 @@ def write(job: Job) -> None:
     """
     os.environ[_CACHE] = str(contract.scratch(job))  # else it makes a folder of its own in /tmp
     warnings.simplefilter("ignore")  # torch's deprecations; this process can do nothing about them
+    _share_no_bars()
     graph = Graph(onnx.load(job.source))
     module, signature = Importer(graph, MAKERS).run(), _signature(graph.image)
     quantised = job.precision == "int8"
@@ -56,6 +60,12 @@ def write(job: Job) -> None:
         _save(module, probes, signature, Path(job.target), script=quantised)
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
         raise ModelRefusedError(f"torch says: {first_line(error)}") from error
+
+
+def _share_no_bars() -> None:
+    """Where tqdm is installed torch draws with it, and its lock is a semaphore between processes."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("tqdm").tqdm.set_lock(threading.RLock())
 
 
 def _signature(image: Image) -> Signature:
