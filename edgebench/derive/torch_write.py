@@ -63,7 +63,7 @@ def write(job: Job) -> None:
 
 
 def _share_no_bars() -> None:
-    """Where tqdm is installed torch draws with it, and its lock is a semaphore between processes."""
+    """Where tqdm is installed torch draws with it, and its lock is a semaphore of processes."""
     with contextlib.suppress(ImportError):
         importlib.import_module("tqdm").tqdm.set_lock(threading.RLock())
 
