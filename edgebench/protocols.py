@@ -54,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mean: tuple[float, ...] = ()
     """Of the inputs: ``(pixel - mean) / std`` a channel; empty where they are not known."""
     std: tuple[float, ...] = ()
+    shapes: dict[str, tuple[int, ...]] = {}
+    """Of inputs whose sizes the file leaves open, by name: one sample, in the file's own layout."""
     options: dict[str, str] = {}
 
 

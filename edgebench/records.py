@@ -35,8 +35,12 @@ Engine = Literal["edgebench", "loadgen"]
 ENGINES: tuple[Engine, ...] = ("edgebench", "loadgen")
 Tuning = Literal["native", "equal"]
 TUNINGS: tuple[Tuning, ...] = ("native", "equal")
-Task = Literal["classification"]
-"""What a workload's outputs mean, which decides how far they may differ from the reference's."""
+Task = Literal["classification", "detection", "segmentation", "other"]
+"""What a workload's outputs mean, which decides how far they may differ from the reference's;
+``other`` is a user's model of which nothing is told: its outputs are numbers."""
+Weights = Literal["trained", "published", "random"]
+"""Where a workload's weights come from; random ones have no accuracy and are never quantised in
+earnest: their int8 is measured, but its parity is no gate."""
 _LATER: dict[str, object] = {
     "tuning": "native",
     "parameters": {},
@@ -154,6 +158,18 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
         return inflate_bits(self.hits or b"", self.samples)
 
 
+class Quality(msgspec.Struct, frozen=True, kw_only=True):
+    """How good the answers of another task than classification are, over labelled samples."""
+
+    metric: Literal["map50", "miou"]
+    """Mean average precision at an overlap of one half, or mean intersection over union."""
+    samples: int
+    ratio: float
+    """From 0 to 1."""
+    source: str
+    """Where the labelled samples come from."""
+
+
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One reading of a meter."""
 
@@ -262,6 +278,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     readings: tuple[Reading, ...] = ()
     parity: Parity | None = None
     accuracy: Accuracy | None = None
+    quality: Quality | None = None
     environment_before: Environment | None = None
     environment_after: Environment | None = None
     caveats: tuple[str, ...] = ()
@@ -285,6 +302,7 @@ class PlannedCase(msgspec.Struct, frozen=True, kw_only=True):
     launches: int | None = None
     """Launches planned, where the scenario does not want as many as the run."""
     task: Task = "classification"
+    weights: Weights = "trained"
     parity: ParityLimits | None = None
     """The workload's own limits for this precision."""
 

@@ -13,14 +13,14 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from edgebench.errors import UsageError
-from edgebench.records import ParityLimits, Precision, Task
+from edgebench.records import ParityLimits, Precision, Task, Weights
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:  # pragma: no cover - 3.10 only
     import tomli as tomllib
 
-ModelFormat = Literal["onnx", "tflite", "ncnn", "mnn", "torch", "savedmodel", "eim"]
+ModelFormat = Literal["onnx", "tflite", "ncnn", "mnn", "torch", "savedmodel", "openvino", "eim"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _MAX_VERSION = 1 << 31
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -31,12 +31,14 @@ _T = TypeVar("_T")
 
 
 class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The model's input for one sample, after preprocessing."""
+    """One of the model's inputs for one sample, after preprocessing."""
 
     name: str = "input"
     shape: tuple[int, ...]
-    """Height, width, channels."""
-    dtype: Literal["float32", "uint8"] = "float32"
+    """Of an image height, width, channels, whatever the layout of a model file; else as it is."""
+    dtype: Literal["float32", "float16", "uint8", "int8", "int32", "int64", "bool"] = "float32"
+    image: bool = True
+    """Whether it is an image, which a file may want channels first."""
 
 
 class PreprocessSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,10 +54,34 @@ class PreprocessSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     color: Literal["gray", "rgb"] = "rgb"
 
 
+class BoxesSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How an SSD's two outputs become boxes.
+
+    They are offsets (anchors, 4) and class logits (anchors, 1 + classes), background first.
+    Source: Liu et al. 2016, "SSD: Single Shot MultiBox Detector".
+    """
+
+    feature_maps: tuple[tuple[int, int], ...]
+    """Rows, columns of each map that boxes are predicted on; anchors run map by map, row by row,
+    column by column, then in the order of ``sizes``."""
+    sizes: tuple[tuple[tuple[float, float], ...], ...]
+    """Of each map, the heights and widths of its anchors, as shares of the image."""
+    variances: tuple[float, float] = (0.1, 0.2)
+    """Scale of the offsets: of centres, and of the logarithm of sizes."""
+    min_score: float = 0.05
+    """Boxes below it are dropped."""
+    max_overlap: float = 0.45
+    """Of two boxes of a class that overlap more (intersection over union) the better one stays."""
+    max_boxes: int = 100
+
+
 class PostprocessSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """From the model's output (logits) to the answer."""
+    """From the model's outputs to the answer."""
 
     softmax: bool = True
+    """Classification: the output holds logits."""
+    boxes: BoxesSpec | None = None
+    """Detection."""
 
 
 class FileSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,21 +120,53 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     summary: str = ""
     source: str = ""
     licence: str = ""
-    labels: tuple[str, ...]
+    weights: Weights = "trained"
+    labels: tuple[str, ...] = ()
+    """Names of the classes; a task ``other`` has none."""
     macs: int | None = None
+    """Multiply-accumulates of one inference: convolutions and dense layers."""
     parameters: int | None = None
-    source_sha256: str
+    activation_peak_byte: int | None = None
+    """Largest sum of float32 tensors that must be alive at once, weights not counted."""
+    source_sha256: str = ""
+    """Of the weights; empty where the workload is not built yet."""
     input: InputSpec
-    preprocess: PreprocessSpec
+    """The first input."""
+    more_inputs: tuple[InputSpec, ...] = ()
+    """The others, in the model's order."""
+    outputs: tuple[str, ...] = ()
+    """Names of the outputs in the order of the reference's; empty where there is one."""
+    preprocess: PreprocessSpec | None = None
+    """None where the input is no image: then there is no region e2e."""
     postprocess: PostprocessSpec = PostprocessSpec()
     recipe: dict[str, Any] = {}
     parity: dict[Precision, ParityLimits] = {}
     """Limits of its own, where those of its task do not fit (`edgebench.analysis.validity`)."""
-    reference: FileSpec
+    reference: FileSpec | None = None
+    """``inputs`` (n, ...) and fp32 ``outputs`` (n, ...); of further ones ``inputs_1``,
+    ``outputs_1`` and so on. Images are (n, h, w, c), and so are outputs that are."""
     samples: FileSpec | None = None
+    """``images`` (n, h, w, c) uint8 with ``labels`` (n,), or ``boxes`` (n, m, 4) float32 as shares
+    of the image (top, left, bottom, right) with ``classes`` (n, m) int64, -1 where there is no
+    box, or ``masks`` (n, h, w) uint8."""
     calibration: FileSpec | None = None
     """``images`` (n, h, w, c), uint8, that int8 models are calibrated on where they are derived."""
-    models: tuple[ModelSpec, ...]
+    models: tuple[ModelSpec, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[InputSpec, ...]:
+        """Every input, in the model's order."""
+        return (self.input, *self.more_inputs)
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Of the input's channels; empty where nothing is normalised."""
+        return self.preprocess.mean if self.preprocess else ()
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """As `mean`."""
+        return self.preprocess.std if self.preprocess else ()
 
 
 class DeviceMatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -178,6 +236,21 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
         if not path.is_relative_to(self.folder.resolve()):
             raise UsageError(f"{self.folder.name}: {relative!r} lies outside the workload's folder")
         return path
+
+    @property
+    def reference_path(self) -> Path:
+        """Where its inputs and right outputs lie.
+
+        Raises:
+            UsageError: The workload is not built: it is only a recipe yet.
+        """
+        if self.spec.reference is None:
+            raise UsageError(
+                f"workload {self.spec.name} is not built here",
+                remedy=f"on a host with edgebench[build]: edgebench workloads build "
+                f"{self.spec.name}, or unpack a pack of it: edgebench workloads unpack FILE",
+            )
+        return self.file(self.spec.reference.path)
 
     def model(self, fmt: str, precision: str) -> ModelSpec | None:
         """The model file of a format and precision, shipped or derived, if there is one."""
@@ -251,19 +324,28 @@ def read_workload(folder: Path) -> Workload:
     spec = read_toml_as(path, WorkloadSpec)
     if not _NAME.fullmatch(spec.name):
         raise UsageError(f"{path}: name {spec.name!r} must match {_NAME.pattern}")
-    for sha256 in [m.sha256 for m in spec.models] + [spec.reference.sha256, spec.source_sha256]:
-        if not _SHA256.fullmatch(sha256):
-            raise UsageError(f"{path}: {sha256[:80]!r} is no sha256 (64 hex digits)")
-    pre = spec.preprocess
-    if not all(map(math.isfinite, (*pre.mean, *pre.std))) or 0 in pre.std:
-        raise UsageError(f"{path}: preprocess: mean and std must be finite, std not 0")
-    if not spec.labels or not 0 < spec.version < _MAX_VERSION:
-        raise UsageError(f"{path}: labels may not be empty, version must be 1 or more")
-    for precision, own in spec.parity.items():
-        stated = (own.min_cosine, own.min_top1_ratio)
-        if not all(limit is None or 0 < limit <= 1 for limit in stated):
-            raise UsageError(f"{path}: parity.{precision}: a limit lies above 0 and at most at 1")
+    if fault := _fault_of(spec):
+        raise UsageError(f"{path}: {fault}")
     return Workload(folder=folder, spec=spec)
+
+
+def _fault_of(spec: WorkloadSpec) -> str:
+    """What is wrong with the values of a workload's file, in one line; empty where nothing is."""
+    files = (*spec.models, spec.reference, spec.samples, spec.calibration)
+    stated = [one.sha256 for one in files if one is not None]
+    stated += [spec.source_sha256] if stated or spec.source_sha256 else []
+    if wrong := [sha256 for sha256 in stated if not _SHA256.fullmatch(sha256)]:
+        return f"{wrong[0][:80]!r} is no sha256 (64 hex digits)"
+    pre = spec.preprocess
+    if pre and not (all(map(math.isfinite, (*pre.mean, *pre.std))) and 0 not in pre.std):
+        return "preprocess: mean and std must be finite, std not 0"
+    if spec.task != "other" and not spec.labels:
+        return "labels may not be empty"
+    if not 0 < spec.version < _MAX_VERSION:
+        return "version must be 1 or more"
+    limits = {p: (own.min_cosine, own.min_top1_ratio) for p, own in spec.parity.items()}
+    wrong = [p for p, two in limits.items() if not all(x is None or 0 < x <= 1 for x in two)]
+    return f"parity.{wrong[0]}: a limit lies above 0 and at most at 1" if wrong else ""
 
 
 def read_device(path: Path) -> DeviceSpec:

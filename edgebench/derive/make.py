@@ -144,8 +144,8 @@ def _job(
         input_name=spec.input.name,
         input_shape=(height, width, channels),
         calibration=str(images.path) if images else None,
-        mean=spec.preprocess.mean,
-        std=spec.preprocess.std,
+        mean=spec.mean,
+        std=spec.std,
     )
 
 

@@ -61,6 +61,8 @@ def _checked(path: Path, workloads: Mapping[str, Workload]) -> bytes:
             f"--image {name}: {words[:300]}", remedy="give a JPEG, PNG, BMP or PPM image"
         ) from None
     for workload in workloads.values():
+        if workload.spec.preprocess is None:
+            continue
         high, wide = workload.spec.preprocess.resize
         if height < high or width < wide:
             raise UsageError(

@@ -57,7 +57,7 @@ def bundled(
     session = backend.open(chosen.path_of(model), settings)
     tensor = session.inputs[0]
     session.close()
-    with np.load(chosen.file(chosen.spec.reference.path), allow_pickle=False) as stored:
+    with np.load(chosen.reference_path, allow_pickle=False) as stored:
         inputs, outputs = (stored[key].astype(np.float32) for key in ("inputs", "outputs"))
     if (tensor.layout or model.layout) == "NCHW":
         inputs = inputs.transpose(0, 3, 1, 2)

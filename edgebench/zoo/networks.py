@@ -13,6 +13,8 @@ import keras
 import numpy as np
 
 from edgebench.errors import UsageError
+from edgebench.zoo import resnet8
+from edgebench.zoo.flatten import FlattenAnyBatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,28 +24,11 @@ if TYPE_CHECKING:
 CLASSES = 10
 
 
-@keras.saving.register_keras_serializable(package="edgebench")
-class FlattenAnyBatch(keras.layers.Layer):  # type: ignore[misc]
-    """Flatten by reshaping to (-1, n).
-
-    ``keras.layers.Flatten`` on a batch-1 input becomes a constant (1, n) in a TFLite file, and
-    the file then cannot be resized to another batch.
-    """
-
-    def call(self, inputs: Any) -> Any:  # noqa: ANN401 - a Keras tensor of any backend
-        """Reshape (batch, ...) to (batch, n)."""
-        return keras.ops.reshape(inputs, (-1, int(np.prod(inputs.shape[1:]))))
-
-    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, int]:
-        """Give (batch, n) for an input of (batch, ...)."""
-        return (input_shape[0], int(np.prod([side or 0 for side in input_shape[1:]])))
-
-
 def inference_model(name: str, shape: tuple[int, int, int], batch: int | None) -> Any:  # noqa: ANN401
     """Build the exported topology with fresh weights.
 
     Args:
-        name: The workload, ``mnist_cnn`` or ``cifar10_cnn``.
+        name: The workload, ``mnist_cnn``, ``cifar10_cnn`` or ``resnet8``.
         shape: Height, width, channels.
         batch: A fixed batch, or None for any.
 
@@ -53,17 +38,23 @@ def inference_model(name: str, shape: tuple[int, int, int], batch: int | None) -
     Raises:
         UsageError: The workload has no topology here.
     """
-    blocks = [*_blocks(name, 0.0), keras.layers.Dense(CLASSES, name="logits")]
-    return keras.Sequential([keras.Input(shape, batch_size=batch, name="input"), *blocks])
+    last = keras.layers.Dense(CLASSES, name="logits")
+    image = keras.Input(shape, batch_size=batch, name="input")
+    if name == "resnet8":
+        return keras.Model(image, last(resnet8.features(image, 0.0)))
+    return keras.Sequential([image, *_blocks(name, 0.0), last])
 
 
-def training_model(name: str, shape: tuple[int, int, int], dropout_ratio: float) -> Any:  # noqa: ANN401
+def training_model(
+    name: str, shape: tuple[int, int, int], dropout_ratio: float, decay: float = 0.0
+) -> Any:  # noqa: ANN401
     """Build the model that is trained: dropout before the dense layers, softmax at the end.
 
     Args:
-        name: The workload, ``mnist_cnn`` or ``cifar10_cnn``.
+        name: The workload, ``mnist_cnn``, ``cifar10_cnn`` or ``resnet8``.
         shape: Height, width, channels.
         dropout_ratio: From 0 to 1; 0 puts no dropout in.
+        decay: Of the squared kernels, added to the loss.
 
     Returns:
         A Keras model whose weights, in order, fit ``inference_model``.
@@ -72,13 +63,15 @@ def training_model(name: str, shape: tuple[int, int, int], dropout_ratio: float)
         UsageError: The workload has no topology here.
     """
     last = keras.layers.Dense(CLASSES, activation="softmax", name="logits")
-    blocks = [*_blocks(name, dropout_ratio), *_dropout(dropout_ratio), last]
-    return keras.Sequential([keras.Input(shape, name="input"), *blocks])
+    image = keras.Input(shape, name="input")
+    if name == "resnet8":
+        return keras.Model(image, last(resnet8.features(image, decay)))
+    return keras.Sequential([image, *_blocks(name, dropout_ratio), *_dropout(dropout_ratio), last])
 
 
 def weights_of(model: Any) -> list[NDArray[np.float32]]:  # noqa: ANN401
-    """Copy a model's weights out, float32, in layer order (kernel, then bias)."""
-    return [np.asarray(w, dtype=np.float32) for w in model.trainable_variables]
+    """Copy a model's weights out, float32, in layer order, statistics of batches included."""
+    return [np.asarray(w, dtype=np.float32) for w in model.weights]
 
 
 def source_sha256(weights: Sequence[NDArray[np.float32]]) -> str:
@@ -131,6 +124,6 @@ def _blocks(name: str, dropout_ratio: float) -> list[Any]:
         width = 128
     else:
         message = f"the zoo has no network for the workload {name!r}"
-        raise UsageError(message, remedy="take one of: mnist_cnn, cifar10_cnn")
+        raise UsageError(message, remedy="take one of: mnist_cnn, cifar10_cnn, resnet8")
     dense = keras.layers.Dense(width, activation="relu")
     return [*features, FlattenAnyBatch(), *_dropout(dropout_ratio), dense]

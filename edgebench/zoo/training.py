@@ -14,6 +14,7 @@ from edgebench.zoo.networks import training_model, weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 
 def train(
-    name: str, recipe: Recipe, sets: TrainingSets, say: Callable[[str], None]
+    name: str,
+    recipe: Recipe,
+    sets: TrainingSets,
+    say: Callable[[str], None],
+    checkpoint: Path | None = None,
 ) -> list[NDArray[np.float32]]:
     """Train for the recipe's number of epochs; nothing is selected on any figure.
 
@@ -34,6 +39,8 @@ def train(
         recipe: Every number of the training.
         sets: The images; validation images are only reported on.
         say: Gets one line an epoch.
+        checkpoint: A file (``.keras``) that holds the state after each epoch. Where it is there,
+            training goes on behind its last epoch, and ends where it would have ended.
 
     Returns:
         The weights, float32, in layer order.
@@ -45,23 +52,59 @@ def train(
     keras.config.set_image_data_format("channels_last")
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
+    model = _model(name, recipe, sets)
+    done = _resume(model, checkpoint) if checkpoint is not None else 0
+    generator = np.random.default_rng(recipe.seed)
+    for epoch in range(done, recipe.epochs):
+        if checkpoint is not None:
+            # Seeds of its own, so that an epoch can be taken up without those before it.
+            generator = np.random.default_rng([recipe.seed, epoch])
+            keras.utils.set_random_seed(recipe.seed + epoch)
+        say(f"epoch {epoch + 1}/{recipe.epochs}: {_epoch(model, recipe, sets, generator)}")
+        if checkpoint is not None:
+            _keep(model, checkpoint, epoch + 1)
+    return weights_of(model)
+
+
+def _model(name: str, recipe: Recipe, sets: TrainingSets) -> Any:  # noqa: ANN401 - a Keras model
     rows, columns, channels = sets.train_images.shape[1:]
-    model = training_model(name, (rows, columns, channels), recipe.dropout_ratio)
+    shape = (rows, columns, channels)
+    model = training_model(name, shape, recipe.dropout_ratio, recipe.weight_decay)
     steps = recipe.epochs * -(-len(sets.train_images) // recipe.batch)
     model.compile(optimizer=_optimiser(recipe, steps), loss=recipe.loss, metrics=["accuracy"])
-    generator = np.random.default_rng(recipe.seed)
+    return model
+
+
+def _epoch(model: Any, recipe: Recipe, sets: TrainingSets, generator: np.random.Generator) -> str:  # noqa: ANN401
+    """Every training image once; what came of it, in words."""
+    inputs = to_input(_augment(sets.train_images, recipe, generator))
+    history = model.fit(
+        inputs, sets.train_labels, batch_size=recipe.batch, verbose=0, shuffle=True
+    ).history
     check = (to_input(sets.validation_images), sets.validation_labels)
-    for epoch in range(recipe.epochs):
-        inputs = to_input(_augment(sets.train_images, recipe, generator))
-        history = model.fit(
-            inputs, sets.train_labels, batch_size=recipe.batch, verbose=0, shuffle=True
-        ).history
-        _, accuracy = model.evaluate(*check, batch_size=500, verbose=0)
-        say(
-            f"epoch {epoch + 1}/{recipe.epochs}: training loss {history['loss'][0]:.4f}, "
-            f"validation top-1 {accuracy:.4f}"
-        )
-    return weights_of(model)
+    _, accuracy = model.evaluate(*check, batch_size=500, verbose=0)
+    return f"training loss {history['loss'][0]:.4f}, validation top-1 {accuracy:.4f}"
+
+
+def _resume(model: Any, checkpoint: Path) -> int:  # noqa: ANN401
+    """Epochs that are done, their state in the model; 0 where nothing was kept."""
+    if not checkpoint.is_file():
+        return 0
+    done = int(checkpoint.with_suffix(".epoch").read_text(encoding="ascii"))
+    kept = keras.saving.load_model(checkpoint)
+    model.set_weights(kept.get_weights())
+    model.optimizer.build(model.trainable_variables)
+    for mine, theirs in zip(model.optimizer.variables, kept.optimizer.variables, strict=True):
+        mine.assign(theirs)
+    return done
+
+
+def _keep(model: Any, checkpoint: Path, done: int) -> None:  # noqa: ANN401
+    """Write the state; the old one stays until the new one is whole."""
+    fresh = checkpoint.with_name(f"fresh-{checkpoint.name}")
+    model.save(fresh)
+    fresh.replace(checkpoint)
+    checkpoint.with_suffix(".epoch").write_text(f"{done}\n", encoding="ascii")
 
 
 def _optimiser(recipe: Recipe, steps: int) -> Any:  # noqa: ANN401 - a Keras optimiser

@@ -69,9 +69,9 @@ def opened(
     backend = plugins.open_backend(name)  # first: it turns telemetry off before the import
     workload = cache.attach(resources.open_workload(workload_name))
     path, layout = _model(backend.formats, workload)
-    pre = workload.spec.preprocess
+    pre = workload.spec
     session = backend.open(path, Settings(batch=batch, mean=pre.mean, std=pre.std))
-    images, _ = passes.load_reference(workload.file(workload.spec.reference.path))
+    images, _ = passes.load_reference(workload.reference_path)
     ring = passes.ring(session, images, layout, batch, SLOTS)
     session.bind(ring)
     return Pair(session, by_hand(path, [next(iter(feeds.values())) for feeds in ring]))

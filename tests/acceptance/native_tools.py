@@ -99,11 +99,10 @@ def ours(cell: Cell) -> float:
 
 def theirs(cell: Cell, tool: str, expected_ns: float) -> float:
     """One run of a tool in a process like our worker: environment, CPUs, empty folder."""
-    spec = cell.workload.spec
     model = cell.workload.model(FORMATS[cell.backend], cell.file_precision)
     if model is None:
         raise SystemExit(f"FAIL  {cell.label}: there is no such model")
-    files = (cell.workload.file(model.path), cell.workload.file(spec.reference.path))
+    files = (cell.workload.file(model.path), cell.workload.reference_path)
     cpus = ",".join(map(str, cpu.choose_cpus(cell.threads)))
     words = (tool, *files, cell.precision, cell.threads, cell.seconds, expected_ns, cpus)
     with tempfile.TemporaryDirectory() as folder:

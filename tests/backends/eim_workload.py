@@ -32,7 +32,7 @@ def standin(
 
 def settings(workload_name: str = "mnist_cnn", **options: str) -> Settings:
     """As a worker opens a session."""
-    pre = resources.open_workload(workload_name).spec.preprocess
+    pre = resources.open_workload(workload_name).spec
     return Settings(mean=pre.mean, std=pre.std, options=options)
 
 

@@ -61,7 +61,7 @@ def test_a_backend_keeps_the_contract_and_gives_the_right_answers(
     path = workload.file(model.path)
     settings = Settings(precision=precision, batch=batch)
     session = backend.open(path, settings)
-    inputs, reference = passes.load_reference(workload.file(workload.spec.reference.path))
+    inputs, reference = passes.load_reference(workload.reference_path)
     ring = list(passes.feeds(session, inputs, model.layout, batch))[:4]
     outputs = passes.run_all(session, inputs, model.layout, batch)
     effective = session.effective()
@@ -84,7 +84,7 @@ for name in sys.argv[3:]:
     workload = resources.open_workload(name)
     model = workload.model(backend.formats[0], sys.argv[2])
     path, (inputs, _) = workload.file(model.path), passes.load_reference(
-        workload.file(workload.spec.reference.path)
+        workload.reference_path
     )
     for batch in (1, 4):
         settings = Settings(precision=sys.argv[2], batch=batch)
@@ -117,7 +117,7 @@ def test_a_closed_session_refuses_to_run(backend_name: str, options: dict[str, s
     model = workload.model(backend.formats[0], "fp32")
     assert model is not None
     session = backend.open(workload.file(model.path), Settings(options=options))
-    inputs, _ = passes.load_reference(workload.file(workload.spec.reference.path))
+    inputs, _ = passes.load_reference(workload.reference_path)
     session.bind(list(passes.feeds(session, inputs, model.layout, 1))[:2])
     session.close()
     session.close()

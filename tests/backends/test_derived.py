@@ -42,7 +42,7 @@ def measured(
     backend: Backend, path: Path, name: str, settings: Settings
 ) -> tuple[Parity, Effective, NDArray[np.float32]]:
     workload = resources.open_workload(name)
-    inputs, reference = passes.load_reference(workload.file(workload.spec.reference.path))
+    inputs, reference = passes.load_reference(workload.reference_path)
     session = backend.open(path, settings)
     outputs = passes.run_all(session, inputs, "NCHW", settings.batch)
     effective = session.effective()
@@ -65,7 +65,7 @@ def parity_of(name: str, path: Path, workload: str, settings: Settings) -> tuple
 
 def ring(backend: Backend, path: Path, name: str, settings: Settings) -> list[Any]:
     workload = resources.open_workload(name)
-    inputs, _ = passes.load_reference(workload.file(workload.spec.reference.path))
+    inputs, _ = passes.load_reference(workload.reference_path)
     session = backend.open(path, settings)
     try:
         return passes.ring(session, inputs, "NCHW", settings.batch, 4)

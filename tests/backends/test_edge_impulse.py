@@ -65,7 +65,7 @@ def infer(session: EdgeImpulseSession) -> None:
 
 def reference(workload_name: str) -> tuple[Any, Any]:
     workload = resources.open_workload(workload_name)
-    return passes.load_reference(workload.file(workload.spec.reference.path))
+    return passes.load_reference(workload.reference_path)
 
 
 @pytest.mark.parametrize("transport", ["shm", "json"])

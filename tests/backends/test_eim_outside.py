@@ -193,7 +193,7 @@ def test_the_vendor_s_runner_and_ours_get_equal_answers(
     vendor_runner: ModuleType, path: Path, workload_name: str, allow_shm: bool
 ) -> None:
     workload = resources.open_workload(workload_name)
-    inputs, logits = passes.load_reference(workload.file(workload.spec.reference.path))
+    inputs, logits = passes.load_reference(workload.reference_path)
     standin(path, workload_name)
     theirs = []
     with Vendor(vendor_runner, path, allow_shm=allow_shm) as runner:

@@ -18,7 +18,7 @@ BATCH = 512
 @pytest.mark.parametrize("name", ["onnxruntime", "litert"])
 def test_python_runs_on_while_a_runtime_computes(name: str) -> None:
     workload = resources.open_workload("cifar10_cnn")
-    inputs, _ = passes.load_reference(workload.file(workload.spec.reference.path))
+    inputs, _ = passes.load_reference(workload.reference_path)
     backend = plugins.open_backend(name)
     model = workload.model(backend.formats[0], "fp32")
     assert model is not None

@@ -41,7 +41,7 @@ def measured(
     session: Session, name: str = "mnist_cnn", batch: int = 1
 ) -> tuple[Parity, Effective, NDArray[np.float32]]:
     workload = resources.open_workload(name)
-    inputs, reference = passes.load_reference(workload.file(workload.spec.reference.path))
+    inputs, reference = passes.load_reference(workload.reference_path)
     outputs = passes.run_all(session, inputs, "NHWC", batch)
     effective = session.effective()
     session.close()
@@ -50,7 +50,7 @@ def measured(
 
 def ring(session: Session, name: str = "mnist_cnn", batch: int = 1) -> list[Any]:
     workload = resources.open_workload(name)
-    inputs, _ = passes.load_reference(workload.file(workload.spec.reference.path))
+    inputs, _ = passes.load_reference(workload.reference_path)
     return passes.ring(session, inputs, "NHWC", batch, 4)
 
 

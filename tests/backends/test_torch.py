@@ -45,7 +45,7 @@ def opened(path: Path, **settings: Any) -> Session:  # noqa: ANN401 - any of Set
 
 def ran(path: Path, name: str = "mnist_cnn", **settings: Any) -> Ran:  # noqa: ANN401 - as above
     workload = resources.open_workload(name)
-    inputs, reference = passes.load_reference(workload.file(workload.spec.reference.path))
+    inputs, reference = passes.load_reference(workload.reference_path)
     session = opened(path, **settings)
     outputs = passes.run_all(session, inputs, "NCHW", session.inputs[0].shape[0])
     effective = session.effective()
@@ -55,7 +55,7 @@ def ran(path: Path, name: str = "mnist_cnn", **settings: Any) -> Ran:  # noqa: A
 
 def ring(session: Session, name: str = "mnist_cnn") -> list[Any]:
     workload = resources.open_workload(name)
-    inputs, _ = passes.load_reference(workload.file(workload.spec.reference.path))
+    inputs, _ = passes.load_reference(workload.reference_path)
     return passes.ring(session, inputs, "NCHW", session.inputs[0].shape[0], 4)
 
 

@@ -23,7 +23,7 @@ def answers(precision: str) -> list[bool]:
     assert workload.spec.samples is not None
     with np.load(workload.file(workload.spec.samples.path)) as stored:
         pixels, labels = stored["images"], stored["labels"]
-    spec = workload.spec.preprocess
+    spec = workload.spec
     images = passes.normalise(pixels, spec.mean, spec.std).transpose(0, 3, 1, 2)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -34,7 +34,7 @@ def session(busy_us: float, workload: str = WORKLOAD, batch: int = BATCH) -> Ses
     options = {"of": "onnxruntime", "busy_us": f"{busy_us:.3f}"}
     model = spec.file("models/fp32.onnx")
     opened: Session = SlowedBackend().open(model, Settings(batch=batch, options=options))
-    inputs, _ = passes.load_reference(spec.file(spec.spec.reference.path))
+    inputs, _ = passes.load_reference(spec.reference_path)
     opened.bind(passes.ring(opened, inputs, "NCHW", batch, 2))
     opened.stage(0)
     return opened

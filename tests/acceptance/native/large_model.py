@@ -23,7 +23,7 @@ def build(folder: Path) -> None:
     """Write a workload: onnx and tflite in every precision, and reference outputs."""
     import keras
 
-    from edgebench.zoo import export_onnx, export_tflite, networks
+    from edgebench.zoo import export_onnx, export_tflite, flatten, networks
 
     models = folder / "models"
     models.mkdir(parents=True)
@@ -41,7 +41,7 @@ def build(folder: Path) -> None:
                 for filters in group
             ]
             blocks.append(keras.layers.MaxPooling2D(2))
-        blocks += [networks.FlattenAnyBatch(), keras.layers.Dense(CLASSES, name="logits")]
+        blocks += [flatten.FlattenAnyBatch(), keras.layers.Dense(CLASSES, name="logits")]
         shape = (SIDE, SIDE, 3)
         return keras.Sequential([keras.Input(shape, batch_size=batch, name="input"), *blocks])
 
