@@ -14,7 +14,7 @@ from edgebench.runner import journal, variants
 from edgebench.runner.config import Preset
 from edgebench.runner.labelled import Labelled
 from edgebench.runner.picture import Picture
-from edgebench.specs import InputSpec, Workload
+from edgebench.specs import InputSpec, Workload, WorkloadSpec
 from edgebench.wire import LaunchRequest
 
 _IMAGE_AXES = 3
@@ -60,14 +60,9 @@ def build(
         model_layout=model.layout,
         model_sha256=model.sha256,
         reference_path=str(workload.reference_path),
-        task=spec.task,
-        inputs=spec.inputs,
-        outputs=spec.outputs,
-        shapes=shapes_of(spec.inputs, model.layout),
+        **_tensors(spec, model.layout),
         samples_path=labelled.path if labelled else None,
         samples_source=labelled.source if labelled else "",
-        samples_mean=spec.mean,
-        samples_std=spec.std,
         preprocess=spec.preprocess,
         postprocess=spec.postprocess,
         labels=spec.labels if case.region == "e2e" else (),
@@ -76,6 +71,18 @@ def build(
         seed=seed,
         cpus=cpu.choose_cpus(case.threads * variants.most_streams(case)),
     )
+
+
+def _tensors(spec: WorkloadSpec, layout: str) -> dict[str, Any]:
+    """What goes into a model file of that layout and comes out of it."""
+    return {
+        "task": spec.task,
+        "inputs": spec.inputs,
+        "outputs": spec.outputs,
+        "shapes": shapes_of(spec.inputs, layout),
+        "samples_mean": spec.mean,
+        "samples_std": spec.std,
+    }
 
 
 def shapes_of(inputs: Sequence[InputSpec], layout: str) -> dict[str, tuple[int, ...]]:
