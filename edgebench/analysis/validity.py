@@ -74,7 +74,10 @@ def parity_fault(
     for words, figure, stated, usual in (
         ("cosine", parity.cosine, own.min_cosine, least.min_cosine),
         ("top-1 agreement", parity.top1_ratio, own.min_top1_ratio, least.min_top1_ratio),
+        ("equal elements", parity.equal_ratio, own.min_top1_ratio, least.min_top1_ratio),
     ):
+        if figure is None:  # there is no such output
+            continue
         limit = usual if stated is None else stated
         if not figure >= limit:  # a NaN is no pass
             whose = f"{precision} {task}" if stated is None else "this workload"
