@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 
 from edgebench import __version__
-from edgebench.adopt import declared, describe, files, images, labels, onnx_file, precisions
+from edgebench.adopt import declared, describe, files, images, labels, onnx_file, precisions, toml
 from edgebench.adopt import shapes as shape_rules
-from edgebench.adopt import toml
 from edgebench.adopt.describe import Model, Runtimes, Told
 from edgebench.adopt.files import Found
 from edgebench.adopt.images import Chosen, Folder
@@ -49,7 +47,7 @@ class Plan(NamedTuple):
 
 
 def write(
-    request: Request, found: Found, name: str, runtimes: Runtimes, folder: Path, scratch: Path
+    request: Request, found: Found, name: str, runtimes: Runtimes, *, folder: Path, scratch: Path
 ) -> None:
     """Make a workload of a model.
 
@@ -68,8 +66,7 @@ def write(
     told = describe.describe(model, runtimes, scratch)
     plan = _plan(request, model, told)
     names = labels.read(request.labels) if request.labels else ()
-    classes = _classes(told)
-    names = _labels(request, plan.folder, names, classes)
+    names = _labels(plan.folder, names, _classes(told))
     chosen = images.choose(plan.folder) if plan.folder else None
     reference = _reference(plan, chosen, runtimes, folder, scratch)
     spec = WorkloadSpec(
@@ -87,7 +84,8 @@ def write(
         preprocess=plan.preprocess,
         postprocess=PostprocessSpec(softmax=bool(names)),
         reference=reference,
-        **_images(plan, chosen, names, folder),
+        samples=_samples(plan, chosen, names, folder),
+        calibration=_calibration(plan, chosen, folder),
         models=(_model_spec(model, plan.layout, folder),),
     )
     (folder / "workload.toml").write_text(toml.dumps(spec), encoding="utf-8")
@@ -165,9 +163,7 @@ def _classes(told: Told) -> int | None:
     return sizes[0] if len(sizes) == 1 and len(outputs[0].shape) >= _CLASSES_RANK else None
 
 
-def _labels(
-    request: Request, folder: Folder | None, names: tuple[str, ...], classes: int | None
-) -> tuple[str, ...]:
+def _labels(folder: Folder | None, names: tuple[str, ...], classes: int | None) -> tuple[str, ...]:
     """Names of the classes; none where the model does not classify as far as anybody knows."""
     if names and len(names) != classes:
         what = f"its output has {classes}" if classes else "its outputs are no classes"
@@ -195,8 +191,8 @@ def _reference(
         plan.told,
         plan.inputs,
         plan.layout,
-        runtimes,
-        made,
+        runtimes=runtimes,
+        path=made,
         pixels=pixels,
         mean=before.mean if before else (),
         std=before.std if before else (),
@@ -213,24 +209,26 @@ def _sizes(plan: Plan) -> tuple[int, int, int]:
     return height, width, channels
 
 
-def _images(
+def _samples(
     plan: Plan, chosen: Chosen | None, names: tuple[str, ...], folder: Path
-) -> dict[str, FileSpec]:
-    """Files of labelled images and of those that calibrate."""
-    made: dict[str, FileSpec] = {}
+) -> FileSpec | None:
+    """The labelled images that accuracy is judged on."""
+    if plan.folder is None or chosen is None or not chosen.labelled or not names:
+        return None
+    numbers = images.labels_of(plan.folder, names)
+    pixels = images.read(plan.folder, chosen.labelled, _sizes(plan))
+    right = np.array([numbers[member[0]] for member in chosen.labelled], np.int64)
+    also = ", which calibrate int8 too" if chosen.both else ""
+    path = folder / "samples.npz"
+    return _save(path, f"{len(pixels)} given images{also}", images=pixels, labels=right)
+
+
+def _calibration(plan: Plan, chosen: Chosen | None, folder: Path) -> FileSpec | None:
+    """The images that int8 is calibrated on."""
     if plan.folder is None or chosen is None:
-        return made
-    if chosen.labelled and names:
-        numbers = images.labels_of(plan.folder, names)
-        pixels = images.read(plan.folder, chosen.labelled, _sizes(plan))
-        right = np.array([numbers[member[0]] for member in chosen.labelled], np.int64)
-        also = ", which calibrate int8 too" if chosen.both else ""
-        source = f"{len(pixels)} given images{also}"
-        made["samples"] = _save(folder / "samples.npz", source, images=pixels, labels=right)
+        return None
     pixels = images.read(plan.folder, chosen.calibration, _sizes(plan))
-    source = f"{len(pixels)} given images"
-    made["calibration"] = _save(folder / "calibration.npz", source, images=pixels)
-    return made
+    return _save(folder / "calibration.npz", f"{len(pixels)} given images", images=pixels)
 
 
 def _save(path: Path, source: str, **arrays: Any) -> FileSpec:  # noqa: ANN401 - of several types

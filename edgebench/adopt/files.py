@@ -6,7 +6,6 @@ Nothing is loaded here: a file that pretends is found out by its runtime, in a p
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +49,7 @@ _TEXTS = frozenset({".xml", ".param"})
 _LATER = {
     ".h5": (
         "Keras' old HDF5 format",
-        "save it anew: keras.models.load_model(...).save('my.keras')",
+        "load it and model.save('my.keras')",
     ),
     ".pb": ("a part of a SavedModel", "name its folder"),
     ".pth": ("weights of PyTorch without a network", "torch.export.save(..., 'my.pt2')"),
@@ -161,7 +160,7 @@ def _outside(path: Path) -> Iterator[Path]:
         raise UsageError(f"--model {path}: {error}") from None
     for name in names:
         part = path.parent / name
-        safe = name and not os.path.isabs(name) and "\0" not in name
+        safe = name and not Path(name).is_absolute() and "\0" not in name
         if not safe or not part.resolve().is_relative_to(path.parent.resolve()):
             raise UsageError(
                 f"--model {path}: its weights lie outside of its folder ({name[:80]!r})",

@@ -1,4 +1,4 @@
-"""A user's folder of images: which are labelled, which calibrate, which are held against answers."""
+"""A user's folder of images: which are labelled, which calibrate, which are a reference."""
 
 from __future__ import annotations
 

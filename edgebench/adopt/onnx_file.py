@@ -19,8 +19,7 @@ _GRAPH, _NODE, _INITIALIZER = 7, 1, 5
 _OP_TYPE = 4
 _DIMS, _DATA_TYPE, _RAW_DATA, _EXTERNAL, _LOCATION = 1, 2, 9, 13, 14
 _KEY, _VALUE = 1, 2
-_TYPES: dict[int, tuple[Precision, int]] = {1: ("fp32", 4), 10: ("fp16", 2), 16: ("bf16", 2)}
-"""Floating types, and bytes of a number."""
+_TYPES: dict[int, Precision] = {1: "fp32", 10: "fp16", 16: "bf16"}
 _DYNAMIC = ("DynamicQuantizeLinear", "ConvInteger", "MatMulInteger")
 _STATIC = ("QuantizeLinear", "QLinearConv", "QLinearMatMul")
 _MORE = 0x80
@@ -63,8 +62,8 @@ def precision(path: Path) -> Precision:
             return "int8"
         numbers: Counter[Precision] = Counter({"fp32": 0})
         for tensor in fields(graph, _INITIALIZER):
-            kind, _ = _TYPES.get(_number(tensor, _DATA_TYPE), ("", 0))
-            if kind:
+            kind = _TYPES.get(_number(tensor, _DATA_TYPE))
+            if kind is not None:
                 numbers[kind] += _count(tensor)
         return numbers.most_common(1)[0][0]
 

@@ -17,7 +17,8 @@ CHANNELS = (1, 3, 4)
 """Of what is taken for an image."""
 _SHAPE = re.compile(r"(?:(?P<name>.+):)?(?P<sizes>\d{1,9}(?:x\d{1,9})*)")
 _IMAGE_AXES = 3
-_DTYPES = ("float32", "float16", "uint8", "int8", "int32", "int64", "bool")
+_DType = Literal["float32", "float16", "uint8", "int8", "int32", "int64", "bool"]
+_DTYPES: tuple[_DType, ...] = ("float32", "float16", "uint8", "int8", "int32", "int64", "bool")
 LARGEST = 1 << 28
 """Numbers in one input: beyond that it is a mistake, or malice."""
 
@@ -131,7 +132,8 @@ def spec_of(tensor: Tensor, layout: Layout, *, told: bool) -> InputSpec:
     Raises:
         UsageError: Its type is not one that inputs can be made of.
     """
-    if tensor.dtype not in _DTYPES:
+    dtype = next((one for one in _DTYPES if one == tensor.dtype), None)
+    if dtype is None:
         raise UsageError(
             f"input {tensor.name} takes {tensor.dtype}", remedy=f"known: {', '.join(_DTYPES)}"
         )
@@ -139,5 +141,4 @@ def spec_of(tensor: Tensor, layout: Layout, *, told: bool) -> InputSpec:
     image = len(tensor.shape) == _IMAGE_AXES + 1 and (told or bool(tensor_layouts(tensor)))
     if image and (tensor.layout or layout) == "NCHW":
         sample = (*sample[1:], sample[0])
-    dtype = next(one for one in _DTYPES if one == tensor.dtype)
     return InputSpec(name=tensor.name, shape=sample, dtype=dtype, image=image)

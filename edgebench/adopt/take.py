@@ -75,7 +75,7 @@ def take(
             return workload
     say(f"taking in {found.path.name} ...")
     with _written(place) as (folder, scratch):
-        build.write(request, found, name, runtimes, folder, scratch)
+        build.write(request, found, name, runtimes, folder=folder, scratch=scratch)
     return read_workload(place)
 
 
