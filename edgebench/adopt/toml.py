@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,8 @@ import msgspec
 
 from edgebench.specs import WorkloadSpec
 
-_NOTHING: tuple[Any, ...] = (None, "", [], {})
+_NOTHING: tuple[Any, ...] = (None, "", (), {})
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def dumps(spec: WorkloadSpec) -> str:
@@ -33,20 +35,24 @@ def _told(value: object) -> bool:
 
 
 def _is_tables(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+    return isinstance(value, (list, tuple)) and bool(value) and isinstance(value[0], dict)
 
 
 def _table(table: Mapping[str, Any]) -> list[str]:
-    return [f"{_text(k)} = {_value(v)}" for k, v in table.items() if v is not None]
+    return [f"{_key(k)} = {_value(v)}" for k, v in table.items() if v is not None]
 
 
 def _value(value: Any) -> str:  # noqa: ANN401 - whatever a struct holds
     if isinstance(value, dict):
-        pairs = (f"{_text(k)} = {_value(v)}" for k, v in value.items() if v is not None)
+        pairs = (f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None)
         return "{ " + ", ".join(pairs) + " }"
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_value(item) for item in value) + "]"
     return _text(value)
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _text(name)
 
 
 def _text(value: object) -> str:

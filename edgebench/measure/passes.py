@@ -61,17 +61,29 @@ def load_reference(path: Path) -> tensors.Reference:
 
 
 def make_reference(session: Session, request: LaunchRequest) -> None:
-    """Random inputs for a model that has no workload, and its own outputs for them, as a file.
+    """Inputs for a model that has no workload, and its own outputs for them, as a file.
 
-    The same shapes give the same inputs: two such files tell how far two models agree. Beside it
+    They are the request's samples where it has some, else random, and then the same shapes give
+    the same inputs: two such files tell how far two models agree. Beside it
     lies what the runtime declares (`edgebench.wire.Described`), also where the model cannot run.
     """
     path, layout = Path(request.reference_path), request.model_layout
     tensors.describe(session, described_path(path))
-    inputs = tensors.random(session, request)
+    inputs = _pictured(request) if request.samples_path else tensors.random(session, request)
     outputs = run_all(session, inputs, layout, request.case.batch, request.inputs)
     made = tensors.as_reference(session, outputs, layout)
     tensors.save(path, tensors.Reference(inputs, made))
+
+
+def _pictured(request: LaunchRequest) -> tuple[NDArray[Any], ...]:
+    """The request's samples as the one input that takes them."""
+    with np.load(str(request.samples_path), allow_pickle=False) as archive:
+        pixels = archive["images"]
+    made = normalise(pixels, request.samples_mean, request.samples_std)
+    kind = np.dtype(request.inputs[0].dtype)
+    if kind.kind in "iu":
+        made = np.clip(np.rint(made), np.iinfo(kind).min, np.iinfo(kind).max)
+    return (made.astype(kind),)
 
 
 def normalise(
