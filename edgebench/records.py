@@ -130,7 +130,7 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     cosine: float
     """Smallest cosine similarity of any sample's output vector."""
     max_abs_error: float
-    top1_ratio: float
+    top1_ratio: float | None = None
     """Share of samples with the reference's largest output."""
     softmax: bool = False
     """Whether the model ends in softmax: compared is then with the softmax of the reference."""

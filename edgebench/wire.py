@@ -15,7 +15,7 @@ import msgspec
 from edgebench import codec, records
 from edgebench.errors import WireError
 from edgebench.protocols import OpTimes, Probe
-from edgebench.records import Case, Effective, Record, Stage
+from edgebench.records import Case, Effective, Record, Stage, Task
 from edgebench.samples import Samples
 from edgebench.specs import PostprocessSpec, PreprocessSpec
 
@@ -39,6 +39,9 @@ class LaunchRequest(msgspec.Struct, frozen=True, kw_only=True, tag="launch"):
     model_layout: str
     model_sha256: str
     reference_path: str
+    task: Task = "classification"
+    outputs: tuple[str, ...] = ()
+    """Names of the workload's outputs in the reference's order; empty where it tells none."""
     samples_path: str | None = None
     samples_source: str = ""
     samples_mean: tuple[float, ...] = ()
@@ -54,7 +57,7 @@ class LaunchRequest(msgspec.Struct, frozen=True, kw_only=True, tag="launch"):
     """How an image becomes an input; region e2e."""
     postprocess: PostprocessSpec | None = None
     labels: tuple[str, ...] = ()
-    """Names of the classes, in the order of the outputs; region e2e."""
+    """Names of the classes, in the order of the outputs; where answers are made or judged."""
     image_path: str | None = None
     ring: int = 16
     seed: int = 0

@@ -218,7 +218,7 @@ class _Launch:
         return session
 
     def _check(self, session: Session) -> None:
-        from edgebench.measure import passes  # noqa: PLC0415 - as above
+        from edgebench.measure import passes, quality  # noqa: PLC0415 - as above
 
         request, batch = self.request, self.request.case.batch
         self.enter("check")
@@ -228,8 +228,11 @@ class _Launch:
         if request.samples_path is not None:
             path = Path(request.samples_path)
             # Each chunk enters the stage anew: its time-out is for a chunk, whatever their number.
-            found = passes.accuracy(session, request, path, lambda: self.enter("check"))
-            self.keep(accuracy=found)
+            again = functools.partial(self.enter, "check")
+            if request.task == "classification":
+                self.keep(accuracy=passes.accuracy(session, request, path, again))
+            else:
+                self.keep(quality=quality.measure(session, request, path, again))
         self.keep(effective=session.effective())
         self.keep(caveats=(*self.record.caveats, *getattr(session, "caveats", ())))
 

@@ -126,7 +126,7 @@ def test_opencv_runs_quantised_files_in_float_and_the_row_falls_back(row_of: Mea
     net = cv2.dnn.readNetFromONNX(path, **engine)
     inputs, outputs = reference()
     net.setInput(inputs)
-    assert passes.compare(net.forward(), outputs).top1_ratio > 0.95  # it looks as it should
+    assert (passes.compare(net.forward(), outputs).top1_ratio or 0) > 0.95  # it looks as it should
     layers = [net.getLayer(name) for name in net.getLayerNames()]
     weighted = {(one.type, one.blobs[0].dtype.name) for one in layers if len(one.blobs)}
     assert weighted == {("Convolution", "float32"), ("Gemm", "float32")}
