@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.errors import ModelRefusedError
-from edgebench.measure import boxes
+from edgebench.measure import boxes, tensors
 from edgebench.measure.masks import masks
 from edgebench.protocols import Session, Tensor
 from edgebench.wire import LaunchRequest
@@ -84,7 +84,8 @@ def offsets_and_scores(outputs: Sequence[Tensor], known: Sequence[str]) -> tuple
             "a detector has two outputs, offsets of boxes (n, anchors, 4) and scores "
             f"(n, anchors, 1 + classes); this model has {told}"
         )
-    first = next((name for name in known[:1] if name in offsets), offsets[0])
+    named = [name for name in offsets if known and tensors.plain(name) == tensors.plain(known[0])]
+    first = (named or offsets)[0]
     (scores,) = (tensor.name for tensor in outputs if tensor.name != first)
     return first, scores
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,8 +24,9 @@ from edgebench import arrays
 from edgebench.errors import ModelRefusedError
 from edgebench.measure import answers, passes
 from edgebench.measure.boxes import Boxes, overlaps
+from edgebench.measure.masks import masks
 from edgebench.protocols import Feeds, Session
-from edgebench.records import Quality
+from edgebench.records import Parity, Quality, Task
 from edgebench.wire import LaunchRequest
 
 MIN_OVERLAP = 0.5
@@ -35,6 +37,7 @@ _CHUNK_BYTE = 16 << 20
 _CORNERS = 4
 
 Outputs = answers.Outputs
+Arrays = Sequence[NDArray[Any]]
 
 
 class Truth(NamedTuple):
@@ -105,6 +108,21 @@ def _outputs(session: Session, feed: Feeds, samples: int) -> Outputs:
     return {name: output[:samples] for name, output in session.read().items()}
 
 
+def parity(task: Task, outputs: Arrays, reference: Arrays) -> Parity:
+    """As `passes.compare`; what a segmenter answers are its pixels, so theirs is the agreement.
+
+    Args:
+        task: Of the workload.
+        outputs: Each (n, ...) in the order and layout of the reference's.
+        reference: The right ones.
+    """
+    found = passes.compare(outputs, reference)
+    if task != "segmentation":
+        return found
+    ours, theirs = (masks(one[0], channels_first=False) for one in (outputs, reference))
+    return msgspec.structs.replace(found, top1_ratio=float((ours == theirs).mean()))
+
+
 class _Detections:
     """Boxes found, and those that are there."""
 
@@ -149,12 +167,12 @@ class _Pixels:
 
     def add(self, outputs: Outputs, *truth: NDArray[Any]) -> None:
         """See `Judge`."""
-        found, (masks,) = self._segment(outputs), truth
-        if found.shape != masks.shape:
+        found, (right,) = self._segment(outputs), truth
+        if found.shape != right.shape:
             raise ModelRefusedError(
-                f"the labelled masks are {masks.shape[1:]}, the model's {found.shape[1:]}"
+                f"the labelled masks are {right.shape[1:]}, the model's {found.shape[1:]}"
             )
-        self._pixels += confusion(found, masks, self._classes)
+        self._pixels += confusion(found, right, self._classes)
 
     def ratio(self) -> float:
         """See `Judge`."""
@@ -164,9 +182,10 @@ class _Pixels:
 def mean_average_precision(found: Sequence[Boxes], truth: Sequence[Truth]) -> float:
     """Mean over the classes that occur of the average precision, from 0 to 1.
 
-    A box is right where the thing that it overlaps most is of its class, overlaps it by at least
-    `MIN_OVERLAP` and was not found by a better box: a second box for one thing is as wrong as one
-    for none. Boxes of one score enter the curve together, so that no order among them matters.
+    A box is right where, of the things of its class, the one that it overlaps most is overlapped
+    by at least `MIN_OVERLAP` and was not found by a better box: a second box for one thing is as
+    wrong as one for none. Boxes of one score enter the curve together, so that no order among them
+    matters.
 
     Args:
         found: Of each image.
@@ -222,17 +241,17 @@ def _area(scores: NDArray[np.float32], hits: NDArray[np.bool_], things: int) -> 
 
 
 def confusion(
-    found: NDArray[np.int64], masks: NDArray[np.integer[Any]], classes: int
+    found: NDArray[np.int64], right: NDArray[np.integer[Any]], classes: int
 ) -> NDArray[np.int64]:
     """Pixels by true class (rows) and found class (columns), shape (classes, classes).
 
     Raises:
         ModelRefusedError: A class that the workload does not name.
     """
-    largest = max(int(found.max(initial=0)), int(masks.max(initial=0)))
+    largest = max(int(found.max(initial=0)), int(right.max(initial=0)))
     if largest >= classes:
         raise ModelRefusedError(f"a mask has class {largest}, the workload {classes} classes")
-    pairs = masks.astype(np.int64) * classes + found
+    pairs = right.astype(np.int64) * classes + found
     return np.bincount(pairs.ravel(), minlength=classes**2).reshape(classes, classes)
 
 

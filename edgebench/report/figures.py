@@ -177,8 +177,8 @@ def quality(good: list[Record]) -> Row:
     parities = [record.parity for record in good if record.parity is not None]
     if parities:  # the worst launch speaks: a result that is wrong once is wrong
         row["parity_cosine"] = min(parity.cosine for parity in parities)
-        agreeing = [ratio for one in parities if (ratio := one.top1_ratio) is not None]
-        row["parity_top1_ratio"] = min(agreeing, default=None)
+        agreeing = (parity.top1_ratio for parity in parities)
+        row["parity_top1_ratio"] = min((x for x in agreeing if x is not None), default=None)
     judged = accuracy(good)
     if judged is not None:
         top1 = wilson_interval(judged.correct, judged.samples)

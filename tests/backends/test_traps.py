@@ -53,7 +53,7 @@ def derived_too(workload: Workload, path: Path, fmt: str, precision: str) -> Wor
 
 def reference() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Inputs as NCHW, and the reference's logits."""
-    inputs, outputs = passes.load_reference(bundled().file("reference.npz"))
+    (inputs,), (outputs,) = passes.load_reference(bundled().file("reference.npz"))
     return np.ascontiguousarray(inputs.transpose(0, 3, 1, 2)), outputs
 
 
