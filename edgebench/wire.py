@@ -62,7 +62,7 @@ class LaunchRequest(msgspec.Struct, frozen=True, kw_only=True, tag="launch"):
     """How an image becomes an input; region e2e."""
     postprocess: PostprocessSpec | None = None
     labels: tuple[str, ...] = ()
-    """Names of the classes, in the order of the outputs; region e2e."""
+    """Names of the classes, in the order of the outputs; where answers are made or judged."""
     image_path: str | None = None
     ring: int = 16
     seed: int = 0

@@ -221,18 +221,21 @@ class _Launch:
         return session
 
     def _check(self, session: Session) -> None:
-        from edgebench.measure import passes  # noqa: PLC0415 - as above
+        from edgebench.measure import passes, quality  # noqa: PLC0415 - as above
 
         request = self.request
         self.enter("check")
         inputs, reference = passes.load_reference(Path(request.reference_path))
         outputs = passes.answers(session, request, inputs, reference)
-        self.keep(parity=passes.compare(outputs, reference))
+        self.keep(parity=quality.parity(request.task, outputs, reference))
         if request.samples_path is not None:
             path = Path(request.samples_path)
             # Each chunk enters the stage anew: its time-out is for a chunk, whatever their number.
-            found = passes.accuracy(session, request, path, lambda: self.enter("check"))
-            self.keep(accuracy=found)
+            again = functools.partial(self.enter, "check")
+            if request.task == "classification":
+                self.keep(accuracy=passes.accuracy(session, request, path, again))
+            else:
+                self.keep(quality=quality.measure(session, request, path, again))
         self.keep(effective=session.effective())
         self.keep(caveats=(*self.record.caveats, *getattr(session, "caveats", ())))
 

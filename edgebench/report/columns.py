@@ -30,7 +30,7 @@ STAGES = {
     "copy_in": "into the runtime's input",
     "invoke": "the runtime's call",
     "copy_out": "out of the runtime's output",
-    "postprocess": "softmax and the five likeliest labels",
+    "postprocess": "to the answer: softmax and the five likeliest labels, boxes, or a mask",
 }
 """From an image to an answer, in this order; not every workload crops."""
 
@@ -45,6 +45,12 @@ COLUMNS: tuple[Column, ...] = (
     Column("workload", "str", "the CNN task", default=True),
     Column("workload_version", "int", "version of its files; others are not comparable"),
     Column("source_sha256", "str", "hash of the model that all its formats were derived from"),
+    Column(
+        "task",
+        "str",
+        "what its answers are: classification, detection, segmentation, other (nobody told)",
+    ),
+    Column("weights", "str", "trained, published, or random: then there is no accuracy"),
     Column("model_sha256", "str", "hash of the model file that ran"),
     Column("backend", "str", "the inference runtime", default=True),
     Column("backend_version", "str", "version that the runtime reports"),
@@ -270,11 +276,39 @@ COLUMNS: tuple[Column, ...] = (
         "whose fp32 that is: another backend's (the run's first) where this one has none",
     ),
     Column(
+        "map50_ratio",
+        "float",
+        "detection: mean over classes of the average precision at an overlap of 0.5, all points",
+        heading="mAP50",
+    ),
+    Column(
+        "miou_ratio",
+        "float",
+        "segmentation: mean over classes of intersection over union, all pixels together",
+        heading="mIoU",
+    ),
+    Column("quality_samples", "int", "labelled samples that mAP or mIoU is of"),
+    Column(
+        "quality_loss_ratio",
+        "float",
+        "mAP or mIoU of fp32 on the same backend, device and samples, minus this one's",
+    ),
+    Column("quality_loss_against", "str", "whose fp32 that is, as top1_loss_against"),
+    Column(
+        "accuracy",
+        "str",
+        "the task's figure in words: top-1, mAP50 or mIoU; random weights have none",
+    ),
+    Column(
         "parity_cosine",
         "float",
         "smallest cosine similarity between an output vector and the fp32 reference's (logits)",
     ),
-    Column("parity_top1_ratio", "float", "share of reference inputs with the reference's answer"),
+    Column(
+        "parity_top1_ratio",
+        "float",
+        "share of reference inputs (segmentation: of their pixels) with the reference's answer",
+    ),
     Column("validity", "str", "valid, suspect or invalid, from what was seen while it ran"),
     Column("caveats", "str", "what a reader should know, separated by '; '"),
 )

@@ -61,12 +61,14 @@ def of_records(manifest: Manifest, records: Iterable[Record], *, tails: bool = T
     by_case: defaultdict[str, list[Record]] = defaultdict(list)
     for record in records:
         by_case[record.case_id].append(record)
-    rows, accuracies = [], []
+    rows, accuracies, qualities = [], [], []
     for planned in manifest.plan:
         mine = sorted(by_case.get(planned.case_id, []), key=lambda record: record.launch)
         rows.append(_row(manifest, planned, mine, tails=tails))
         accuracies.append(figures.accuracy(mine))
+        qualities.append(figures.judged_quality(mine))
     losses.add(rows, accuracies)
+    losses.add_quality(rows, qualities)
     return rows
 
 
@@ -76,6 +78,7 @@ def _row(manifest: Manifest, planned: PlannedCase, records: list[Record], *, tai
     good = [record for record in records if record.status == "ok"]
     bad = next((record for record in records if record.status != "ok"), None)
     row |= _identity(manifest, planned.case_id, case)
+    row |= {"task": planned.task, "weights": planned.weights}
     row |= {
         "status": bad.status if bad else "ok" if good else "skipped",
         "reason": _reason(bad) if bad else None if good else NOT_REACHED,
@@ -98,6 +101,7 @@ def _row(manifest: Manifest, planned: PlannedCase, records: list[Record], *, tai
         row |= scenario_rows.of(case, good, caveats)
         row["engine_figures"] = figures.engine_figures(good)
         row["outcome"] = scenario_rows.outcome(row)
+        row["accuracy"] = figures.accuracy_words(row)
     caveats += _own_caveats(good)
     row["caveats"] = "; ".join(dict.fromkeys(caveats)) or None
     return row

@@ -278,6 +278,7 @@ def _cells(
             case=case,
             skip=skip or ("" if accelerator in known else _lacks(probe, accelerator)),
             task=workload.spec.task,
+            weights=workload.spec.weights,
             parity=workload.spec.parity.get(precision),
         )
 

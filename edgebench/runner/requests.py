@@ -65,7 +65,7 @@ def build(
         samples_source=labelled.source if labelled else "",
         preprocess=spec.preprocess,
         postprocess=spec.postprocess,
-        labels=spec.labels if case.region == "e2e" else (),
+        labels=spec.labels if case.region == "e2e" or labelled else (),
         image_path=picture.path if picture and case.region == "e2e" else None,
         **_times(preset),
         seed=seed,
