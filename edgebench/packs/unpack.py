@@ -14,7 +14,7 @@ from edgebench import resources
 from edgebench.derive import cache
 from edgebench.derive.contract import CONVERTERS
 from edgebench.errors import UsageError
-from edgebench.packs import contract, folders, opened
+from edgebench.packs import contract, folders, opened, toml_depth
 from edgebench.packs.contract import PackedFolder
 from edgebench.packs.opened import Opened
 from edgebench.specs import Workload, read_workload, sha256_of
@@ -149,6 +149,7 @@ def _check_workload(folder: PackedFolder, written: Path) -> None:
     if sizes.get(_TOML, 0) > contract.LARGEST_TOML_BYTE:
         raise ValueError(f"the {_TOML} of {folder.name} has {sizes[_TOML]:,} byte")
     try:
+        toml_depth.check((written / _TOML).read_text(encoding="utf-8", errors="replace"))
         workload = read_workload(written)
         problems = workload.problems()
     except UsageError as error:
