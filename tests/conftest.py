@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import runtimes without a worker's environment
+os.environ["EDGEBENCH_DATA"] = os.devnull  # what a developer has built is no parameter of tests
 
 from edgebench import plugins, resources
 from edgebench.measure import passes

@@ -28,6 +28,7 @@ ROOMS = {
     "host": DATA_LAYER,
     "backends": DATA_LAYER,
     "derive": DATA_LAYER | {"backends", "datasets", "host", "zoo"},
+    "packs": DATA_LAYER | {"derive"},
     "meters": DATA_LAYER,
     "zoo": DATA_LAYER,
     "testing": DATA_LAYER,
@@ -41,7 +42,7 @@ ROOMS = {
     "__main__": frozenset({"cli"}),
     "cli": DATA_LAYER
     | {"host", "runner", "store", "analysis", "report", "zoo", "backends", "meters", "datasets"}
-    | {"adopt", "derive"},
+    | {"adopt", "derive", "packs"},
 }
 BELOW = {
     "units": set(),

@@ -49,12 +49,13 @@ def choose_workloads(names: Sequence[str]) -> dict[str, Workload]:
     Each knows the derived models that lie in the cache; a damaged one counts as absent.
 
     Raises:
-        UsageError: An unknown name, or files that are not what ``workload.toml`` says.
+        UsageError: An unknown name, one that is not built yet, or files that are not what
+            ``workload.toml`` says.
     """
     if names:
-        chosen = [resources.open_workload(name) for name in dict.fromkeys(names)]
+        chosen = [resources.open_built(name) for name in dict.fromkeys(names)]
     else:
-        every = [resources.open_workload(name) for name in resources.workload_folders()]
+        every = map(resources.open_workload, resources.workload_folders(built=True))
         chosen = [workload for workload in every if workload.spec.default]
     if not chosen:
         raise UsageError("there is no workload to run", remedy="name one with -w")
