@@ -59,6 +59,21 @@ def take_all(
     return taken
 
 
+def take_one(
+    request: Request, name: str, runtimes: Runtimes, place: Path, say: Callable[[str], None]
+) -> Workload:
+    """A model as a workload in a folder of the caller's, which is not there yet.
+
+    Raises:
+        UsageError: It is no model, cannot be run here, or the folder cannot be written.
+    """
+    check(request)
+    found = files.find(request.model)
+    declared.check(found, request)
+    _make(request, found, name, runtimes, place=place, say=say)
+    return read_workload(place)
+
+
 def take(
     request: Request, found: Found, name: str, runtimes: Runtimes, say: Callable[[str], None]
 ) -> Workload:
@@ -73,10 +88,22 @@ def take(
         workload = read_workload(place)
         if not workload.problems():
             return workload
+    _make(request, found, name, runtimes, place=place, say=say)
+    return read_workload(place)
+
+
+def _make(
+    request: Request,
+    found: Found,
+    name: str,
+    runtimes: Runtimes,
+    *,
+    place: Path,
+    say: Callable[[str], None],
+) -> None:
     say(f"taking in {found.path.name} ...")
     with _written(place) as (folder, scratch):
         build.write(request, found, name, runtimes, folder=folder, scratch=scratch)
-    return read_workload(place)
 
 
 def key_of(request: Request, found: Found, name: str) -> str:
