@@ -9,13 +9,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edgebench import __version__
-from edgebench.adopt import declared, describe, files, images, labels, onnx_file, precisions, toml
+from edgebench.adopt import (
+    declared,
+    describe,
+    files,
+    images,
+    keras_,
+    labels,
+    onnx_file,
+    precisions,
+    toml,
+)
 from edgebench.adopt import shapes as shape_rules
 from edgebench.adopt.describe import Model, Runtimes, Told
 from edgebench.adopt.files import Found
 from edgebench.adopt.images import Chosen, Folder
 from edgebench.adopt.request import Request
 from edgebench.adopt.shapes import Layout
+from edgebench.derive.make import NotDerivedError
 from edgebench.errors import ModelRefusedError, UsageError
 from edgebench.specs import (
     FileSpec,
@@ -30,6 +41,8 @@ from edgebench.specs import (
 _PIXELS: dict[str, tuple[float, float]] = {"uint8": (0.0, 1.0), "int8": (128.0, 1.0)}
 """Usual mean and std of types that take pixels as they are; of others, 0 to 1 is usual."""
 _UNIT = (0.0, 255.0)
+_KERAS = 10.0
+"""Reading it may take so many times what a stage of a launch may."""
 _CHANNELS_LAST = ("tflite", "savedmodel", "eim")
 _COLORS = (1, 3)
 _CLASSES_RANK = 2
@@ -62,7 +75,7 @@ def write(
     Raises:
         UsageError: The model cannot be run here, or does not fit what is said of it.
     """
-    model = _lay(request, found, folder)
+    model = _lay(request, found, runtimes, folder)
     told = describe.describe(model, runtimes, scratch)
     plan = _plan(request, model, told)
     names = labels.read(request.labels) if request.labels else ()
@@ -91,14 +104,18 @@ def write(
     (folder / "workload.toml").write_text(toml.dumps(spec), encoding="utf-8")
 
 
-def _lay(request: Request, found: Found, folder: Path) -> Model:
+def _lay(request: Request, found: Found, runtimes: Runtimes, folder: Path) -> Model:
     """The model's file in its place, named by its precision."""
     try:
-        first = files.lay(found, folder / "models", "model")
+        if found.suffix == ".keras":
+            first = folder / "models" / "model.zip"
+            keras_.convert(found.path, first, _KERAS * runtimes.limits.timeout_s)
+        else:
+            first = files.lay(found, folder / "models", "model")
         if found.format == "onnx" and len(found.parts) > 1:
             first.write_bytes(onnx_file.whole(found.path))
         precision = precisions.of(first, found.format)
-    except ModelRefusedError as error:
+    except (ModelRefusedError, NotDerivedError) as error:
         raise UsageError(f"--model {found.path}: {error}") from None
     path = first.rename(first.with_name(first.name.replace("model", precision, 1)))
     sizes = declared.given(found, request)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgebench.adopt import onnx_file
-from edgebench.backends import ncnn_files, savedmodel_files, zips
+from edgebench.backends import ncnn_files, openvino_files, savedmodel_files
 from edgebench.errors import ModelRefusedError, UsageError
 from edgebench.specs import ModelFormat, sha256_of
 
@@ -199,11 +199,12 @@ def lay(found: Found, folder: Path, name: str) -> Path:
         ncnn_files.pack(target, *(part.read_bytes() for part in found.parts))
     elif found.format == "openvino":
         target = folder / f"{name}.zip"
-        names = ("model.xml", "model.bin")
-        zips.write(target, zip(names, (part.read_bytes() for part in found.parts), strict=True))
+        openvino_files.pack(target, *(part.read_bytes() for part in found.parts))
     else:
         target = folder / f"{name}{found.suffix}"
         _copy(found.parts[0], target)
+        if found.format == "eim":  # it is a program
+            target.chmod(found.path.stat().st_mode & 0o755)
     return target
 
 

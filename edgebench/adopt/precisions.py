@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edgebench.adopt import onnx_file
-from edgebench.backends import ncnn_files
+from edgebench.backends import ncnn_files, openvino_files
 from edgebench.backends.model_files import elements, follow, intact, slot
 from edgebench.records import Precision
 from edgebench.specs import ModelFormat
@@ -90,7 +90,7 @@ def _word(data: memoryview, table: int, index: int) -> int:
 
 def _openvino(path: Path) -> Precision:
     with zipfile.ZipFile(path) as archive:
-        text = archive.read("model.xml")
+        text = archive.read(openvino_files.XML)
     if b'type="FakeQuantize"' in text:
         return "int8"
     sizes: Counter[Precision] = Counter()
