@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 4
+Quarter = tuple[int, int, tuple[int, int, int]]
+"""Row, column, colour."""
 _BACKGROUND, _GAIN, _PUSH = 5.0, 10.0, 5.0
 _DARK = 0.5
 _BOXES = """
@@ -73,8 +75,8 @@ def segmenter(folder: Path, samples: Mapping[str, NDArray[Any]] | None = None) -
     return _workload(folder, (head, ""), model, reference, samples)
 
 
-def picture(*corners: tuple[int, int, tuple[int, int, int]]) -> NDArray[np.uint8]:
-    """4 x 4 black pixels with coloured quarters: ``(row, column, colour)``."""
+def picture(*corners: Quarter) -> NDArray[np.uint8]:
+    """4 x 4 black pixels with coloured quarters."""
     made = np.zeros((SIDE, SIDE, 3), np.uint8)
     for row, column, colour in corners:
         made[2 * row : 2 * row + 2, 2 * column : 2 * column + 2] = colour
