@@ -161,12 +161,12 @@ def _tflite(data: memoryview) -> Iterator[Declared]:
         if _has(data, tensor, _TENSOR_SIGNATURE):  # has -1 where the shape has 1
             sizes = elements(data, slot(data, tensor, _TENSOR_SIGNATURE)) or sizes
         name = follow(data, slot(data, tensor, _TENSOR_NAME))
-        text = bytes(data[name + 4 : name + 4 + unsigned(data, name)]).decode()
+        words = bytes(data[name + 4 : name + 4 + unsigned(data, name)]).decode()
         # A field that has its default, float32, is left out.
         told = _has(data, tensor, _TENSOR_TYPE_TFLITE)
         kind = data[slot(data, tensor, _TENSOR_TYPE_TFLITE)] if told else 0
         shape = tuple(size if size > 0 else None for size in sizes)
-        yield Declared(text, shape, _TFLITE_TYPES.get(kind, ""))
+        yield Declared(words, shape, _TFLITE_TYPES.get(kind, ""))
 
 
 def unsigned(data: memoryview, at: int) -> int:

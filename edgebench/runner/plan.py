@@ -236,22 +236,22 @@ def _cells(
     image_sha256: str,
     faults: Faults,
 ) -> Iterator[PlannedCase]:
-    name = probe.name
+    name, spec = probe.name, workload.spec
     wanted = probe.serves.get(precision, precision)
     model = _model(workload, formats, wanted)
     skip = ""
     if precision not in probe.precisions:
         skip = probe.refuses.get(precision) or f"{name} has no {precision}"
     elif model is None:
-        skip = f"{workload.spec.name} has no {wanted} model as {' or '.join(formats)}"
+        skip = f"{spec.name} has no {wanted} model as {' or '.join(formats)}"
     derivable = next((fmt for fmt in formats if fmt in CONVERTERS), None)
     of_mine = (why for (fmt, made), why in faults.items() if fmt in formats and made == wanted)
     fault = next(of_mine, "")
     if fault and model is None:
         skip = fault
     elif derivable and precision in probe.precisions and model is None:
-        line = f"edgebench workloads derive {workload.spec.name} --format {derivable}"
-        lacking = precision == "int8" and workload.spec.calibration is None
+        line = f"edgebench workloads derive {spec.name} --format {derivable}"
+        lacking = precision == "int8" and spec.calibration is None
         skip += f" ({line}{' --data DIR' if lacking else ''})"
     elif skip and precision not in config.precisions and model is None:
         return  # nobody asked for it and nothing could run it: not a hole in the table
@@ -263,9 +263,9 @@ def _cells(
         variants.of(config, cpu.usable_cpus(), image_sha256),
     ):
         case = Case(
-            workload=workload.spec.name,
-            workload_version=workload.spec.version,
-            source_sha256=workload.spec.source_sha256,
+            workload=spec.name,
+            workload_version=spec.version,
+            source_sha256=spec.source_sha256,
             backend=name,
             format=model.format if model else (formats or ("",))[0],
             precision=precision,
@@ -278,9 +278,9 @@ def _cells(
             case_id=case.case_id,
             case=case,
             skip=skip or ("" if accelerator in known else _lacks(probe, accelerator)),
-            task=workload.spec.task,
-            weights=workload.spec.weights,
-            parity=workload.spec.parity.get(precision),
+            task=spec.task,
+            weights=spec.weights,
+            parity=spec.parity.get(precision),
         )
 
 
