@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 4
+Quarter = tuple[int, int, tuple[int, int, int]]
+"""Row, column, colour."""
 _BACKGROUND, _GAIN, _PUSH = 5.0, 10.0, 5.0
 _DARK = 0.5
 _BOXES = """
@@ -33,21 +35,23 @@ def detector(folder: Path, samples: Mapping[str, NDArray[Any]] | None = None) ->
     scores[1, 0] = scores[2, 1] = _GAIN
     offsets = np.zeros((4, 3), np.float32)
     offsets[1, 2] = _PUSH
-    nodes = b"".join((
-        _node("AveragePool", "image", "quarters", kernel_shape=[2, 2], strides=[2, 2]),
-        *(
-            _node("Conv", f"quarters {name}_w {name}_b", f"{name}_map", kernel_shape=[1, 1])
-            + _node("Transpose", f"{name}_map", f"{name}_last", perm=[0, 2, 3, 1])
-            + _node("Reshape", f"{name}_last {name}_shape", name)
-            + _weight(f"{name}_w", matrix.reshape(*matrix.shape, 1, 1))
-            + _weight(f"{name}_b", bias)
-            + _weight(f"{name}_shape", np.array([0, -1, len(matrix)], np.int64))
-            for name, matrix, bias in (
-                ("boxes", offsets, np.zeros(4, np.float32)),
-                ("scores", scores, np.array([_BACKGROUND, 0, 0], np.float32)),
-            )
-        ),
-    ))
+    nodes = b"".join(
+        (
+            _node("AveragePool", "image", "quarters", kernel_shape=[2, 2], strides=[2, 2]),
+            *(
+                _node("Conv", f"quarters {name}_w {name}_b", f"{name}_map", kernel_shape=[1, 1])
+                + _node("Transpose", f"{name}_map", f"{name}_last", perm=[0, 2, 3, 1])
+                + _node("Reshape", f"{name}_last {name}_shape", name)
+                + _weight(f"{name}_w", matrix.reshape(*matrix.shape, 1, 1))
+                + _weight(f"{name}_b", bias)
+                + _weight(f"{name}_shape", np.array([0, -1, len(matrix)], np.int64))
+                for name, matrix, bias in (
+                    ("boxes", offsets, np.zeros(4, np.float32)),
+                    ("scores", scores, np.array([_BACKGROUND, 0, 0], np.float32)),
+                )
+            ),
+        )
+    )
     model = _model(nodes, [("boxes", 4, 4), ("scores", 4, 3)])
     inputs = _inputs()
     quarters = inputs.reshape(-1, 2, 2, 2, 2, 3).mean(axis=(2, 4)).reshape(-1, 4, 3)
@@ -55,7 +59,7 @@ def detector(folder: Path, samples: Mapping[str, NDArray[Any]] | None = None) ->
     outputs["outputs_1"][..., 0] += _BACKGROUND
     head = 'name = "quarters"\ntask = "detection"\nlabels = ["red", "green"]\n'
     head += 'outputs = ["boxes", "scores"]\n'
-    return _workload(folder, head, _BOXES, model, {"inputs": inputs, **outputs}, samples)
+    return _workload(folder, (head, _BOXES), model, {"inputs": inputs, **outputs}, samples)
 
 
 def segmenter(folder: Path, samples: Mapping[str, NDArray[Any]] | None = None) -> Path:
@@ -68,11 +72,11 @@ def segmenter(folder: Path, samples: Mapping[str, NDArray[Any]] | None = None) -
     reference = {"inputs": inputs, "outputs": inputs @ matrix.T + bias}
     head = 'name = "pixels"\ntask = "segmentation"\nlabels = ["dark", "red", "green"]\n'
     model = _model(nodes, [("logits", 3, SIDE, SIDE)])
-    return _workload(folder, head, "", model, reference, samples)
+    return _workload(folder, (head, ""), model, reference, samples)
 
 
-def picture(*corners: tuple[int, int, tuple[int, int, int]]) -> NDArray[np.uint8]:
-    """4 x 4 black pixels with coloured quarters: ``(row, column, colour)``."""
+def picture(*corners: Quarter) -> NDArray[np.uint8]:
+    """4 x 4 black pixels with coloured quarters."""
     made = np.zeros((SIDE, SIDE, 3), np.uint8)
     for row, column, colour in corners:
         made[2 * row : 2 * row + 2, 2 * column : 2 * column + 2] = colour
@@ -81,18 +85,19 @@ def picture(*corners: tuple[int, int, tuple[int, int, int]]) -> NDArray[np.uint8
 
 def _inputs() -> NDArray[np.float32]:
     """16 inputs without a near tie."""
-    return np.random.default_rng(6).integers(0, 3, (16, SIDE, SIDE, 3)).astype(np.float32) / 2
+    steps = np.random.default_rng(6).integers(0, 3, (16, SIDE, SIDE, 3))
+    return steps.astype(np.float32) * np.float32(0.5)
 
 
 def _workload(
     folder: Path,
-    head: str,
-    tail: str,
+    words: tuple[str, str],
     model: bytes,
     reference: Mapping[str, NDArray[Any]],
     samples: Mapping[str, NDArray[Any]] | None,
 ) -> Path:
     """A complete workload folder below ``folder``; without samples it has no accuracy."""
+    head, tail = words
     name = head.split('"')[1]
     made = folder / "workloads" / name
     made.mkdir(parents=True)
@@ -126,7 +131,9 @@ sha256 = "{hashlib.sha256(model).hexdigest()}"
 
 def _file(path: Path, key: str, count: int) -> str:
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return f'[{key}]\npath = "{path.name}"\nsha256 = "{sha256}"\ncount = {count}\nsource = "by hand"\n'
+    return (
+        f'[{key}]\npath = "{path.name}"\nsha256 = "{sha256}"\ncount = {count}\nsource = "by hand"\n'
+    )
 
 
 def _model(graph: bytes, outputs: Sequence[tuple[Any, ...]]) -> bytes:

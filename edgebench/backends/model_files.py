@@ -1,4 +1,4 @@
-"""The input that an ONNX or TFLite file declares, for runtimes that do not tell it.
+"""The inputs that an ONNX or TFLite file declares, for runtimes that do not tell them.
 
 Only the few fields on the way to it are read, from the file's own encoding: protocol buffers
 (https://protobuf.dev/programming-guides/encoding/) with the field numbers of ``onnx.proto``, and
@@ -20,9 +20,30 @@ _FIXED64, _FIXED32 = 1, 5
 _VARINT_BITS = 63
 # onnx.proto
 _GRAPH, _INITIALIZER, _INITIALIZER_NAME, _INPUT = 7, 5, 8, 11
-_VALUE_NAME, _TYPE, _TENSOR_TYPE, _SHAPE, _DIM, _DIM_VALUE = 1, 2, 1, 2, 1, 1
+_VALUE_NAME, _TYPE, _TENSOR_TYPE, _ELEMENT, _SHAPE, _DIM, _DIM_VALUE = 1, 2, 1, 1, 2, 1, 1
+_ELEMENTS = {
+    1: "float32",
+    2: "uint8",
+    3: "int8",
+    6: "int32",
+    7: "int64",
+    9: "bool",
+    10: "float16",
+    11: "float64",
+}
 # schema.fbs
-_SUBGRAPHS, _TENSORS, _INPUTS, _TENSOR_SHAPE, _TENSOR_NAME = 2, 0, 1, 0, 3
+_SUBGRAPHS, _TENSORS, _INPUTS = 2, 0, 1
+_TENSOR_SHAPE, _TENSOR_TYPE_TFLITE, _TENSOR_NAME, _TENSOR_SIGNATURE = 0, 1, 3, 7
+_TFLITE_TYPES = {
+    0: "float32",
+    1: "float16",
+    2: "int32",
+    3: "uint8",
+    4: "int64",
+    6: "bool",
+    9: "int8",
+    10: "float64",
+}
 
 
 class Declared(NamedTuple):
@@ -30,6 +51,8 @@ class Declared(NamedTuple):
 
     name: str
     shape: tuple[int | None, ...]
+    dtype: str = ""
+    """A numpy dtype's name; empty for a type that numpy does not have."""
 
 
 def inputs(path: Path) -> tuple[Declared, ...]:
@@ -65,15 +88,19 @@ def _onnx(data: memoryview) -> Iterator[Declared]:
         name = text(fields(value, _VALUE_NAME))
         if name in weights:  # old files list their weights among the inputs
             continue
-        shape = value
-        for number in (_TYPE, _TENSOR_TYPE, _SHAPE):
-            shape = next(iter(fields(shape, number)), memoryview(b""))
-        yield Declared(name, tuple(_dim(one) for one in fields(shape, _DIM)))
+        kind = value
+        for number in (_TYPE, _TENSOR_TYPE):
+            kind = next(iter(fields(kind, number)), memoryview(b""))
+        shape = next(iter(fields(kind, _SHAPE)), memoryview(b""))
+        dtype = _ELEMENTS.get(_number(kind, _ELEMENT) or 0, "")
+        sizes = (_number(one, _DIM_VALUE) for one in fields(shape, _DIM))  # a named one is open
+        yield Declared(name, tuple(sizes), dtype)
 
 
-def _dim(data: memoryview) -> int | None:
-    """A fixed size; a named one is open."""
-    return next((value for number, _, value, _ in walk(data) if number == _DIM_VALUE), None)
+def _number(data: memoryview, wanted: int) -> int | None:
+    """The first integer field of that number."""
+    walked = walk(data)
+    return next((v for number, kind, v, _ in walked if number == wanted and kind == VARINT), None)
 
 
 def text(values: Iterator[memoryview]) -> str:
@@ -129,10 +156,17 @@ def _tflite(data: memoryview) -> Iterator[Declared]:
     graph = elements(data, slot(data, model, _SUBGRAPHS), tables=True)[0]
     tensors = elements(data, slot(data, graph, _TENSORS), tables=True)
     for index in elements(data, slot(data, graph, _INPUTS)):
-        sizes = elements(data, slot(data, tensors[index], _TENSOR_SHAPE))
-        name = follow(data, slot(data, tensors[index], _TENSOR_NAME))
-        text = bytes(data[name + 4 : name + 4 + unsigned(data, name)]).decode()
-        yield Declared(text, tuple(size if size > 0 else None for size in sizes))
+        tensor = tensors[index]
+        sizes = elements(data, slot(data, tensor, _TENSOR_SHAPE))
+        if _has(data, tensor, _TENSOR_SIGNATURE):  # has -1 where the shape has 1
+            sizes = elements(data, slot(data, tensor, _TENSOR_SIGNATURE)) or sizes
+        name = follow(data, slot(data, tensor, _TENSOR_NAME))
+        words = bytes(data[name + 4 : name + 4 + unsigned(data, name)]).decode()
+        # A field that has its default, float32, is left out.
+        told = _has(data, tensor, _TENSOR_TYPE_TFLITE)
+        kind = data[slot(data, tensor, _TENSOR_TYPE_TFLITE)] if told else 0
+        shape = tuple(size if size > 0 else None for size in sizes)
+        yield Declared(words, shape, _TFLITE_TYPES.get(kind, ""))
 
 
 def unsigned(data: memoryview, at: int) -> int:
@@ -149,6 +183,13 @@ def slot(data: memoryview, table: int, index: int) -> int:
     """Where a table's field stands, found through its vtable."""
     vtable = table - int(struct.unpack_from("<i", data, table)[0])
     return table + int(struct.unpack_from("<H", data, vtable + 4 + 2 * index)[0])
+
+
+def _has(data: memoryview, table: int, index: int) -> bool:
+    """Whether a table has a field at all."""
+    vtable = table - int(struct.unpack_from("<i", data, table)[0])
+    at, size = 4 + 2 * index, int(struct.unpack_from("<H", data, vtable)[0])
+    return at < size and struct.unpack_from("<H", data, vtable + at)[0] != 0
 
 
 def elements(data: memoryview, slot: int, *, tables: bool = False) -> list[int]:

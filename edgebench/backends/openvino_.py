@@ -229,7 +229,8 @@ class OpenVINOSession:
 
 
 def _name(port: Any) -> str:  # noqa: ANN401 - the runtime's own port
-    return str(port.get_any_name())
+    """The shortest of its names: longer ones tell where in the file's graph it comes from."""
+    return min(map(str, port.get_names()), key=lambda name: (len(name), name))
 
 
 def _sizes(port: Any, settings: Settings) -> list[sizes.Size] | None:  # noqa: ANN401 - as above

@@ -31,7 +31,7 @@ _SMALL_SHARE = 0.095
 _ENGINE = re.compile(r"VALID|Early stopping|th percentile latency|per second|QPS w/ ")
 """Figures of another engine that are told in the terminal; the CSV has all."""
 _TOP1 = "top-1"
-_TASK = {
+TASK = {
     "classification": _TOP1,
     "detection": WORDS["map50"],
     "segmentation": WORDS["miou"],
@@ -122,7 +122,7 @@ def default_columns(rows: Sequence[Row]) -> list[str]:
         tail = [] if "scenario" in varying else ["latency_p99_ms"]
         return [*named, *varying, *tail, "outcome"]
     figures = [name for name in DEFAULT if name not in named]
-    if any(row.get("weights") == "random" or _TASK[_task(row)] != _TOP1 for row in rows):
+    if any(row.get("weights") == "random" or TASK[_task(row)] != _TOP1 for row in rows):
         figures[figures.index("top1_ratio")] = "accuracy"
     return [*named, *_varying(rows), *figures]
 
@@ -244,7 +244,7 @@ def _unjudged(rows: Sequence[Row]) -> list[str]:
     return [
         f"{name}: {words} not measured, {how.get(words, 'no labelled samples')}"
         for name, task in tasks.items()
-        if (words := _TASK[task])
+        if (words := TASK[task])
     ]
 
 

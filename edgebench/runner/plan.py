@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -18,7 +19,7 @@ from edgebench.runner import accelerators, labelled, picture, variants
 from edgebench.runner.config import BackendConfig, RunConfig, ordered_precisions
 from edgebench.runner.labelled import Labelled
 from edgebench.runner.picture import Picture
-from edgebench.specs import ModelFormat, ModelSpec, Workload
+from edgebench.specs import ModelFormat, ModelSpec, Workload, WorkloadSpec
 
 Faults = Mapping[tuple[ModelFormat, Precision], str]
 """Why a workload has no model of a format and precision although it was tried."""
@@ -118,11 +119,7 @@ def build(
 ) -> Plan:
     """Every combination that was asked for, as a case; impossible ones carry their reason.
 
-    Args:
-        config: What was asked for.
-        workloads: By name.
-        probes: By backend.
-        underivable: Of those that everything was derived for.
+    ``underivable`` names the workloads that everything was derived for.
 
     Raises:
         UsageError: Accuracy over a full data set was asked for, and one is not there; there is no
@@ -235,14 +232,14 @@ def _cells(
     image_sha256: str,
     faults: Faults | None,
 ) -> Iterator[PlannedCase]:
-    name = probe.name
+    name, spec = probe.name, workload.spec
     wanted = probe.serves.get(precision, precision)
     model = _model(workload, formats, wanted)
     skip = ""
     if precision not in probe.precisions:
         skip = probe.refuses.get(precision) or f"{name} has no {precision}"
     elif model is None:
-        skip = f"{workload.spec.name} has no {wanted} model as {' or '.join(formats)}"
+        skip = f"{spec.name} has no {wanted} model as {' or '.join(formats)}"
     derivable = next((fmt for fmt in formats if fmt in CONVERTERS), None)
     told = (faults or {}).items()
     of_mine = (why for (fmt, made), why in told if fmt in formats and made == wanted)
@@ -250,8 +247,8 @@ def _cells(
     if fault and model is None:
         skip = fault
     elif faults is None and derivable and precision in probe.precisions and model is None:
-        line = f"edgebench workloads derive {workload.spec.name} --format {derivable}"
-        lacking = precision == "int8" and workload.spec.calibration is None
+        line = f"edgebench workloads derive {spec.name} --format {derivable}"
+        lacking = precision == "int8" and spec.calibration is None
         skip += f" ({line}{' --data DIR' if lacking else ''})"
     elif skip and precision not in config.precisions and model is None:
         return  # nobody asked for it and nothing could run it: not a hole in the table
@@ -263,9 +260,9 @@ def _cells(
         variants.of(config, cpu.usable_cpus(), image_sha256),
     ):
         case = Case(
-            workload=workload.spec.name,
-            workload_version=workload.spec.version,
-            source_sha256=workload.spec.source_sha256,
+            workload=spec.name,
+            workload_version=spec.version,
+            source_sha256=spec.source_sha256,
             backend=name,
             format=model.format if model else (formats or ("",))[0],
             precision=precision,
@@ -278,10 +275,19 @@ def _cells(
             case_id=case.case_id,
             case=case,
             skip=skip or ("" if accelerator in known else _lacks(probe, accelerator)),
-            task=workload.spec.task,
-            weights=workload.spec.weights,
-            parity=workload.spec.parity.get(precision),
+            **_told(spec, precision),
         )
+
+
+def _told(spec: WorkloadSpec, precision: Precision) -> dict[str, Any]:
+    """What reports and judges need of a workload's file, which may be gone by then."""
+    return {
+        "task": spec.task,
+        "weights": spec.weights,
+        "parity": spec.parity.get(precision),
+        "macs": spec.macs,
+        "parameters": spec.parameters,
+    }
 
 
 def _lacks(probe: Probe, accelerator: str) -> str:
