@@ -237,8 +237,9 @@ def pair(
 
 
 def plain(name: str) -> str:
-    """A name without what converters add: ``serving_default_x:0`` -> ``x``."""
-    return name.partition(":")[0].removeprefix("serving_default_")
+    """A name without what converters make of it: ``serving_default_a/b:0`` is ``a_b``."""
+    bare = name.partition(":")[0].removeprefix("serving_default_")
+    return "".join(one if one.isalnum() else "_" for one in bare)
 
 
 def in_order(
@@ -280,12 +281,21 @@ def in_order(
 
 
 def _turned(array: Array, tensor: Tensor, layout: str, wanted: Shape | None = None) -> Array:
-    """An output that is an image (n, h, w, c); as it is where only that has the wanted shape."""
-    if array.ndim != _IMAGE_RANK or not _channels_first(tensor, layout):
-        return array
-    turned = array.transpose(0, 2, 3, 1)
-    as_is = wanted is not None and turned.shape[1:] != wanted and array.shape[1:] == wanted
-    return array if as_is else turned
+    """An output that is an image (n, h, w, c), unless only another way has the wanted shape."""
+    ways = [array]
+    if array.ndim == _IMAGE_RANK:
+        ways.insert(not _channels_first(tensor, layout), array.transpose(0, 2, 3, 1))
+    if wanted is None:
+        return ways[0]
+    if exact := [one for one in ways if one.shape[1:] == wanted]:
+        return exact[0]
+    # Converters drop and add sizes of 1.
+    alike = [one for one in ways if _long(one.shape[1:]) == _long(wanted)]
+    return alike[0].reshape(len(array), *wanted) if alike else ways[0]
+
+
+def _long(shape: Shape) -> list[int]:
+    return [size for size in shape if size != 1]
 
 
 def as_reference(session: Session, outputs: Sequence[Array], layout: str) -> tuple[Array, ...]:
