@@ -23,7 +23,7 @@ _HUB: Cell = ("onnx", "fp32")
 """What everything else is made of."""
 
 
-def derive_all(
+def derive_all(  # noqa: PLR0917 - what is made, for whom, of what
     workload: Workload,
     probes: Mapping[str, Probe] | Iterable[Probe],
     precisions: Sequence[Precision],
@@ -153,8 +153,6 @@ class _Work:
 
     def _take(self, made: Made) -> None:
         cell = (made.manifest.format, made.manifest.precision)
-        others = [
-            one for one in self.workload.derived if (one.format, one.precision) != cell
-        ]
+        others = [one for one in self.workload.derived if (one.format, one.precision) != cell]
         model = cache.spec_of(made.path, made.manifest)
         self.workload = msgspec.structs.replace(self.workload, derived=(*others, model))

@@ -23,8 +23,12 @@ class Torch:
     suffix = "pt"
     calibrated: tuple[Precision, ...] = ("int8",)
     tools: Mapping[str, str] = MappingProxyType(
-        # The last one tells whether the result is right.
-        {"torch": "'edgebench[torch]'", "onnx": "'edgebench[convert]'", "onnxruntime": "'edgebench[onnxruntime]'"}
+        {
+            "torch": "'edgebench[torch]'",
+            "onnx": "'edgebench[convert]'",
+            # Tells whether the result is right.
+            "onnxruntime": "'edgebench[convert]'",
+        }
     )
 
     def settings(self, precision: Precision) -> Mapping[str, str]:
