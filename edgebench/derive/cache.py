@@ -79,7 +79,7 @@ def view_of(workload: Workload) -> str:
     return hashlib.sha256(msgspec.json.encode([inputs, spec.mean, spec.std])).hexdigest()
 
 
-def key_of(
+def key_of(  # noqa: PLR0917 - all that shapes a file
     from_sha256: str,
     fmt: str,
     precision: str,

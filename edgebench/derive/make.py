@@ -198,7 +198,8 @@ def _run(job: Job, folder: Path, timeout_s: float) -> tuple[str, str]:
     kept = {name: os.environ[name] for name in _KEEP if name in os.environ}
     # Whatever a converter wants to leave in a home, or among temporary files, goes with the folder.
     own = {"HOME": str(home), "XDG_CACHE_HOME": str(home), "TMPDIR": str(temporary)}
-    environment = kept | own | {"OMP_NUM_THREADS": "1"}
+    # onnxruntime would call its maker, and be ended for it.
+    environment = kept | own | {"OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
     with (folder / "log").open("w+b") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "edgebench.derive.child"],

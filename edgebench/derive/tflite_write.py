@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import onnx
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from edgebench.derive import onnx_check, tensorflow_write
 from edgebench.derive.contract import Job
 from edgebench.derive.feeds import Feeds
+from edgebench.derive.onnx_graph import Graph
 from edgebench.derive.tensorflow_write import Arrays, Made
 from edgebench.errors import ModelRefusedError
 from edgebench.zoo import export_tflite
@@ -28,7 +30,8 @@ def write(job: Job) -> None:
     Raises:
         ModelRefusedError: An operator is not known here, TensorFlow cannot, or the result is wrong.
     """
-    made = tensorflow_write.imported(job, batch=1)
+    graph = Graph(onnx.load(job.source), job.images, 1)
+    made = tensorflow_write.checked(graph, job)
     converter = tf.lite.TFLiteConverter.from_saved_model(str(made.folder))
     try:
         content = export_tflite.converted(converter, job.precision, _samples(job, made))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import fx, nn
 
 from edgebench.derive.onnx_graph import Graph, Op, Value
@@ -72,8 +73,10 @@ class Importer:
         """A constant of one element as a number: torch quantises sums and products with those."""
         if not isinstance(value, np.ndarray):
             return value
-        if value.size == 1:
-            return value.item()
+        return value.item() if value.size == 1 else self.held(value)
+
+    def held(self, value: NDArray[Any]) -> fx.Node:
+        """A constant as a buffer of the module."""
         name = f"constant_{len(list(self._root.buffers(recurse=False)))}"
         self._root.register_buffer(name, torch.from_numpy(value.copy()))
         return self._graph.get_attr(name)

@@ -26,7 +26,7 @@ from edgebench.backends.torch_files import EXTRA, Signature, first_line
 from edgebench.derive import contract, onnx_check
 from edgebench.derive.contract import Job
 from edgebench.derive.feeds import Feeds
-from edgebench.derive.onnx_graph import Graph
+from edgebench.derive.onnx_graph import Graph, imported
 from edgebench.derive.torch_import import Importer
 from edgebench.derive.torch_operators import MAKERS
 from edgebench.errors import ModelRefusedError
@@ -47,11 +47,13 @@ def write(job: Job) -> None:
     os.environ[_CACHE] = str(contract.scratch(job))  # else it makes a folder of its own in /tmp
     warnings.simplefilter("ignore")  # torch's deprecations; this process can do nothing about them
     _share_no_bars()
-    graph = Graph(onnx.load(job.source), job.images)
+    imported(onnx.load(job.source), job.images, lambda graph: _write(graph, job))
+
+
+def _write(graph: Graph, job: Job) -> None:
     signature = _signature(graph)
     module = Importer(graph, MAKERS).run()
-    quantised = job.precision == "int8"
-    samples = Feeds(job) if quantised else None
+    samples = Feeds(job) if job.precision == "int8" else None
     count = signature.batch or onnx_check.PROBES
     drawn = samples.rows(0, count) if samples else onnx_check.drawn(graph.inputs)
     (probes,) = drawn.values()
@@ -61,7 +63,7 @@ def write(job: Job) -> None:
         if samples:
             module = _quantised(module, samples, signature)
             onnx_check.hold(_answers(module, probes, signature), wanted, onnx_check.MAX_INT8_ERROR)
-        _save(module, probes, signature, Path(job.target), script=quantised)
+        _save(module, probes, signature, Path(job.target), script=samples is not None)
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
         raise ModelRefusedError(f"torch says: {first_line(error)}") from error
 

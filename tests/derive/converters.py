@@ -25,6 +25,7 @@ class Plain:
     """Copies its source."""
 
     format: ModelFormat = "mnn"
+    sources: tuple[ModelFormat, ...] = ("onnx",)
     precisions: tuple[Precision, ...] = ("fp32", "int8")
     suffix = "copy"
     calibrated: tuple[Precision, ...] = ("int8",)
