@@ -234,11 +234,7 @@ def _cells(
 ) -> Iterator[PlannedCase]:
     name, spec = probe.name, workload.spec
     model = _model(workload, formats, probe.serves.get(precision, precision))
-    skip, mendable = (
-        _hole(workload, probe, formats, precision, faults) if model is None else ("", False)
-    )
-    if precision not in probe.precisions and not mendable:
-        skip = probe.refuses.get(precision) or f"{name} has no {precision}"
+    skip, mendable = _hole(workload, probe, formats, precision, faults=faults, model=model)
     if skip and not mendable and precision not in config.precisions and model is None:
         return  # nobody asked for it and nothing could run it: not a hole in the table
     backend = config.backends.get(name, BackendConfig())
@@ -273,16 +269,22 @@ def _hole(
     probe: Probe,
     formats: tuple[str, ...],
     precision: Precision,
+    *,
     faults: Faults | None,
+    model: ModelSpec | None,
 ) -> tuple[str, bool]:
-    """Why a workload has no model for a backend, and whether one could be made, or was to be."""
+    """Why a case cannot be; and whether only a model is lacking that can be, or was to be, made."""
     spec, wanted = workload.spec, probe.serves.get(precision, precision)
+    if precision not in probe.precisions:
+        return probe.refuses.get(precision) or f"{probe.name} has no {precision}", False
+    if model is not None:
+        return "", False
     for (fmt, made), why in (faults or {}).items():
         if fmt in formats and made == wanted:
             return why, True
     skip = f"{spec.name} has no {wanted} model as {' or '.join(formats)}"
     derivable = next((fmt for fmt in formats if fmt in CONVERTERS), None)
-    if faults is not None or derivable is None or precision not in probe.precisions:
+    if faults is not None or derivable is None:
         return skip, False
     line = f"edgebench workloads derive {spec.name} --format {derivable}"
     lacking = precision == "int8" and spec.calibration is None
