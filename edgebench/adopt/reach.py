@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from edgebench.derive import contract, reach
+from edgebench.derive import cache, contract, make, reach
 from edgebench.derive.calibration import Images
 from edgebench.derive.contract import Converter
 from edgebench.derive.reach import Cell
@@ -36,6 +36,8 @@ def derive(
         say: Told what takes time, a line each.
         timeout_s: For one file.
     """
+    if not reachable(workload):
+        return cache.attach(workload), {}
     said = set(absent())
 
     def once(line: str) -> None:
@@ -47,6 +49,12 @@ def derive(
 
     images = images_of(workload)
     return reach.derive_all(workload, probes, precisions, images, once, timeout_s)
+
+
+def reachable(workload: Workload) -> bool:
+    """Whether any converter, installed or not, takes what the workload has."""
+    every = (one for fmt in contract.CONVERTERS for one in contract.converters_of(fmt))
+    return any(make.source_of(workload, one) is not None for one in every)
 
 
 def absent() -> frozenset[str]:

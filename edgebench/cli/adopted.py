@@ -78,14 +78,15 @@ def taken(
         memory_byte=memory * BYTE_PER_MIB if memory else None,
     )
     runtimes = Runtimes(probes, ask, config.backends, limits)
-    found, named = Taken({}, {}, {}), config.precisions or config.backends_named
+    found, named = Taken({}, {}, {}), config.backends_named
     precisions = ordered_precisions(config.precisions)
     for one in take.take_all(wanted, runtimes, tuple(others), say):
         if derive:
             within_s = _DERIVING * config.timeout_s
             whole, faults = reach.derive(one, probes, precisions, say=say, timeout_s=within_s)
         else:
-            whole, cells = cache.attach(one), lacking(one, list(probes.values()), precisions)
+            cells = lacking(one, list(probes.values()), precisions) if reach.reachable(one) else []
+            whole = cache.attach(one)
             faults = dict.fromkeys(cells, "would be derived first")
         found.workloads[one.spec.name] = whole
         found.faults[one.spec.name] = faults if named else _without_absent(faults, found.absent)
@@ -111,5 +112,6 @@ def say(line: str) -> None:
 def _note(name: str, workload: Workload) -> str:
     words = workload.spec.summary.partition("; ")[2]
     calibrated = [m for m in workload.derived if reach.ON_RANDOM in m.tool]
-    more = f"; int8 is calibrated on {reach.ON_RANDOM}: give --images" if calibrated else ""
+    more = "" if reach.reachable(workload) else "; no converter reads it: nothing is derived"
+    more += f"; int8 is calibrated on {reach.ON_RANDOM}: give --images" if calibrated else ""
     return f"{name}: {words}{more}"
