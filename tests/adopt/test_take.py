@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,9 @@ import models
 FAULTY = "edgebench.testing:FaultyBackend"
 
 
-def runtimes(names: Sequence[str] = (), **backends: BackendConfig) -> Runtimes:
+def runtimes(
+    names: Sequence[str] = (), backends: Mapping[str, BackendConfig] = MappingProxyType({})
+) -> Runtimes:
     probes = {name: plugins.probe_backend(name) for name in names}
     limits = launcher.Limits(timeout_s=60.0, measure_s=0.0)
     return Runtimes(probes, launcher.probe, backends, limits)
@@ -227,7 +230,7 @@ def test_a_runtime_that_fails_for_a_model_is_one_line(
 ) -> None:
     path = models.classifier(tmp_path / "net.onnx")
     options = {"fault": fault, "at": "open"}
-    there = runtimes([FAULTY], **{FAULTY: BackendConfig(options=options)})
+    there = runtimes([FAULTY], {FAULTY: BackendConfig(options=options)})
     absent = {name: Probe(name=name, available=False) for name in plugins.names(plugins.BACKENDS)}
     there = there._replace(probes={**absent, **there.probes})
     with pytest.raises(UsageError, match=words) as caught:
@@ -239,7 +242,7 @@ def test_a_runtime_that_fails_for_a_model_is_one_line(
 def test_the_next_runtime_is_asked_where_the_first_one_refuses(tmp_path: Path) -> None:
     path = models.classifier(tmp_path / "net.onnx")
     broken = {"onnxruntime": BackendConfig(options={"nonsense": "1"})}
-    (workload,) = take.take_all([Request(model=path)], runtimes(**broken))
+    (workload,) = take.take_all([Request(model=path)], runtimes(backends=broken))
     assert "openvino" in workload.spec.summary
 
 
