@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.errors import ModelRefusedError
-from edgebench.protocols import Session, Tensor
+from edgebench.protocols import Session, Tensor, plain_name
 from edgebench.specs import InputSpec
 from edgebench.wire import Described, LaunchRequest
 
@@ -219,7 +219,8 @@ def pair(
     found: dict[int, int] = {}
     free = list(range(count))
     for number, name in enumerate(mine):
-        wanted = next((k for k in free if k < len(names) and plain(name) == plain(names[k])), None)
+        same = (k for k in free if k < len(names) and plain_name(name) == plain_name(names[k]))
+        wanted = next(same, None)
         if wanted is not None:
             found[number] = wanted
             free.remove(wanted)
@@ -234,12 +235,6 @@ def pair(
             found[number] = next((k for k in free if fits(number, k)), free[0])
             free.remove(found[number])
     return [found[number] for number in range(len(mine))]
-
-
-def plain(name: str) -> str:
-    """A name without what converters make of it: ``serving_default_a/b:0`` is ``a_b``."""
-    bare = name.partition(":")[0].removeprefix("serving_default_")
-    return "".join(one if one.isalnum() else "_" for one in bare)
 
 
 def in_order(
