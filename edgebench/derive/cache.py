@@ -94,10 +94,11 @@ def key_of(  # noqa: PLR0917 - all that shapes a file
 
 def read(key: str) -> tuple[Path, Manifest] | None:
     """The file and manifest of an entry; None where there is none, or it is damaged."""
-    return _read(home() / "derived" / key)
+    return read_folder(home() / "derived" / key)
 
 
-def _read(folder: Path) -> tuple[Path, Manifest] | None:
+def read_folder(folder: Path) -> tuple[Path, Manifest] | None:
+    """As `read`, of a folder that may lie elsewhere."""
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
         path = folder / Path(manifest.file).name
@@ -112,7 +113,7 @@ def _entries() -> Iterator[tuple[Path, Manifest]]:
     if not folder.is_dir():
         return
     for entry in sorted(folder.iterdir()):
-        if not entry.name.startswith(".") and (found := _read(entry)) is not None:
+        if not entry.name.startswith(".") and (found := read_folder(entry)) is not None:
             yield found
 
 
@@ -204,7 +205,7 @@ def keep(folder: Path, manifest: Manifest, key: str) -> Path:
             folder.rename(place)
             break
         except OSError:  # it is not empty
-            if _read(place) is not None:
+            if read_folder(place) is not None:
                 break
             shutil.rmtree(place, ignore_errors=True)  # damaged
     return place / manifest.file

@@ -85,7 +85,7 @@ def derive(
     folder = cache.start()
     try:
         target = folder / f"model.{converter.suffix}"
-        network = _convert(job, target, timeout_s)
+        network = convert(job, target, timeout_s)
         manifest = Manifest(
             workload=workload.spec.name,
             from_sha256=source.sha256,
@@ -158,7 +158,7 @@ def _job(
     )
 
 
-def _convert(job: Job, target: Path, timeout_s: float) -> str:
+def convert(job: Job, target: Path, timeout_s: float) -> str:
     """Let a child write ``target``; what it says of its network.
 
     Raises:

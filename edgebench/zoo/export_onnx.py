@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_IMAGE_RANK = 4
 PRECISIONS = ("fp32", "fp16", "int8", "int8_dynamic")
 
 
@@ -64,30 +65,50 @@ def tool(precision: str, opset: int) -> str:
 
 def _from_keras(model: Any, opset: int) -> Any:  # noqa: ANN401
     signature = (tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="input"),)
+    names = output_names(model)
 
     @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
-    def logits(input: Any) -> Any:  # noqa: A002, ANN401 - the graph's input gets this name
-        return tf.identity(model(input, training=False), name="logits")
+    def outputs(input: Any) -> Any:  # noqa: A002, ANN401 - the graph's input gets this name
+        made = model(input, training=False)
+        parts = made if isinstance(made, dict) else {names[0]: made}
+        return [tf.identity(parts[name], name=name) for name in names]
 
+    shapes = model.output_shape if isinstance(model.output_shape, dict) else {}
+    ranks = [len(shapes.get(name, model.output_shape)) for name in names]
     graph, _ = tf2onnx.convert.from_function(
-        logits, input_signature=signature, opset=opset, inputs_as_nchw=["input"]
+        outputs,
+        input_signature=signature,
+        opset=opset,
+        inputs_as_nchw=["input"],
+        outputs_as_nchw=[
+            tensor.name
+            for tensor, rank in zip(outputs.get_concrete_function().outputs, ranks, strict=True)
+            if rank == _IMAGE_RANK
+        ],
     )
-    return _tidy(graph.graph, graph)
+    return _tidy(graph.graph, graph, names)
 
 
-def _tidy(graph: Any, model: Any) -> Any:  # noqa: ANN401 - onnx messages
-    """Name the output and the batch, and drop what tf2onnx says of the machine's own graph."""
-    old = graph.output[0].name
+def output_names(model: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """What the outputs of a model file are called: as in the model, else ``logits``."""
+    return tuple(model.output) if isinstance(model.output, dict) else ("logits",)
+
+
+def _tidy(graph: Any, model: Any, names: Sequence[str]) -> Any:  # noqa: ANN401 - onnx messages
+    """Name outputs and batch, and drop what tf2onnx says of the machine's own graph."""
+    new = {output.name: name for output, name in zip(graph.output, names, strict=True)}
     for node in graph.node:
-        node.output[:] = ["logits" if name == old else name for name in node.output]
-    graph.output[0].name = "logits"
-    for value in (graph.input[0], graph.output[0]):
+        node.output[:] = [new.get(name, name) for name in node.output]
+        node.input[:] = [new.get(name, name) for name in node.input]
+    for output in graph.output:
+        output.name = new[output.name]
+    for value in (graph.input[0], *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     # Shapes between input and output carry other names for the batch; they can be inferred.
     del graph.value_info[:]
     _drop_idle_reshape(graph)
     _renumber(graph)
-    graph.name, graph.doc_string = "logits", ""
+    graph.name, graph.doc_string = "_and_".join(names), ""
     onnx.checker.check_model(model, full_check=True)
     return model
 
