@@ -25,7 +25,11 @@ MAGIC = "7767517"
 FLOAT16, INT8 = 0x01306B47, 0x000D4B38
 FLOAT32 = (0, 0x0002C056)
 """Tags before the weights of a layer; a tag of 0 stands for float32 as it is."""
-_PRODUCTS = {"Convolution": (6, 5), "ConvolutionDepthWise": (6, 5), "InnerProduct": (2, 1)}
+_PRODUCTS = {
+    **dict.fromkeys(("Convolution", "ConvolutionDepthWise"), (6, 5)),
+    **dict.fromkeys(("Deconvolution", "DeconvolutionDepthWise"), (6, 5)),
+    "InnerProduct": (2, 1),
+}
 """Layers of multiplications: their parameters for the number of weights and for the bias."""
 _TYPES: dict[int, np.dtype[Any]] = {FLOAT16: np.dtype(np.float16), INT8: np.dtype(np.int8)}
 _NO_WEIGHTS = frozenset(
@@ -90,19 +94,15 @@ def with_input_shape(param: bytes, shape: tuple[int, int, int]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def input_shape(layers: Sequence[Layer]) -> tuple[int, int, int]:
-    """(channels, height, width) of the first Input layer.
+def input_shape(layers: Sequence[Layer]) -> tuple[int, ...] | None:
+    """(channels, height, width) of the first Input layer, or as many of the last as it has.
 
-    Raises:
-        ModelRefusedError: It does not say.
+    None where it does not say (0= 1= 2=): ncnn takes what it is given.
     """
     first = next((layer for layer in layers if layer.kind == "Input"), None)
-    sizes = [first.number(key) for key in (2, 1, 0)] if first else [0]
-    if not all(size > 0 for size in sizes):
-        raise ModelRefusedError(
-            "the Input layer of the param file does not say its size (0= 1= 2=)"
-        )
-    return sizes[0], sizes[1], sizes[2]
+    sizes = [first.number(key) for key in (2, 1, 0)] if first else []
+    told = tuple(size for size in sizes if size > 0)
+    return told if told and told == tuple(sizes[-len(told) :]) else None
 
 
 def pack(path: Path, param: bytes, weights: bytes) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.errors import ModelRefusedError
-from edgebench.protocols import Feeds, Settings, Tensor
+from edgebench.protocols import Feeds, Settings, Tensor, plain_name
 
 Size = int | str | None
 _IMAGE_RANK = 4
@@ -37,11 +37,12 @@ def resolve(declared: Sequence[Declared], settings: Settings) -> list[tuple[int,
             name, or it does not take that batch.
     """
     told = _told([one.name for one in declared], settings)
+    named = {plain_name(name) for name in settings.shapes}
     batch_names = {one.sizes[0] for one in declared if one.sizes and _name(one.sizes[0])}
     shapes = []
     for one in declared:
         sizes = _fitted(one, told.get(one.name), settings.batch)
-        if sizes is None and one.name in settings.shapes:
+        if sizes is None and one.name in told and plain_name(one.name) in named:
             raise ModelRefusedError(
                 f"{one.name} is {_words(one.sizes)} in the file, not {told[one.name]}"
             )
@@ -123,8 +124,13 @@ def tried(
 
 def _told(names: Sequence[str], settings: Settings) -> dict[str, tuple[int, ...]]:
     """Shapes by the file's names; those under other names in their order."""
-    found = {name: shape for name, shape in settings.shapes.items() if name in names}
-    spare = [shape for name, shape in settings.shapes.items() if name not in names]
+    plain = {plain_name(name): name for name in names}
+    found = {
+        plain[plain_name(name)]: shape
+        for name, shape in settings.shapes.items()
+        if plain_name(name) in plain
+    }
+    spare = [shape for name, shape in settings.shapes.items() if plain_name(name) not in plain]
     free = [name for name in names if name not in found]
     return found | (dict(zip(free, spare, strict=True)) if len(free) == len(spare) else {})
 
