@@ -57,19 +57,13 @@ def command(
     NAMES: workloads (default: all). Files go to the cache ($EDGEBENCH_CACHE, or edgebench/ in
     $XDG_CACHE_HOME), where `edgebench run` finds them. Converters run without a network.
     """
-<<<<<<< HEAD
     named, wanted = flatten(formats), flatten(precision)
     found = _formats(named)
     _check_precisions(found, wanted, named=bool(named))
     cells = [cell for cell in reach.makeable() if cell[0] in found]
     asked = [cell for cell in cells if not wanted or cell[1] in wanted]
-    workloads = [resources.open_workload(name) for name in names or resources.workload_folders()]
-=======
-    converters, wanted = _converters(flatten(formats)), flatten(precision)
-    _check_precisions(converters, wanted, named=bool(formats))
     chosen = names or tuple(resources.workload_folders(built=True))
     workloads = [resources.open_built(name) for name in chosen]
->>>>>>> i6
     failed = False
     with tempfile.TemporaryDirectory(prefix="edgebench-calibration-") as scratch:
         for workload in workloads:
