@@ -87,7 +87,7 @@ def _formats(named: tuple[str, ...]) -> list[str]:
         for fmt in named:
             contract.versions(contract.converter_of(fmt))
         return list(named)
-    found = [fmt for fmt in contract.CONVERTERS if _installed(fmt)]
+    found: list[str] = [fmt for fmt in contract.CONVERTERS if _installed(fmt)]
     if not found:
         raise UsageError("no converter is installed", remedy="pip install 'edgebench[mnn]'")
     return found

@@ -39,8 +39,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     format: ModelFormat
     precision: Precision
     layout: Literal["NCHW", "NHWC"] = "NCHW"
-    view: str
-    """As `view_of` has it."""
+    view: str = ""
+    """As `view_of` has it; empty where any fits."""
     file: str
     sha256: str
     size_byte: int
@@ -85,7 +85,7 @@ def key_of(  # noqa: PLR0917 - all that shapes a file
     precision: str,
     tools: Mapping[str, str],
     settings: Mapping[str, str],
-    view: str,
+    view: str = "",
 ) -> str:
     """The name of an entry: sha256 over all that shapes its file."""
     parts = [from_sha256, fmt, precision, sorted(tools.items()), sorted(settings.items()), view]
@@ -123,7 +123,7 @@ def attach(workload: Workload) -> Workload:
     What was made of a derived file is the workload's too.
     """
     view = view_of(workload)
-    left = [entry for entry in _entries() if entry[1].view == view]
+    left = [entry for entry in _entries() if entry[1].view in ("", view)]
     sources = {model.sha256 for model in workload.spec.models}
     newest: dict[tuple[str, str], tuple[Path, Manifest]] = {}
     while found := [entry for entry in left if entry[1].from_sha256 in sources]:

@@ -128,7 +128,7 @@ class Graph:
         }
 
     def _settle(self, model: onnx.ModelProto) -> bool:
-        """Make constants of sizes that are known now, so that more is; False where there are none."""
+        """Make constants of sizes that are known now, so that more is; False at the end."""
         known = {one.name: one for one in self._graph.initializer if _small(one.dims)}
         values: dict[str, Value] = {name: numpy_helper.to_array(one) for name, one in known.items()}
         changed = False
@@ -209,8 +209,8 @@ class Graph:
 
     def _size(self, node: onnx.NodeProto) -> NDArray[np.int64] | None:
         """What a Shape gives, where no size is open."""
-        shape = self._shapes.get(node.input[0], (None,))
-        if node.op_type != "Shape" or None in shape:
+        shape = self._shapes.get(node.input[0]) if node.op_type == "Shape" else None
+        if shape is None or None in shape:
             return None
         asked = {one.name: helper.get_attribute_value(one) for one in node.attribute}
         return np.array(shape, np.int64)[asked.get("start", 0) : asked.get("end")]

@@ -44,10 +44,16 @@ def write(job: Job) -> None:
     onnx_check.hold(_answers(made, content, probes), wanted, onnx_check.LIMITS[job.precision])
 
 
-def _samples(job: Job, made: Made) -> Iterator[list[NDArray[Any]]]:
+def _samples(job: Job, made: Made) -> Iterator[dict[str, NDArray[Any]]]:
     if job.precision == "int8":
         for sample in Feeds(job):
-            yield made.feeds(sample)
+            yield _named(made, sample)
+
+
+def _named(made: Made, probes: Arrays) -> dict[str, NDArray[Any]]:
+    """Inputs as the signature names them: the converter has an order of its own."""
+    names = [tensorflow_write.identifier(one.name) for one in made.graph.inputs]
+    return dict(zip(names, made.feeds(probes), strict=True))
 
 
 def _words(error: Exception) -> str:
@@ -60,6 +66,4 @@ def _answers(made: Made, content: bytes, probes: Arrays) -> dict[str, NDArray[An
     """What the file gives, as ONNX does."""
     interpreter = tf.lite.Interpreter(model_content=content)
     runner = interpreter.get_signature_runner(_SIGNATURE)
-    names = [tensorflow_write.identifier(one.name) for one in made.graph.inputs]
-    answers = runner(**dict(zip(names, made.feeds(probes), strict=True)))
-    return made.named(answers)
+    return made.named(runner(**_named(made, probes)))

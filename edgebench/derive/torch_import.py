@@ -7,6 +7,7 @@ Here every layer is one of torch's own.
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,12 @@ from edgebench.derive.onnx_graph import Graph, Op, Value
 
 Maker = Callable[["Importer", Op], Value]
 """Puts an operator into the new graph; gives its output, or a list of its outputs."""
+
+
+def identifier(name: str) -> str:
+    """A name that an argument in Python may have, and that no function of torch has."""
+    plain = "".join(one if one.isalnum() else "_" for one in name)
+    return f"of_{plain}" if not plain.isidentifier() or keyword.iskeyword(plain) else plain
 
 
 class Importer:
@@ -42,8 +49,7 @@ class Importer:
             ModelRefusedError: An operator, or how it is used, is not known here.
         """
         given = {
-            one.name: self._graph.placeholder(f"input_{place}" if place else "image")
-            for place, one in enumerate(self.source.inputs)
+            one.name: self._graph.placeholder(identifier(one.name)) for one in self.source.inputs
         }
         made = self.source.run(given, self._makers, lambda op: self._makers[op.kind](self, op))
         outputs = tuple(made.values())
