@@ -106,6 +106,10 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     top1_ratio: float | None = None
     """Measured by the zoo on the full test set."""
     top1_samples: int | None = None
+    quality_metric: Literal["map50", "miou"] | None = None
+    """Measured by the zoo on fresh test scenes, as `edgebench.records.Quality` has it."""
+    quality_ratio: float | None = None
+    quality_samples: int | None = None
     tool: str = ""
 
 

@@ -218,7 +218,7 @@ def ask(backend: str, file: str, workload: str = "mnist_cnn", **settings: Any) -
     session = plugins.open_backend(backend).open(model_path(file, workload), made)
     try:
         layout = "NHWC" if file.endswith(".tflite") else "NCHW"
-        outputs = passes.run_all(session, inputs, layout, made.batch)
+        (outputs,) = passes.run_all(session, inputs, layout, made.batch)
         return Answer(outputs, passes.compare(outputs, reference), session.effective())
     finally:
         session.close()

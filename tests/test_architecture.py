@@ -34,6 +34,7 @@ ROOMS = {
     "testing": DATA_LAYER,
     "measure": DATA_LAYER | {"host"},
     "datasets": DATA_LAYER,
+    "adopt": DATA_LAYER | {"backends", "datasets", "derive", "host", "runner"},
     "runner": DATA_LAYER | {"host", "store", "datasets", "derive"},
     "store": DATA_LAYER,
     "analysis": DATA_LAYER | {"store"},
@@ -41,7 +42,7 @@ ROOMS = {
     "__main__": frozenset({"cli"}),
     "cli": DATA_LAYER
     | {"host", "runner", "store", "analysis", "report", "zoo", "backends", "meters", "datasets"}
-    | {"derive", "packs"},
+    | {"adopt", "derive", "packs"},
 }
 BELOW = {
     "units": set(),

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from edgebench import resources
-from edgebench.cli import derive_, packs_
+from edgebench.cli import derive_, new_, packs_
 from edgebench.cli.text import fill, one_line
 from edgebench.derive import cache
 from edgebench.errors import UsageError
@@ -22,10 +22,10 @@ _UNTOLD = "unknown"
 
 @click.group("workloads")
 def command() -> None:
-    """List, show, verify, derive, build, pack and unpack workloads."""
+    """List, show, verify, make, derive, build, pack and unpack workloads."""
 
 
-for _verb in (derive_.command, packs_.pack_command, packs_.unpack_command):
+for _verb in (derive_.command, new_.command, packs_.pack_command, packs_.unpack_command):
     command.add_command(_verb)
 
 

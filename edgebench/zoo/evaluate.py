@@ -6,7 +6,7 @@ Needs numpy and the one runtime of the file's format; no training framework.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Infer = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    Infer = Callable[[NDArray[np.float32]], dict[str, NDArray[np.float32]]]
 
 
 def evaluate_model(
@@ -70,6 +70,18 @@ def predict(
     Raises:
         UsageError: The format is unknown or its runtime is not installed.
     """
+    (only,) = predict_all(path, fmt, images, batch=batch).values()
+    return only
+
+
+def predict_all(
+    path: Path, fmt: str, images: NDArray[np.float32], *, batch: int = 1
+) -> dict[str, NDArray[np.float32]]:
+    """As `predict`, of a model file with any number of outputs.
+
+    Returns:
+        float32, (n, ...) each, by the outputs' names.
+    """
     openers = {"onnx": _open_onnx, "tflite": _open_tflite}
     if fmt not in openers:
         message = f"unknown model format {fmt!r}"
@@ -80,7 +92,7 @@ def predict(
         message = f"evaluating {path.name} needs the package of {error.name}"
         raise UsageError(message, remedy="pip install 'edgebench[device]'") from error
     chunks = [infer(images[i : i + batch]) for i in range(0, len(images), batch)]
-    return np.concatenate(chunks)
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 
 def _open_onnx(path: Path) -> Infer:
@@ -92,10 +104,11 @@ def _open_onnx(path: Path) -> Infer:
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
+    results = [output.name for output in session.get_outputs()]
 
-    def infer(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def infer(images: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         channels_first = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-        return cast("NDArray[np.float32]", session.run(None, {name: channels_first})[0])
+        return dict(zip(results, session.run(None, {name: channels_first}), strict=True))
 
     return infer
 
@@ -106,10 +119,10 @@ def _open_tflite(path: Path) -> Infer:
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     interpreter.allocate_tensors()
     source = interpreter.get_input_details()[0]["index"]
-    result = interpreter.get_output_details()[0]["index"]
+    results = _results(interpreter)
     shape = tuple(interpreter.get_input_details()[0]["shape"])
 
-    def infer(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def infer(images: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         nonlocal shape
         if images.shape != shape:
             shape = images.shape
@@ -117,6 +130,14 @@ def _open_tflite(path: Path) -> Infer:
             interpreter.allocate_tensors()
         interpreter.set_tensor(source, images)
         interpreter.invoke()
-        return cast("NDArray[np.float32]", interpreter.get_tensor(result))
+        return {name: interpreter.get_tensor(index) for name, index in results.items()}
 
     return infer
+
+
+def _results(interpreter: Any) -> dict[str, int]:  # noqa: ANN401 - LiteRT's own
+    """Places of the outputs by the names that the file's signature gives them, if it has one."""
+    if not interpreter.get_signature_list():
+        return {str(d["name"]): d["index"] for d in interpreter.get_output_details()}
+    details = interpreter.get_signature_runner().get_output_details()
+    return {name: detail["index"] for name, detail in details.items()}

@@ -13,21 +13,15 @@ import numpy as np
 import onnx
 import tensorflow as tf
 import tf2onnx
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    QuantFormat,
-    QuantType,
-    quantize_dynamic,
-    quantize_static,
-)
-from onnxruntime.quantization.shape_inference import quant_pre_process
-from onnxruntime.transformers.float16 import convert_float_to_float16
+
+from edgebench.zoo import onnx_precisions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+_IMAGE_RANK = 4
 PRECISIONS = ("fp32", "fp16", "int8", "int8_dynamic")
 
 
@@ -48,15 +42,13 @@ def export(
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     plain = folder / "fp32.onnx"
     onnx.save(_from_keras(model, opset), plain)
-    half = convert_float_to_float16(onnx.load(plain), keep_io_types=True)
-    onnx.save(half, folder / "fp16.onnx")
+    onnx_precisions.half(plain, folder / "fp16.onnx")
     with tempfile.TemporaryDirectory() as scratch:
         prepared = Path(scratch) / "prepared.onnx"
-        # Shapes and folded constants are what the quantisers need to see every weight. Symbolic
-        # shapes need sympy and add nothing to a graph without control flow.
-        quant_pre_process(plain, prepared, skip_symbolic_shape=True)
-        _static(prepared, folder / "int8.onnx", calibration)
-        _dynamic(prepared, folder / "int8_dynamic.onnx")
+        onnx_precisions.prepare(plain, prepared)
+        feeds = ({"input": image[np.newaxis]} for image in calibration.transpose(0, 3, 1, 2))
+        onnx_precisions.static(prepared, folder / "int8.onnx", feeds)
+        onnx_precisions.dynamic(prepared, folder / "int8_dynamic.onnx")
 
 
 def tool(precision: str, opset: int) -> str:
@@ -71,43 +63,52 @@ def tool(precision: str, opset: int) -> str:
     return f"tf2onnx {version('tf2onnx')}, opset {opset}{how[precision]}"
 
 
-class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    """Hand the calibration images over one at a time, channels first."""
-
-    def __init__(self, images: NDArray[np.float32]) -> None:
-        self._feeds = iter({"input": image[np.newaxis]} for image in images.transpose(0, 3, 1, 2))
-
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        """Give the next feed, or None at the end."""
-        return next(self._feeds, None)
-
-
 def _from_keras(model: Any, opset: int) -> Any:  # noqa: ANN401
     signature = (tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="input"),)
+    names = output_names(model)
 
     @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
-    def logits(input: Any) -> Any:  # noqa: A002, ANN401 - the graph's input gets this name
-        return tf.identity(model(input, training=False), name="logits")
+    def outputs(input: Any) -> Any:  # noqa: A002, ANN401 - the graph's input gets this name
+        made = model(input, training=False)
+        parts = made if isinstance(made, dict) else {names[0]: made}
+        return [tf.identity(parts[name], name=name) for name in names]
 
+    shapes = model.output_shape if isinstance(model.output_shape, dict) else {}
+    ranks = [len(shapes.get(name, model.output_shape)) for name in names]
     graph, _ = tf2onnx.convert.from_function(
-        logits, input_signature=signature, opset=opset, inputs_as_nchw=["input"]
+        outputs,
+        input_signature=signature,
+        opset=opset,
+        inputs_as_nchw=["input"],
+        outputs_as_nchw=[
+            tensor.name
+            for tensor, rank in zip(outputs.get_concrete_function().outputs, ranks, strict=True)
+            if rank == _IMAGE_RANK
+        ],
     )
-    return _tidy(graph.graph, graph)
+    return _tidy(graph.graph, graph, names)
 
 
-def _tidy(graph: Any, model: Any) -> Any:  # noqa: ANN401 - onnx messages
-    """Name the output and the batch, and drop what tf2onnx says of the machine's own graph."""
-    old = graph.output[0].name
+def output_names(model: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """What the outputs of a model file are called: as in the model, else ``logits``."""
+    return tuple(model.output) if isinstance(model.output, dict) else ("logits",)
+
+
+def _tidy(graph: Any, model: Any, names: Sequence[str]) -> Any:  # noqa: ANN401 - onnx messages
+    """Name outputs and batch, and drop what tf2onnx says of the machine's own graph."""
+    new = {output.name: name for output, name in zip(graph.output, names, strict=True)}
     for node in graph.node:
-        node.output[:] = ["logits" if name == old else name for name in node.output]
-    graph.output[0].name = "logits"
-    for value in (graph.input[0], graph.output[0]):
+        node.output[:] = [new.get(name, name) for name in node.output]
+        node.input[:] = [new.get(name, name) for name in node.input]
+    for output in graph.output:
+        output.name = new[output.name]
+    for value in (graph.input[0], *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     # Shapes between input and output carry other names for the batch; they can be inferred.
     del graph.value_info[:]
     _drop_idle_reshape(graph)
     _renumber(graph)
-    graph.name, graph.doc_string = "logits", ""
+    graph.name, graph.doc_string = "_and_".join(names), ""
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -144,29 +145,6 @@ def _renumber(graph: Any) -> None:  # noqa: ANN401
         node.name = name(node.name)
         node.input[:] = [name(old) for old in node.input]
         node.output[:] = [name(old) for old in node.output]
-
-
-def _static(source: Path, target: Path, calibration: NDArray[np.float32]) -> None:
-    quantize_static(
-        source,
-        target,
-        _Reader(calibration),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        # S8 with S8 has been seen to leave a convolution in float; the build checks what runs.
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-    )
-
-
-def _dynamic(source: Path, target: Path) -> None:
-    quantize_dynamic(
-        source,
-        target,
-        op_types_to_quantize=["Conv", "MatMul", "Gemm"],
-        # U8: ConvInteger with S8 weights has only a slow kernel in onnxruntime on x86-64.
-        weight_type=QuantType.QUInt8,
-    )
 
 
 def runtime_operators(path: Path) -> list[str]:

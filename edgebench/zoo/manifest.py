@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgebench.errors import UsageError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_NAME = "workload.toml"
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +106,14 @@ def recipe_of(document: dict[str, Any]) -> Recipe:
     Raises:
         UsageError: A key is missing, unknown or of another type.
     """
+    return recipe_as(document, Recipe)
+
+
+def recipe_as(document: dict[str, Any], kind: type[_R]) -> _R:
+    """As `recipe_of`, for a recipe of another kind: any dataclass of plain values."""
     table = document.get("recipe", {})
     types: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
-    every = dataclasses.fields(Recipe)
+    every = dataclasses.fields(kind)  # type: ignore[arg-type]
     fields = {field.name: types[str(field.type)] for field in every}
     usual = {
         field.name: field.default for field in every if field.default is not dataclasses.MISSING
@@ -118,13 +124,13 @@ def recipe_of(document: dict[str, Any]) -> Recipe:
         message = f"the recipe lacks or does not know: {', '.join(wrong)}"
         raise UsageError(message, remedy=f"[recipe] has exactly {', '.join(fields)}")
     values: dict[str, Any] = {}
-    for key, kind in fields.items():
-        value = float(table[key]) if kind is float and type(table[key]) is int else table[key]
-        if type(value) is not kind:
+    for key, wanted in fields.items():
+        value = float(table[key]) if wanted is float and type(table[key]) is int else table[key]
+        if type(value) is not wanted:
             message = f"the recipe's {key} is {value!r}"
-            raise UsageError(message, remedy=f"make it a {kind.__name__}")
+            raise UsageError(message, remedy=f"make it a {wanted.__name__}")
         values[key] = value
-    return Recipe(**values)
+    return kind(**values)
 
 
 def write(folder: Path, document: dict[str, Any]) -> None:
@@ -140,7 +146,8 @@ def write(folder: Path, document: dict[str, Any]) -> None:
 
     order = (
         *("schema", "name", "version", "default", "task", "summary", "source", "licence"),
-        *("labels", "macs", "parameters", "source_sha256", "input", "preprocess"),
+        *("weights", "labels", "macs", "parameters", "activation_peak_byte", "source_sha256"),
+        *("input", "outputs", "preprocess"),
         *("postprocess", "recipe", "reference", "samples", "calibration", "models"),
     )
     # Unknown keys are the user's own: kept, at the end.

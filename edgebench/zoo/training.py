@@ -53,7 +53,7 @@ def train(
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
     model = _model(name, recipe, sets)
-    done = _resume(model, checkpoint) if checkpoint is not None else 0
+    done = resume(model, checkpoint) if checkpoint is not None else 0
     generator = np.random.default_rng(recipe.seed)
     for epoch in range(done, recipe.epochs):
         if checkpoint is not None:
@@ -62,7 +62,7 @@ def train(
             keras.utils.set_random_seed(recipe.seed + epoch)
         say(f"epoch {epoch + 1}/{recipe.epochs}: {_epoch(model, recipe, sets, generator)}")
         if checkpoint is not None:
-            _keep(model, checkpoint, epoch + 1)
+            keep(model, checkpoint, epoch + 1)
     return weights_of(model)
 
 
@@ -86,7 +86,7 @@ def _epoch(model: Any, recipe: Recipe, sets: TrainingSets, generator: np.random.
     return f"training loss {history['loss'][0]:.4f}, validation top-1 {accuracy:.4f}"
 
 
-def _resume(model: Any, checkpoint: Path) -> int:  # noqa: ANN401
+def resume(model: Any, checkpoint: Path) -> int:  # noqa: ANN401
     """Epochs that are done, their state in the model; 0 where nothing was kept."""
     if not checkpoint.is_file():
         return 0
@@ -99,7 +99,7 @@ def _resume(model: Any, checkpoint: Path) -> int:  # noqa: ANN401
     return done
 
 
-def _keep(model: Any, checkpoint: Path, done: int) -> None:  # noqa: ANN401
+def keep(model: Any, checkpoint: Path, done: int) -> None:  # noqa: ANN401
     """Write the state; the old one stays until the new one is whole."""
     fresh = checkpoint.with_name(f"fresh-{checkpoint.name}")
     model.save(fresh)
