@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from edgebench.derive import reach
+from edgebench.derive import contract, reach
 from edgebench.derive.calibration import Images
+from edgebench.derive.contract import Converter
 from edgebench.derive.reach import Cell
+from edgebench.errors import UsageError
 from edgebench.protocols import Probe
 from edgebench.records import Precision
 from edgebench.specs import Workload
@@ -18,6 +20,7 @@ def derive(
     workload: Workload,
     probes: Mapping[str, Probe],
     precisions: Sequence[Precision],
+    *,
     say: Callable[[str], None],
     timeout_s: float,
 ) -> tuple[Workload, dict[Cell, str]]:
@@ -33,8 +36,32 @@ def derive(
         say: Told what takes time, a line each.
         timeout_s: For one file.
     """
+    said = set(absent())
+
+    def once(line: str) -> None:
+        """What stops one file often stops the next ones; what is absent is told once, later."""
+        why = line.partition(": ")[2]
+        if why not in said:
+            say(line)
+        said.add(why)
+
     images = images_of(workload)
-    return reach.derive_all(workload, probes, precisions, images, say, timeout_s)
+    return reach.derive_all(workload, probes, precisions, images, once, timeout_s)
+
+
+def absent() -> frozenset[str]:
+    """Faults that only say that a converter is not installed, as `derive` gives them."""
+    every = (one for fmt in contract.CONVERTERS for one in contract.converters_of(fmt))
+    return frozenset(filter(None, map(_lacks, every)))
+
+
+def _lacks(converter: Converter) -> str:
+    """What is to be installed for a converter; empty where nothing is."""
+    try:
+        contract.versions(converter)
+    except UsageError as error:
+        return str(error)
+    return ""
 
 
 def images_of(workload: Workload) -> Images:

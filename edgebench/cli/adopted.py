@@ -38,10 +38,14 @@ class Taken(NamedTuple):
         """What each was made of, as one hash; see `adopt.take.key_of`."""
         return {name: workload.folder.name for name, workload in self.workloads.items()}
 
+    absent: dict[str, dict[str, None]]
+    """What no converter is installed for, by what is to be installed."""
+
     @property
     def notes(self) -> tuple[str, ...]:
-        """What their figures mean, a line each."""
-        return tuple(_note(name, workload) for name, workload in self.workloads.items())
+        """What was not derived, and what the figures mean, a line each."""
+        lacking = (f"not derived: {', '.join(what)}: {why}" for why, what in self.absent.items())
+        return (*lacking, *(_note(name, each) for name, each in self.workloads.items()))
 
 
 def taken(
@@ -74,17 +78,29 @@ def taken(
         memory_byte=memory * BYTE_PER_MIB if memory else None,
     )
     runtimes = Runtimes(probes, ask, config.backends, limits)
-    found = Taken({}, {})
+    found, named = Taken({}, {}, {}), config.precisions or config.backends_named
     precisions = ordered_precisions(config.precisions)
     for one in take.take_all(wanted, runtimes, tuple(others), say):
         if derive:
             within_s = _DERIVING * config.timeout_s
-            whole, faults = reach.derive(one, probes, precisions, say, within_s)
+            whole, faults = reach.derive(one, probes, precisions, say=say, timeout_s=within_s)
         else:
             whole, cells = cache.attach(one), lacking(one, list(probes.values()), precisions)
             faults = dict.fromkeys(cells, "would be derived first")
-        found.workloads[one.spec.name], found.faults[one.spec.name] = whole, faults
+        found.workloads[one.spec.name] = whole
+        found.faults[one.spec.name] = faults if named else _without_absent(faults, found.absent)
     return found
+
+
+def _without_absent(
+    faults: Mapping[Cell, str], absent: dict[str, dict[str, None]]
+) -> dict[Cell, str]:
+    """Faults of converters that are here; what nobody asked for and nothing makes is a note."""
+    lacking = reach.absent()
+    for (fmt, precision), why in faults.items():
+        if why in lacking:
+            absent.setdefault(why, {})[f"{fmt} {precision}"] = None
+    return {cell: why for cell, why in faults.items() if why not in lacking}
 
 
 def say(line: str) -> None:

@@ -119,11 +119,7 @@ def build(
 ) -> Plan:
     """Every combination that was asked for, as a case; impossible ones carry their reason.
 
-    Args:
-        config: What was asked for.
-        workloads: By name.
-        probes: By backend.
-        underivable: Of workloads that everything was derived for, by name.
+    ``underivable`` names the workloads that everything was derived for.
 
     Raises:
         UsageError: Accuracy over a full data set was asked for, and one is not there; there is no
@@ -132,7 +128,6 @@ def build(
     """
     _check_accelerators(config, probes)
     image = picture.choose(config, workloads)
-    sha256 = image.sha256 if image else ""
     cases: list[PlannedCase] = []
     underived: dict[str, dict[str, None]] = {}
     for workload in workloads.values():
@@ -150,8 +145,8 @@ def build(
                         probe,
                         formats,
                         precision,
-                        image_sha256=sha256,
-                        faults=faults or {},
+                        image_sha256=image.sha256 if image else "",
+                        faults=faults,
                     )
     chosen = labelled.choose(config.accuracy, workloads)
     return Plan(
@@ -235,7 +230,7 @@ def _cells(
     precision: Precision,
     *,
     image_sha256: str,
-    faults: Faults,
+    faults: Faults | None,
 ) -> Iterator[PlannedCase]:
     name, spec = probe.name, workload.spec
     wanted = probe.serves.get(precision, precision)
@@ -246,11 +241,12 @@ def _cells(
     elif model is None:
         skip = f"{spec.name} has no {wanted} model as {' or '.join(formats)}"
     derivable = next((fmt for fmt in formats if fmt in CONVERTERS), None)
-    of_mine = (why for (fmt, made), why in faults.items() if fmt in formats and made == wanted)
+    told = (faults or {}).items()
+    of_mine = (why for (fmt, made), why in told if fmt in formats and made == wanted)
     fault = next(of_mine, "")
     if fault and model is None:
         skip = fault
-    elif derivable and precision in probe.precisions and model is None:
+    elif faults is None and derivable and precision in probe.precisions and model is None:
         line = f"edgebench workloads derive {spec.name} --format {derivable}"
         lacking = precision == "int8" and spec.calibration is None
         skip += f" ({line}{' --data DIR' if lacking else ''})"
