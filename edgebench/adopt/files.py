@@ -6,6 +6,7 @@ Nothing is loaded here: a file that pretends is found out by its runtime, in a p
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -98,6 +99,8 @@ def _find(path: Path) -> Found:
     if not path.is_file():
         raise UsageError(f"--model {path}: is no file")
     _check_head(path, suffix, kind)
+    if kind.format == "eim" and not os.access(path, os.X_OK):
+        raise UsageError(f"--model {path}: is not executable", remedy=f"chmod +x {path}")
     partner = path.with_suffix(kind.partner) if kind.partner else None
     if partner is not None and not partner.is_file():
         raise UsageError(
