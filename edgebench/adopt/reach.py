@@ -13,8 +13,6 @@ from edgebench.protocols import Probe
 from edgebench.records import Precision
 from edgebench.specs import Workload
 
-ON_RANDOM = "random inputs"
-
 
 def derive(
     workload: Workload,
@@ -77,5 +75,5 @@ def images_of(workload: Workload) -> Images:
     spec = workload.spec
     file = spec.calibration or spec.reference
     path = workload.file(spec.calibration.path) if spec.calibration else workload.reference_path
-    words = f"{file.count} given images" if spec.calibration and file else ON_RANDOM
+    words = f"{file.count} given images" if spec.calibration and file else cache.ON_RANDOM
     return Images(path=path, sha256=file.sha256 if file else "", words=words)

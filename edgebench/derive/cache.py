@@ -24,6 +24,8 @@ from edgebench.records import PRECISIONS, Precision
 from edgebench.specs import ModelFormat, ModelSpec, Workload, sha256_of
 
 MANIFEST = "manifest.json"
+ON_RANDOM = "random inputs"
+"""What a model was calibrated on (`Manifest.calibration`) of which nobody gave images."""
 _PART = ".part-"
 _STALE_S = 24 * 3600.0
 _KEY_DIGITS = 32

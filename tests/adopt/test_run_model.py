@@ -69,6 +69,8 @@ def test_what_can_be_derived_is_and_the_rest_is_told(tmp_path: Path) -> None:
     done = call("run", "--model", "net.onnx", "-b", "mnn,onnxruntime", "--json", cwd=tmp_path)
     rows = {(row["backend"], row["precision"]): row for row in json.loads(done.stdout)}
     assert rows["mnn", "int8"]["status"] == "ok"
+    assert "int8 is calibrated on random inputs" in rows["mnn", "int8"]["caveats"]
+    assert "random" not in (rows["mnn", "fp32"]["caveats"] or "")
     assert rows["onnxruntime", "fp32"]["status"] == "ok"
     for row in rows.values():
         assert row["status"] == "ok" or "deriving" in row["reason"], row
