@@ -49,6 +49,14 @@ def derive(
     return reach.derive_all(workload, probes, precisions, images, once, timeout_s)
 
 
+def lacking(
+    workload: Workload, probes: Mapping[str, Probe], precisions: Sequence[Precision]
+) -> list[Cell]:
+    """What `derive` would try to make."""
+    found = reach.lacking(workload, list(probes.values()), precisions)
+    return found if reachable(workload) else []
+
+
 def reachable(workload: Workload) -> bool:
     """Whether any converter, installed or not, takes what the workload has."""
     every = (one for fmt in contract.CONVERTERS for one in contract.converters_of(fmt))
