@@ -48,9 +48,7 @@ def right(
     images: NDArray[np.float32], vectors: NDArray[np.float32]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Scores, and features as (n, h, w, c): what `many_tensors.two` computes, in numpy."""
-    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2))
-    features = np.maximum(np.einsum("nhwcij,ocij->nhwo", windows, many_tensors.WEIGHTS), 0)
+    features = many_tensors.features(images)
     return features.mean((1, 2)) + vectors @ many_tensors.MATRIX, features
 
 
