@@ -22,6 +22,7 @@ from edgebench.testing.answers import answer, require, same
 _NOWHERE = "no-such-accelerator"
 _MEMBERS = ("name", "formats", "precisions", "probe", "open")
 _SLOTS = 4
+_IMAGE_RANK = 4
 _LAYOUTS = {"", "NCHW", "NHWC"}
 
 
@@ -196,7 +197,9 @@ def _check_tensors(session: Session, ring: Sequence[Feeds], settings: Settings) 
             raise AssertionError(f"{what}: {tensor.dtype!r} is no numpy dtype") from None
     for tensor in session.inputs:
         batch = tensor.shape[0] if tensor.shape else None
-        sound = settings.batch in {batch, 1}  # one sample may have no batch
+        # One sample may have no batch, but for an image.
+        single = settings.batch == 1 and len(tensor.shape) != _IMAGE_RANK
+        sound = single or batch == settings.batch
         require(sound, f"{tensor.name}: batch {batch}, asked {settings.batch}")
         for feeds in ring:
             require(tensor.name in feeds, f"the ring has no input {tensor.name!r}")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edgebench.backends import ncnn_files
 from edgebench.backends.ncnn_files import Layer
@@ -34,6 +35,15 @@ def two(path: Path, batch: int | str = "N", size: int | str = 8) -> Path:
     ins = {"image": (batch, 3, size, size), "vector": (batch, 5)}
     outs = {"scores": (batch, 4), "features": (batch, 4, size, size)}
     return save(path, nodes, ins, outs, {"w": WEIGHTS, "v": MATRIX})
+
+
+def features(images: NDArray[Any]) -> NDArray[Any]:
+    """The features of images (n, h, w, c), so too, in numpy."""
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2))
+    made: NDArray[Any] = np.einsum("nhwcij,ocij->nhwo", windows, WEIGHTS)
+    made[made < 0] = 0
+    return made
 
 
 def pixels(path: Path) -> Path:

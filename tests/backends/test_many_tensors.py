@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import many_tensors
 
 from edgebench import plugins
+from edgebench.backends.onnxruntime_ import OnnxRuntime, OnnxRuntimeSession
 from edgebench.errors import ModelRefusedError
 from edgebench.measure import passes
 from edgebench.protocols import Feeds, Session, Settings
@@ -47,9 +48,7 @@ def right(
     images: NDArray[np.float32], vectors: NDArray[np.float32]
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Scores, and features as (n, h, w, c): what `many_tensors.two` computes, in numpy."""
-    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2))
-    features = np.maximum(np.einsum("nhwcij,ocij->nhwo", windows, many_tensors.WEIGHTS), 0)
+    features = many_tensors.features(images)
     return features.mean((1, 2)) + vectors @ many_tensors.MATRIX, features
 
 
@@ -170,3 +169,54 @@ def test_ncnn_takes_the_size_that_is_told(tmp_path: Path) -> None:
     session = backend.open(path, Settings(shapes={"image": (3, 6, 5)}))
     assert session.inputs[0].shape == (1, 3, 6, 5)
     session.close()
+
+
+class FirstOnly(OnnxRuntime):
+    """A backend that stages, or feeds, the first of several inputs alone."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+
+    def open(self, model: Path, settings: Settings) -> OnnxRuntimeSession:
+        session = super().open(model, settings)
+
+        def stage(slot: int) -> None:
+            session._in[0][...] = session._ring[slot][0]
+
+        def feed(inputs: Feeds) -> None:
+            session._in[0][...] = inputs[session.inputs[0].name]
+
+        setattr(session, self.method, stage if self.method == "stage" else feed)
+        bind = session.bind
+
+        def bound(ring: Sequence[Feeds]) -> None:
+            bind(ring)
+            session._in[1][...] = 0
+
+        session.bind = bound  # type: ignore[method-assign]
+        return session
+
+
+@pytest.mark.parametrize("method", ["stage", "feed"])
+def test_a_backend_that_forgets_an_input_is_found(method: str, tmp_path: Path) -> None:
+    path = many_tensors.two(tmp_path / "two.onnx")
+    session = OnnxRuntime().open(path, Settings())
+    ring = ring_of(session, drawn(), 1)
+    session.close()
+    check_backend(OnnxRuntime(), path, ring)
+    with pytest.raises(AssertionError, match=method):
+        check_backend(FirstOnly(method), path, ring)
+
+
+def test_wrong_answers_of_a_further_output_are_found(tmp_path: Path) -> None:
+    path = many_tensors.two(tmp_path / "two.onnx")
+    session = OnnxRuntime().open(path, Settings())
+    arrays = drawn()
+    ring = ring_of(session, arrays, 1)
+    scores, features = passes.run_all(session, arrays, "NCHW", 1)
+    session.close()
+    rights = [(scores[i : i + 1], features[i : i + 1]) for i in range(4)]
+    check_backend(OnnxRuntime(), path, ring, reference=rights)
+    wrongs = [(scores, -features) for scores, features in rights]
+    with pytest.raises(AssertionError, match="wrong answers"):
+        check_backend(OnnxRuntime(), path, ring, reference=wrongs)
