@@ -7,6 +7,7 @@ sha256 stands for the pair. Formats: ncnn's wiki, "param and model file structur
 
 from __future__ import annotations
 
+import math
 import struct
 import zipfile
 from collections.abc import Sequence
@@ -38,8 +39,11 @@ _NO_WEIGHTS = frozenset(
         *("ReLU", "Clip", "Sigmoid", "TanH", "Swish", "HardSwish", "HardSigmoid", "Softmax"),
         *("BinaryOp", "UnaryOp", "Eltwise", "Padding", "Crop", "Interp", "Reduction", "Dropout"),
         *("Squeeze", "ExpandDims", "ELU", "GELU", "Mish", "ShuffleChannel", "Cast", "Packing"),
+        *("MatMul", "Softplus", "PixelShuffle", "Reorg", "Tile", "Log", "Exp", "Erf", "GLU"),
     }
 )
+_PLAIN = ("LayerNorm", "MemoryData", "PReLU", "Scale", "BatchNorm", "InstanceNorm")
+"""Layers that hold float32 without a tag."""
 _NUM_OUTPUT, _GROUP, _INT8_TERM = 0, 7, 8
 _ALIGN_BYTE = 4
 
@@ -57,12 +61,24 @@ class Layer(msgspec.Struct, kw_only=True):
     weight: NDArray[np.float32] | NDArray[np.int8] | None = None
     """(n,), in the file's own order; float16 is widened."""
     bias: NDArray[np.float32] | None = None
+    plain: bytes = b""
+    """What a layer without multiplications holds, as it is."""
     scales: NDArray[np.float32] | None = None
     """int8 only: of the weights, an output channel (or group) each, then of the input."""
 
     def number(self, key: int, default: int = 0) -> int:
         """An integer parameter."""
         return int(self.parameters.get(key, default))
+
+    @property
+    def plain_count(self) -> int:
+        """Numbers of a layer of `_PLAIN`."""
+        first, affine = self.number(0), self.number(2, 1)
+        if self.kind == "MemoryData":
+            return math.prod(max(self.number(key), 1) for key in (0, 1, 11, 2))
+        if self.kind in ("LayerNorm", "InstanceNorm"):
+            return 2 * first if affine else 0
+        return first * {"Scale": 1 + self.number(1), "BatchNorm": 4}.get(self.kind, 1)
 
     @property
     def outputs(self) -> int:
@@ -160,6 +176,10 @@ def _layer(words: Sequence[str]) -> Layer:
 
 def _take(layer: Layer, data: bytes, at: int) -> int:
     """Read a layer's weights from ``at``; where the next layer's begin."""
+    if layer.kind in _PLAIN:
+        end = at + 4 * layer.plain_count
+        layer.plain = data[at:end]
+        return end
     if layer.kind not in _PRODUCTS:
         if layer.kind not in _NO_WEIGHTS:
             raise ModelRefusedError(f"ncnn's layer {layer.kind} ({layer.name}) is not known here")
@@ -199,6 +219,7 @@ def write_layers(layers: Sequence[Layer], blobs: int) -> tuple[bytes, bytes]:
             " ".join([layer.kind, layer.name, *counts, *layer.bottoms, *layer.tops, *pairs])
         )
         if layer.weight is None:
+            data += layer.plain
             continue
         raw = layer.weight.tobytes()
         data += struct.pack("<I", INT8 if layer.weight.dtype == np.int8 else 0)

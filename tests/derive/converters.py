@@ -124,3 +124,12 @@ class LeavesFiles(Plain):
         Path("left-here").write_text("x", encoding="utf-8")
         tempfile.mkstemp()
         super().convert(job)
+
+
+class FromTFLite(Plain):
+    """Copies another format."""
+
+    format: ModelFormat = "onnx"
+    sources: tuple[ModelFormat, ...] = ("tflite",)
+    precisions: tuple[Precision, ...] = ("fp32",)
+    calibrated: tuple[Precision, ...] = ()
