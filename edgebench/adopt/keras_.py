@@ -6,6 +6,7 @@ Keras loads it in its safe mode: a file with code of its own (a Lambda layer) is
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,6 +41,9 @@ class Keras:
     def convert(self, job: Job) -> None:
         """Write the SavedModel as one file."""
         os.environ["KERAS_BACKEND"] = "tensorflow"
+        # urllib3, which Keras imports where it is installed, tries a socket of IPv6 where there is
+        # one; the filter would end the process for that.
+        socket.has_ipv6 = False
         # Imported here: it imports TensorFlow, and the parent asks for names and versions only.
         import keras  # noqa: PLC0415
 
