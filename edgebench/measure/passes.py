@@ -73,7 +73,7 @@ def make_reference(session: Session, request: LaunchRequest) -> None:
     path, layout = Path(request.reference_path), request.model_layout
     tensors.describe(session, described_path(path))
     if not (session.inputs and session.outputs):
-        raise ModelRefusedError(f"it has {'inputs' if session.inputs else 'outputs'} only")
+        raise ModelRefusedError(f"it has no {'outputs' if session.inputs else 'inputs'}")
     inputs = _pictured(request) if request.samples_path else tensors.random(session, request)
     outputs = run_all(session, inputs, layout, request.case.batch, request.inputs)
     made = tensors.as_reference(session, outputs, layout)
