@@ -311,6 +311,10 @@ class PlannedCase(msgspec.Struct, frozen=True, kw_only=True):
     weights: Weights = "trained"
     parity: ParityLimits | None = None
     """The workload's own limits for this precision."""
+    macs: int | None = None
+    """Multiply-accumulates of one sample, as the workload's file tells them."""
+    parameters: int | None = None
+    """Of the workload's model: how many weights it has."""
 
 
 class CpuCluster(msgspec.Struct, frozen=True, kw_only=True):

@@ -100,7 +100,7 @@ def _onnx(data: memoryview) -> Iterator[Declared]:
 def _number(data: memoryview, wanted: int) -> int | None:
     """The first integer field of that number."""
     walked = walk(data)
-    return next((v for number, kind, v, _ in walked if number == wanted and kind == _VARINT), None)
+    return next((v for number, kind, v, _ in walked if number == wanted and kind == VARINT), None)
 
 
 def text(values: Iterator[memoryview]) -> str:

@@ -57,9 +57,7 @@ def reference(
     # Not our own backend: it refuses outputs of an open shape, which an importer may well know.
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        str(source), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
     answers = session.run(list(outputs), dict(probes))
     return dict(zip(outputs, answers, strict=True))
 

@@ -188,9 +188,7 @@ def _made(op: Op, known: Collection[str], make: Callable[[Op], Value]) -> list[V
     return made if isinstance(made, list) else [made]
 
 
-def _with_batch(
-    model: onnx.ModelProto, names: Collection[str], batch: int
-) -> onnx.ModelProto:
+def _with_batch(model: onnx.ModelProto, names: Collection[str], batch: int) -> onnx.ModelProto:
     """A copy for one batch; what the file says of the sizes of other values is left out."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)

@@ -55,9 +55,7 @@ def _sizes(job: Job, name: str, found: _Sizes) -> _Sizes:
     """An input's shape, its batch open where the file leaves it so."""
     one = next(one for one in job.inputs if one.name == name)
     sample = job.sizes_of(one)
-    told: _Sizes = tuple(
-        size if size is not None and 0 < size < _MOST else None for size in found
-    )
+    told: _Sizes = tuple(size if size is not None and 0 < size < _MOST else None for size in found)
     whole: _Sizes = sample if len(told) == len(sample) else (*told[:1], *sample)
     agree = len(whole) == len(told) and all(
         a in (None, b) for a, b in zip(told, whole, strict=True)

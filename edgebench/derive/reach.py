@@ -153,8 +153,6 @@ class _Work:
 
     def _take(self, made: Made) -> None:
         cell = (made.manifest.format, made.manifest.precision)
-        others = [
-            one for one in self.workload.derived if (one.format, one.precision) != cell
-        ]
+        others = [one for one in self.workload.derived if (one.format, one.precision) != cell]
         model = cache.spec_of(made.path, made.manifest)
         self.workload = msgspec.structs.replace(self.workload, derived=(*others, model))

@@ -24,7 +24,11 @@ class Torch:
     calibrated: tuple[Precision, ...] = ("int8",)
     tools: Mapping[str, str] = MappingProxyType(
         # The last one tells whether the result is right.
-        {"torch": "'edgebench[torch]'", "onnx": "'edgebench[convert]'", "onnxruntime": "'edgebench[onnxruntime]'"}
+        {
+            "torch": "'edgebench[torch]'",
+            "onnx": "'edgebench[convert]'",
+            "onnxruntime": "'edgebench[onnxruntime]'",
+        }
     )
 
     def settings(self, precision: Precision) -> Mapping[str, str]:

@@ -95,9 +95,7 @@ def _answers(
     return {name: one.numpy() for name, one in zip(signature.output_names, tensors, strict=True)}
 
 
-def _quantised(
-    module: torch.fx.GraphModule, samples: Feeds, signature: Signature
-) -> Any:  # noqa: ANN401 - a GraphModule
+def _quantised(module: torch.fx.GraphModule, samples: Feeds, signature: Signature) -> Any:  # noqa: ANN401 - a GraphModule
     """Static int8, by torch's quantisation of fx graphs; the images decide the scales."""
     # torch means to drop both; its float files must not fall with them.
     from torch.ao.quantization import get_default_qconfig_mapping  # noqa: PLC0415

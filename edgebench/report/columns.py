@@ -44,6 +44,13 @@ COLUMNS: tuple[Column, ...] = (
     Column("device_id", "str", "one unit of it: a hash, or the name given by --device-name"),
     Column("workload", "str", "the CNN task", default=True),
     Column("workload_version", "int", "version of its files; others are not comparable"),
+    Column(
+        "work_mmac",
+        "float",
+        "million multiply-accumulates of one sample: convolutions and dense layers",
+        heading="MMAC",
+    ),
+    Column("model_parameters_count", "int", "weights of the workload's model"),
     Column("source_sha256", "str", "hash of the model that all its formats were derived from"),
     Column(
         "task",
@@ -107,6 +114,13 @@ COLUMNS: tuple[Column, ...] = (
         "str",
         "yes where every launch knew its own median to the target when it ended, no where one did "
         "not; empty: launches of a fixed time",
+    ),
+    Column(
+        "work_rate_gmacps",
+        "float",
+        "single_stream, region invoke: billion multiply-accumulates per second of the median "
+        "latency",
+        heading="GMAC/s",
     ),
     Column("latency_p90_ms", "float", "90th percentile, nearest rank; needs 36 samples"),
     Column("latency_p95_ms", "float", "95th percentile, nearest rank; needs 72 samples"),

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
-from edgebench.analysis import definitions, validity
+from edgebench.analysis import definitions, validity, work
 from edgebench.records import Case, Manifest, PlannedCase, Record
 from edgebench.report import figures, losses, scenario_rows
 from edgebench.report.columns import COLUMNS, STAGES
@@ -79,6 +79,7 @@ def _row(manifest: Manifest, planned: PlannedCase, records: list[Record], *, tai
     bad = next((record for record in records if record.status != "ok"), None)
     row |= _identity(manifest, planned.case_id, case)
     row |= {"task": planned.task, "weights": planned.weights}
+    row |= {"work_mmac": work.mega(planned.macs), "model_parameters_count": planned.parameters}
     row |= {
         "status": bad.status if bad else "ok" if good else "skipped",
         "reason": _reason(bad) if bad else None if good else NOT_REACHED,
@@ -88,6 +89,7 @@ def _row(manifest: Manifest, planned: PlannedCase, records: list[Record], *, tai
     caveats: list[str] = []
     if good:
         row |= figures.latency(good, caveats, tails=tails)
+        row["work_rate_gmacps"] = work.rate_gmacps(row)
         row |= figures.stages(good)
         row |= figures.resources(case, good)
         row |= figures.quality(good)

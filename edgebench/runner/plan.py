@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -18,7 +19,7 @@ from edgebench.runner import accelerators, labelled, picture, variants
 from edgebench.runner.config import BackendConfig, RunConfig, ordered_precisions
 from edgebench.runner.labelled import Labelled
 from edgebench.runner.picture import Picture
-from edgebench.specs import ModelFormat, ModelSpec, Workload
+from edgebench.specs import ModelFormat, ModelSpec, Workload, WorkloadSpec
 
 Faults = Mapping[tuple[ModelFormat, Precision], str]
 """Why a workload has no model of a format and precision although it was tried."""
@@ -278,10 +279,19 @@ def _cells(
             case_id=case.case_id,
             case=case,
             skip=skip or ("" if accelerator in known else _lacks(probe, accelerator)),
-            task=spec.task,
-            weights=spec.weights,
-            parity=spec.parity.get(precision),
+            **_told(spec, precision),
         )
+
+
+def _told(spec: WorkloadSpec, precision: Precision) -> dict[str, Any]:
+    """What reports and judges need of a workload's file, which may be gone by then."""
+    return {
+        "task": spec.task,
+        "weights": spec.weights,
+        "parity": spec.parity.get(precision),
+        "macs": spec.macs,
+        "parameters": spec.parameters,
+    }
 
 
 def _lacks(probe: Probe, accelerator: str) -> str:
