@@ -119,6 +119,10 @@ def _note(name: str, workload: Workload) -> str:
 
     words = workload.spec.summary.partition("; ")[2]
     calibrated = [m for m in workload.derived if cache.ON_RANDOM in m.tool]
-    more = "" if reach.reachable(workload) else "; no converter reads it: nothing is derived"
+    more = (
+        ""
+        if reach.reachable(workload)
+        else "; no converter begins with such a file: nothing is derived"
+    )
     more += f"; int8 is calibrated on {cache.ON_RANDOM}: give --images" if calibrated else ""
     return f"{name}: {words}{more}"

@@ -288,6 +288,7 @@ def test_openvinos_own_pair_can_be_taken_in(
     assert [(m.format, m.precision) for m in workload.spec.models] == [("openvino", "fp32")]
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own
 def test_a_saved_model_and_a_keras_file_can_be_taken_in(tmp_path: Path) -> None:
     if not (probe := plugins.probe_backend("tensorflow")).available:
         pytest.skip(f"{probe.reason}: {probe.remedy}")
