@@ -10,9 +10,9 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 DAMAGE = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
 """What reading a damaged archive raises; `RuntimeError` covers encrypted and unknown members."""
 
+Rows: TypeAlias = "tuple[NDArray[Any], ...]"
 _FREE_BYTE = 64 << 20
 _LARGEST_RATIO = 100
 _MAGIC = b"\x93NUMPY\x01\x00"
@@ -104,12 +105,31 @@ def labelled_rows(path: Path, size: int) -> Iterator[tuple[NDArray[np.uint8], ND
     Raises:
         ValueError: Images and labels do not match.
     """
+    for images, labels in sample_rows(path, {"labels": 1}, size):
+        yield images, labels.astype(np.int64)
+
+
+def sample_rows(path: Path, truth: Mapping[str, int], size: int) -> Iterator[Rows]:
+    """``(images, ...)`` of a file of labelled samples, ``size`` of each array at a time.
+
+    Args:
+        path: The file.
+        truth: Arrays that tell what is right, by name, with their number of dimensions.
+        size: Rows.
+
+    Raises:
+        ValueError: Images and what they are told to show do not match.
+    """
     with zipfile.ZipFile(path) as archive:
-        images, labels = Member(archive, "images"), Member(archive, "labels")
-        if not images.shape or labels.shape != images.shape[:1]:
-            raise ValueError(f"{path.name}: images {images.shape}, labels {labels.shape}")
-        for some, theirs in zip(images.rows(size), labels.rows(size), strict=True):
-            yield some, theirs.astype(np.int64)
+        if lacking := [name for name in truth if f"{name}.npy" not in archive.namelist()]:
+            raise ValueError(f"{path.name} has no {' and no '.join(lacking)}")
+        images = Member(archive, "images")
+        others = {name: Member(archive, name) for name in truth}
+        for name, other in others.items():
+            whole = len(other.shape) == truth[name] and other.shape[:1] == images.shape[:1]
+            if not images.shape or not whole:
+                raise ValueError(f"{path.name}: images {images.shape}, {name} {other.shape}")
+        yield from zip(images.rows(size), *(one.rows(size) for one in others.values()), strict=True)
 
 
 def labelled_shape(path: Path) -> tuple[int, ...]:

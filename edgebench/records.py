@@ -128,10 +128,16 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
 
     samples: int
     cosine: float
-    """Smallest cosine similarity of any sample's output vector."""
+    """Smallest cosine similarity of any sample's vector, over all outputs of a float type (over
+    all where none is)."""
     max_abs_error: float
-    top1_ratio: float
-    """Share of samples with the reference's largest output."""
+    """Over the same outputs."""
+    top1_ratio: float | None
+    """Share of samples with the reference's largest output; None but for one output (n, classes).
+    """
+    equal_ratio: float | None = None
+    """Share of elements that are the reference's, the least of any output of an integer type (an
+    index, an argmax); None where there is none."""
     softmax: bool = False
     """Whether the model ends in softmax: compared is then with the softmax of the reference."""
 
@@ -305,6 +311,10 @@ class PlannedCase(msgspec.Struct, frozen=True, kw_only=True):
     weights: Weights = "trained"
     parity: ParityLimits | None = None
     """The workload's own limits for this precision."""
+    macs: int | None = None
+    """Multiply-accumulates of one sample, as the workload's file tells them."""
+    parameters: int | None = None
+    """Of the workload's model: how many weights it has."""
 
 
 class CpuCluster(msgspec.Struct, frozen=True, kw_only=True):

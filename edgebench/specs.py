@@ -242,6 +242,11 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
         return path
 
     @property
+    def is_built(self) -> bool:
+        """Whether it is more than a recipe."""
+        return self.spec.reference is not None
+
+    @property
     def reference_path(self) -> Path:
         """Where its inputs and right outputs lie.
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import msgspec
 
 from edgebench import codec, records
 from edgebench.errors import WireError
-from edgebench.protocols import OpTimes, Probe
-from edgebench.records import Case, Effective, Record, Stage
+from edgebench.protocols import OpTimes, Probe, Tensor
+from edgebench.records import Case, Effective, Record, Stage, Task
 from edgebench.samples import Samples
-from edgebench.specs import PostprocessSpec, PreprocessSpec
+from edgebench.specs import InputSpec, PostprocessSpec, PreprocessSpec
 
 MAX_FRAME_BYTE = 1 << 26
 """The largest record, 2^20 samples that do not compress, is about 12 MiB."""
@@ -39,6 +40,13 @@ class LaunchRequest(msgspec.Struct, frozen=True, kw_only=True, tag="launch"):
     model_layout: str
     model_sha256: str
     reference_path: str
+    task: Task = "classification"
+    inputs: tuple[InputSpec, ...] = ()
+    """Of the workload, in the reference's order; empty where only the model's file tells."""
+    outputs: tuple[str, ...] = ()
+    """Names of the workload's outputs in the reference's order; empty where it tells none."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    """`Settings.shapes`: one sample of each input, in the model file's own layout."""
     samples_path: str | None = None
     samples_source: str = ""
     samples_mean: tuple[float, ...] = ()
@@ -54,7 +62,7 @@ class LaunchRequest(msgspec.Struct, frozen=True, kw_only=True, tag="launch"):
     """How an image becomes an input; region e2e."""
     postprocess: PostprocessSpec | None = None
     labels: tuple[str, ...] = ()
-    """Names of the classes, in the order of the outputs; region e2e."""
+    """Names of the classes, in the order of the outputs; where answers are made or judged."""
     image_path: str | None = None
     ring: int = 16
     seed: int = 0
@@ -64,9 +72,35 @@ class LaunchRequest(msgspec.Struct, frozen=True, kw_only=True, tag="launch"):
     """Stay after the warm-up, and measure in turns as told by `Turn` until `Stop`."""
     free_inputs: bool = False
     """There is no reference yet: make random inputs by the model's shape, and leave them with this
-    model's outputs at ``reference_path``."""
+    model's outputs at ``reference_path``, and what the runtime declares beside it (`Described`)."""
     profile_calls: int = 0
     """Measure nothing: profile so many calls, and tell with `Profiled` before `Done`."""
+
+
+class Described(msgspec.Struct, frozen=True, kw_only=True):
+    """What a runtime declares of a model: a file beside the reference that ``free_inputs`` made."""
+
+    inputs: tuple[Tensor, ...]
+    """With the batch that was asked for; an input without a batch has its shape as it is."""
+    outputs: tuple[Tensor, ...]
+
+
+def described_path(reference_path: str | Path) -> Path:
+    """Where a `Described` lies: ``a.npz`` -> ``a.json``."""
+    return Path(reference_path).with_suffix(".json")
+
+
+def read_described(reference_path: str | Path) -> Described:
+    """What the runtime declared of the model whose reference that is.
+
+    Raises:
+        WireError: There is no such file, or another one.
+    """
+    path = described_path(reference_path)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Described)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise WireError(f"{path.name} does not tell what the model declares: {error}") from None
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True, tag="turn"):

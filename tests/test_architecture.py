@@ -28,11 +28,13 @@ ROOMS = {
     "host": DATA_LAYER,
     "backends": DATA_LAYER,
     "derive": DATA_LAYER | {"backends", "datasets", "host", "zoo"},
+    "packs": DATA_LAYER | {"derive"},
     "meters": DATA_LAYER,
     "zoo": DATA_LAYER,
     "testing": DATA_LAYER,
     "measure": DATA_LAYER | {"host"},
     "datasets": DATA_LAYER,
+    "adopt": DATA_LAYER | {"backends", "datasets", "derive", "host", "runner"},
     "runner": DATA_LAYER | {"host", "store", "datasets", "derive"},
     "store": DATA_LAYER,
     "analysis": DATA_LAYER | {"store"},
@@ -40,7 +42,7 @@ ROOMS = {
     "__main__": frozenset({"cli"}),
     "cli": DATA_LAYER
     | {"host", "runner", "store", "analysis", "report", "zoo", "backends", "meters", "datasets"}
-    | {"derive"},
+    | {"adopt", "derive", "packs"},
 }
 BELOW = {
     "units": set(),

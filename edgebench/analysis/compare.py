@@ -28,8 +28,9 @@ class Metric(NamedTuple):
     """The verdict where B's value is the smaller one."""
     more: str
     more_is_better: bool = False
-    spread: Literal["launches", "pooled"] = "launches"
-    """What its interval was made of: Student's t over launches, or all samples together."""
+    spread: Literal["launches", "pooled", "unknown"] = "launches"
+    """What its interval was made of: Student's t over launches, or all samples together; unknown
+    where it has none."""
 
 
 METRICS: dict[str, Metric] = {
@@ -39,6 +40,8 @@ METRICS: dict[str, Metric] = {
     "server_rate_hz": Metric("lower", "higher", more_is_better=True),
     "rss_peak_mib": Metric("smaller", "larger"),
     "top1_ratio": Metric("worse", "better", more_is_better=True, spread="pooled"),
+    "map50_ratio": Metric("worse", "better", more_is_better=True, spread="unknown"),
+    "miou_ratio": Metric("worse", "better", more_is_better=True, spread="unknown"),
 }
 DEFAULT_METRIC = "latency_p50_ms"
 
@@ -190,6 +193,8 @@ def _welch(a: _Side, b: _Side, metric: str) -> Comparison:
     for name, side in (("A", a), ("B", b)):
         if side.log_se is None:
             reason = f"{name} has no interval: it needs two launches or more"
+            if METRICS[metric].spread == "unknown":
+                reason = f"{metric} has no interval: nothing tells how sure it is"
             return Comparison(
                 verdict=CANNOT_TELL, reason=reason, ratio=math.exp(centre), pairs=launches
             )

@@ -24,7 +24,9 @@ from ai_edge_litert.compiled_model import (
 )
 from numpy.typing import NDArray
 
+from edgebench.backends import sizes
 from edgebench.backends.closed import closed
+from edgebench.backends.sizes import Declared
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Settings, Tensor
 from edgebench.records import Effective
@@ -49,7 +51,7 @@ class CompiledSession:
         self._version, self._accelerator = version, settings.accelerator
         try:
             self._model = CompiledModel.from_file(str(model), options=_options(settings))
-            self._resize(settings.batch)
+            self._resize(settings)
             self._in = self._model.create_input_buffers(_SIGNATURE)
             self._out = self._model.create_output_buffers(_SIGNATURE)
         except (RuntimeError, ValueError) as error:
@@ -65,11 +67,13 @@ class CompiledSession:
             [buffer.capsule for buffer in self._out],
         )
 
-    def _resize(self, batch: int) -> None:
-        for index, tensor in enumerate(self._tensors("inputs")):
-            if tensor.shape and tensor.shape[0] != batch:
-                shape = [batch, *tensor.shape[1:]]
-                self._model.resize_input_tensor(index, shape, _SIGNATURE, strict=False)
+    def _resize(self, settings: Settings) -> None:
+        tensors = self._tensors("inputs")
+        declared = [Declared(t.name, sizes.any_batch(t.shape, settings)) for t in tensors]
+        wanted = sizes.resolve(declared, settings)
+        for index, (tensor, shape) in enumerate(zip(tensors, wanted, strict=True)):
+            if tensor.shape != shape:
+                self._model.resize_input_tensor(index, list(shape), _SIGNATURE, strict=False)
 
     def _tensors(self, side: str) -> tuple[Tensor, ...]:
         """In the order of the buffers."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import struct
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,8 +17,9 @@ import MNN
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebench.backends import shares
+from edgebench.backends import shares, sizes
 from edgebench.backends.closed import closed
+from edgebench.backends.sizes import Declared
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
@@ -42,6 +43,17 @@ MARK_INT8 = "DT_INT8"
 PRODUCTS = ("Convolution", "MatMul", "Deconvolution", "BatchMatMul")
 
 
+_IMAGE_RANK = 4
+_TYPES = {
+    "float32": "Float",
+    "int32": "Int",
+    "uint8": "Uint8",
+    "int64": "Int64",
+    "float64": "Double",
+}
+"""MNN's names of types."""
+_Held = list[tuple[Any, NDArray[Any]]]
+"""Of each input a tensor of MNN's and the memory that it looks at."""
 _Session = TypeVar("_Session", bound="MnnSession")
 
 
@@ -120,17 +132,12 @@ class MnnSession:
         self._net, self._session = self._opened(self._config)
         if settings.accelerator != "cpu" and self._info(_INFO_BACKEND) in _CPU_TYPES:
             raise ModelRefusedError(f"MNN has no {settings.accelerator} here and took the CPU")
-        self._in = self._net.getSessionInput(self._session)
-        self._out = self._net.getSessionOutput(self._session)
-        (source,) = self._net.getSessionInputAll(self._session)
-        (sink,) = self._net.getSessionOutputAll(self._session)
-        self._order = self._in.getDimensionType()
-        layout = "NHWC" if self._order == MNN.Tensor_DimensionType_Tensorflow else "NCHW"
-        self.inputs = (
-            Tensor(name=source, shape=tuple(self._in.getShape()), dtype="float32", layout=layout),
-        )
-        self.outputs = (Tensor(name=sink, shape=tuple(self._out.getShape()), dtype="float32"),)
-        self._ring: list[tuple[Any, NDArray[Any]]] = []
+        self._in: dict[str, Any] = self._net.getSessionInputAll(self._session)
+        self._out: dict[str, Any] = self._net.getSessionOutputAll(self._session)
+        self.inputs = tuple(_tensor(name, tensor) for name, tensor in self._in.items())
+        self.outputs = tuple(_tensor(name, tensor) for name, tensor in self._out.items())
+        sizes.check_outputs(((one.name, one.shape) for one in self.outputs), settings)
+        self._ring: list[_Held] = []
         # A partial on the extension's own function: no Python frame between clock and runtime.
         self.invoke: Callable[[], None] = functools.partial(self._net.runSession, self._session)
 
@@ -141,13 +148,16 @@ class MnnSession:
             session = net.createSession(config)
         except Exception as error:  # noqa: BLE001 - it raises nothing narrower
             raise ModelRefusedError(f"MNN cannot make a session: {error}") from None
-        many = net.getSessionInputAll(session), net.getSessionOutputAll(session)
-        if any(len(tensors) != 1 for tensors in many):
-            raise ModelRefusedError("the model has more than one input or output, one is taken")
-        tensor = net.getSessionInput(session)
-        shape = tuple(tensor.getShape())
-        if shape[:1] != (self._settings.batch,):
-            net.resizeTensor(tensor, (self._settings.batch, *shape[1:]))
+        tensors = net.getSessionInputAll(session)
+        told = {name: tuple(tensor.getShape()) for name, tensor in tensors.items()}
+        # A batch that the file leaves open is told as 1.
+        declared = [
+            Declared(name, sizes.any_batch(shape, self._settings)) for name, shape in told.items()
+        ]
+        wanted = dict(zip(told, sizes.resolve(declared, self._settings), strict=True))
+        if wanted != told:
+            for name, tensor in tensors.items():
+                net.resizeTensor(tensor, wanted[name])
             net.resizeSession(session)
         return net, session
 
@@ -156,29 +166,36 @@ class MnnSession:
 
     def bind(self, ring: Sequence[Feeds]) -> None:
         """The ring as tensors of MNN's, converted once; and a first run, which tells failures."""
-        name = self.inputs[0].name
-        self._ring = [self._host(feeds[name]) for feeds in ring]
+        self._ring = [self._hosts(feeds) for feeds in ring]
         self.stage(0)
         code = self._net.runSession(self._session)
         if code:
             raise ModelRefusedError(f"MNN's session ended with code {code}")
 
-    def _host(self, array: NDArray[Any]) -> tuple[Any, NDArray[Any]]:
-        """A tensor outside the session, and the memory it may look at."""
-        held = np.ascontiguousarray(array, np.float32)
-        return MNN.Tensor(held.shape, MNN.Halide_Type_Float, held, self._order), held
+    def _hosts(self, feeds: Feeds) -> _Held:
+        """Tensors outside the session, and the memory they may look at."""
+        found = []
+        for one, inside in zip(self.inputs, self._in.values(), strict=True):
+            held = np.ascontiguousarray(feeds[one.name], dtype=one.dtype)
+            kind, order = inside.getDataType(), inside.getDimensionType()
+            found.append((MNN.Tensor(held.shape, kind, held, order), held))
+        return found
+
+    def _put(self, hosts: _Held, tensors: Mapping[str, Any]) -> None:
+        for inside, (host, _) in zip(tensors.values(), hosts, strict=True):
+            inside.copyFrom(host)
 
     def stage(self, slot: int) -> None:
-        """Copy the slot into the session's input."""
-        self._in.copyFrom(self._ring[slot][0])
+        """Copy the slot into the session's inputs."""
+        self._put(self._ring[slot], self._in)
 
     def feed(self, inputs: Feeds) -> None:
-        """Copy fresh inputs into the session's input."""
-        self._in.copyFrom(self._host(inputs[self.inputs[0].name])[0])
+        """Copy fresh inputs into the session's inputs."""
+        self._put(self._hosts(inputs), self._in)
 
     def read(self) -> dict[str, NDArray[Any]]:
-        """A copy of the session's output."""
-        return {self.outputs[0].name: _copy(self._out, self.outputs[0].shape)}
+        """Copies of the session's outputs."""
+        return _copies(self._out, self.outputs)
 
     def effective(self) -> Effective:
         """Types of operators by the session's callbacks, float16 by what a second session says."""
@@ -222,24 +239,43 @@ class MnnSession:
         if self._config["precision"] == _PLAIN or not self._ring:
             return "fp32"
         net, session = self._opened(self._config | {"precision": _PLAIN})
-        net.getSessionInput(session).copyFrom(self._ring[0][0])
+        self._put(self._ring[0], net.getSessionInputAll(session))
         net.runSession(session)
         self.stage(0)
         self.invoke()
-        exact = _copy(net.getSessionOutput(session), self.outputs[0].shape)
-        same = np.array_equal(exact, self.read()[self.outputs[0].name], equal_nan=True)
-        return "fp32" if same else "fp16"
+        exact, ours = _copies(net.getSessionOutputAll(session), self.outputs), self.read()
+        same = (
+            np.array_equal(exact[one.name], ours[one.name], equal_nan=one.dtype.startswith("float"))
+            for one in self.outputs
+        )
+        return "fp32" if all(same) else "fp16"
 
     def close(self) -> None:
         """Drop session and interpreter; MNN frees them with their last references."""
         self.invoke = closed
         self._ring.clear()
-        self._in = self._out = self._session = self._net = None
+        self._in, self._out = {}, {}
+        self._session = self._net = None
 
 
-def _copy(tensor: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:  # noqa: ANN401 - MNN's own
-    """A session's tensor in this process's memory, whatever the session's layout."""
-    kind, layout = MNN.Halide_Type_Float, MNN.Tensor_DimensionType_Caffe
-    host = MNN.Tensor(shape, kind, np.zeros(shape, np.float32), layout)
-    tensor.copyToHostTensor(host)
-    return np.array(host.getNumpyData(), np.float32).reshape(shape)
+def _tensor(name: str, tensor: Any) -> Tensor:  # noqa: ANN401 - MNN's own
+    """A session's tensor; MNN knows images by their order of sizes."""
+    kinds = {dtype: getattr(MNN, f"Halide_Type_{kind}", None) for dtype, kind in _TYPES.items()}
+    dtype = next((dtype for dtype, kind in kinds.items() if kind == tensor.getDataType()), None)
+    if dtype is None:
+        raise ModelRefusedError(f"{name} is of a type that MNN's Python does not tell")
+    shape = tuple(int(size) for size in tensor.getShape())
+    last = tensor.getDimensionType() == MNN.Tensor_DimensionType_Tensorflow
+    layout = "" if len(shape) != _IMAGE_RANK else "NHWC" if last else "NCHW"
+    return Tensor(name=name, shape=shape, dtype=dtype, layout=layout)
+
+
+def _copies(tensors: Mapping[str, Any], declared: Sequence[Tensor]) -> dict[str, NDArray[Any]]:
+    """A session's outputs in this process's memory, each in the order that it declares."""
+    found = {}
+    for one in declared:
+        tensor, zeros = tensors[one.name], np.zeros(one.shape, one.dtype)
+        host = MNN.Tensor(one.shape, tensor.getDataType(), zeros, tensor.getDimensionType())
+        tensor.copyToHostTensor(host)
+        found[one.name] = np.array(host.getNumpyData(), one.dtype).reshape(one.shape)
+    return found

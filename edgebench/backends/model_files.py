@@ -1,4 +1,4 @@
-"""The input that an ONNX or TFLite file declares, for runtimes that do not tell it.
+"""The inputs that an ONNX or TFLite file declares, for runtimes that do not tell them.
 
 Only the few fields on the way to it are read, from the file's own encoding: protocol buffers
 (https://protobuf.dev/programming-guides/encoding/) with the field numbers of ``onnx.proto``, and
@@ -7,6 +7,7 @@ flatbuffers (https://flatbuffers.dev/internals/) with the table slots of TFLite'
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +15,35 @@ from typing import NamedTuple
 
 from edgebench.errors import ModelRefusedError
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+VARINT, BYTES = 0, 2
+_FIXED64, _FIXED32 = 1, 5
 _VARINT_BITS = 63
 # onnx.proto
 _GRAPH, _INITIALIZER, _INITIALIZER_NAME, _INPUT = 7, 5, 8, 11
-_VALUE_NAME, _TYPE, _TENSOR_TYPE, _SHAPE, _DIM, _DIM_VALUE = 1, 2, 1, 2, 1, 1
+_VALUE_NAME, _TYPE, _TENSOR_TYPE, _ELEMENT, _SHAPE, _DIM, _DIM_VALUE = 1, 2, 1, 1, 2, 1, 1
+_ELEMENTS = {
+    1: "float32",
+    2: "uint8",
+    3: "int8",
+    6: "int32",
+    7: "int64",
+    9: "bool",
+    10: "float16",
+    11: "float64",
+}
 # schema.fbs
-_SUBGRAPHS, _TENSORS, _INPUTS, _TENSOR_SHAPE, _TENSOR_NAME = 2, 0, 1, 0, 3
+_SUBGRAPHS, _TENSORS, _INPUTS = 2, 0, 1
+_TENSOR_SHAPE, _TENSOR_TYPE_TFLITE, _TENSOR_NAME, _TENSOR_SIGNATURE = 0, 1, 3, 7
+_TFLITE_TYPES = {
+    0: "float32",
+    1: "float16",
+    2: "int32",
+    3: "uint8",
+    4: "int64",
+    6: "bool",
+    9: "int8",
+    10: "float64",
+}
 
 
 class Declared(NamedTuple):
@@ -28,6 +51,8 @@ class Declared(NamedTuple):
 
     name: str
     shape: tuple[int | None, ...]
+    dtype: str = ""
+    """A numpy dtype's name; empty for a type that numpy does not have."""
 
 
 def inputs(path: Path) -> tuple[Declared, ...]:
@@ -37,53 +62,69 @@ def inputs(path: Path) -> tuple[Declared, ...]:
         ModelRefusedError: The file cannot be read as what its suffix says.
     """
     read = _tflite if path.suffix == ".tflite" else _onnx
-    try:
+    with intact(path, read.__name__[1:]):
         return tuple(read(memoryview(path.read_bytes())))
+
+
+@contextlib.contextmanager
+def intact(path: Path, kind: str) -> Iterator[None]:
+    """Whatever goes wrong while a file is read from its encoding is the file's fault.
+
+    Raises:
+        ModelRefusedError: Something did.
+    """
+    try:
+        yield
     except (IndexError, struct.error, UnicodeDecodeError, ValueError) as error:
-        raise ModelRefusedError(f"{path.name} is not an intact {read.__name__[1:]} file") from error
+        raise ModelRefusedError(f"{path.name} is not an intact {kind} file") from error
 
 
 def _onnx(data: memoryview) -> Iterator[Declared]:
-    graph = next(_fields(data, _GRAPH), None)
+    graph = next(fields(data, _GRAPH), None)
     if graph is None:
         raise ValueError(_GRAPH)
-    weights = {_text(_fields(one, _INITIALIZER_NAME)) for one in _fields(graph, _INITIALIZER)}
-    for value in _fields(graph, _INPUT):
-        name = _text(_fields(value, _VALUE_NAME))
+    weights = {text(fields(one, _INITIALIZER_NAME)) for one in fields(graph, _INITIALIZER)}
+    for value in fields(graph, _INPUT):
+        name = text(fields(value, _VALUE_NAME))
         if name in weights:  # old files list their weights among the inputs
             continue
-        shape = value
-        for number in (_TYPE, _TENSOR_TYPE, _SHAPE):
-            shape = next(iter(_fields(shape, number)), memoryview(b""))
-        yield Declared(name, tuple(_dim(one) for one in _fields(shape, _DIM)))
+        kind = value
+        for number in (_TYPE, _TENSOR_TYPE):
+            kind = next(iter(fields(kind, number)), memoryview(b""))
+        shape = next(iter(fields(kind, _SHAPE)), memoryview(b""))
+        dtype = _ELEMENTS.get(_number(kind, _ELEMENT) or 0, "")
+        sizes = (_number(one, _DIM_VALUE) for one in fields(shape, _DIM))  # a named one is open
+        yield Declared(name, tuple(sizes), dtype)
 
 
-def _dim(data: memoryview) -> int | None:
-    """A fixed size; a named one is open."""
-    return next((value for number, _, value, _ in _walk(data) if number == _DIM_VALUE), None)
+def _number(data: memoryview, wanted: int) -> int | None:
+    """The first integer field of that number."""
+    walked = walk(data)
+    return next((v for number, kind, v, _ in walked if number == wanted and kind == VARINT), None)
 
 
-def _text(values: Iterator[memoryview]) -> str:
+def text(values: Iterator[memoryview]) -> str:
+    """The first of some fields, decoded; empty where there is none."""
     return bytes(next(values, memoryview(b""))).decode()
 
 
-def _fields(data: memoryview, wanted: int) -> Iterator[memoryview]:
+def fields(data: memoryview, wanted: int) -> Iterator[memoryview]:
     """The bytes of every field of that number."""
-    for number, kind, _, content in _walk(data):
-        if number == wanted and kind == _BYTES:
+    for number, kind, _, content in walk(data):
+        if number == wanted and kind == BYTES:
             yield content
 
 
-def _walk(data: memoryview) -> Iterator[tuple[int, int, int, memoryview]]:
+def walk(data: memoryview) -> Iterator[tuple[int, int, int, memoryview]]:
     """Every field as ``(number, wire type, number value, bytes)``."""
     at = 0
     while at < len(data):
-        key, at = _varint(data, at)
+        key, at = varint(data, at)
         kind, value, size = key & 7, 0, 0
-        if kind == _VARINT:
-            value, at = _varint(data, at)
-        elif kind == _BYTES:
-            size, at = _varint(data, at)
+        if kind == VARINT:
+            value, at = varint(data, at)
+        elif kind == BYTES:
+            size, at = varint(data, at)
         elif kind in {_FIXED32, _FIXED64}:
             size = 4 if kind == _FIXED32 else 8
         else:
@@ -94,7 +135,7 @@ def _walk(data: memoryview) -> Iterator[tuple[int, int, int, memoryview]]:
         at += size
 
 
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
+def varint(data: memoryview, at: int) -> tuple[int, int]:
     """Seven bits a byte, the lowest first; and where the next field begins."""
     value = shift = 0
     while True:
@@ -111,38 +152,53 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
 def _tflite(data: memoryview) -> Iterator[Declared]:
     if bytes(data[4:8]) != b"TFL3":
         raise ValueError(bytes(data[4:8]))
-    model = _follow(data, 0)
-    graph = _elements(data, _slot(data, model, _SUBGRAPHS), tables=True)[0]
-    tensors = _elements(data, _slot(data, graph, _TENSORS), tables=True)
-    for index in _elements(data, _slot(data, graph, _INPUTS)):
-        sizes = _elements(data, _slot(data, tensors[index], _TENSOR_SHAPE))
-        name = _follow(data, _slot(data, tensors[index], _TENSOR_NAME))
-        text = bytes(data[name + 4 : name + 4 + _unsigned(data, name)]).decode()
-        yield Declared(text, tuple(size if size > 0 else None for size in sizes))
+    model = follow(data, 0)
+    graph = elements(data, slot(data, model, _SUBGRAPHS), tables=True)[0]
+    tensors = elements(data, slot(data, graph, _TENSORS), tables=True)
+    for index in elements(data, slot(data, graph, _INPUTS)):
+        tensor = tensors[index]
+        sizes = elements(data, slot(data, tensor, _TENSOR_SHAPE))
+        if _has(data, tensor, _TENSOR_SIGNATURE):  # has -1 where the shape has 1
+            sizes = elements(data, slot(data, tensor, _TENSOR_SIGNATURE)) or sizes
+        name = follow(data, slot(data, tensor, _TENSOR_NAME))
+        words = bytes(data[name + 4 : name + 4 + unsigned(data, name)]).decode()
+        # A field that has its default, float32, is left out.
+        told = _has(data, tensor, _TENSOR_TYPE_TFLITE)
+        kind = data[slot(data, tensor, _TENSOR_TYPE_TFLITE)] if told else 0
+        shape = tuple(size if size > 0 else None for size in sizes)
+        yield Declared(words, shape, _TFLITE_TYPES.get(kind, ""))
 
 
-def _unsigned(data: memoryview, at: int) -> int:
+def unsigned(data: memoryview, at: int) -> int:
+    """The number that stands at ``at``."""
     return int(struct.unpack_from("<I", data, at)[0])
 
 
-def _follow(data: memoryview, at: int) -> int:
+def follow(data: memoryview, at: int) -> int:
     """Where an offset that stands at ``at`` leads."""
-    return at + _unsigned(data, at)
+    return at + unsigned(data, at)
 
 
-def _slot(data: memoryview, table: int, index: int) -> int:
+def slot(data: memoryview, table: int, index: int) -> int:
     """Where a table's field stands, found through its vtable."""
     vtable = table - int(struct.unpack_from("<i", data, table)[0])
     return table + int(struct.unpack_from("<H", data, vtable + 4 + 2 * index)[0])
 
 
-def _elements(data: memoryview, slot: int, *, tables: bool = False) -> list[int]:
+def _has(data: memoryview, table: int, index: int) -> bool:
+    """Whether a table has a field at all."""
+    vtable = table - int(struct.unpack_from("<i", data, table)[0])
+    at, size = 4 + 2 * index, int(struct.unpack_from("<H", data, vtable)[0])
+    return at < size and struct.unpack_from("<H", data, vtable + at)[0] != 0
+
+
+def elements(data: memoryview, slot: int, *, tables: bool = False) -> list[int]:
     """A vector's int32 elements, or where its tables stand."""
-    vector = _follow(data, slot)
-    count = _unsigned(data, vector)
+    vector = follow(data, slot)
+    count = unsigned(data, vector)
     if vector + 4 + 4 * count > len(data):
         raise ValueError(count)
     places = [vector + 4 + 4 * i for i in range(count)]
     if tables:
-        return [_follow(data, at) for at in places]
+        return [follow(data, at) for at in places]
     return [int(struct.unpack_from("<i", data, at)[0]) for at in places]

@@ -22,8 +22,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from edgebench.backends import shares
+from edgebench.backends import shares, sizes
 from edgebench.backends.closed import closed
+from edgebench.backends.sizes import Declared
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
@@ -36,6 +37,11 @@ _DTYPES = {
     "tensor(int8)": "int8",
     "tensor(int32)": "int32",
     "tensor(int64)": "int64",
+    "tensor(int16)": "int16",
+    "tensor(uint16)": "uint16",
+    "tensor(uint32)": "uint32",
+    "tensor(uint64)": "uint64",
+    "tensor(bool)": "bool",
 }
 _SPINNING = "session.intra_op.allow_spinning"
 _DENORMALS = "session.set_denormal_as_zero"
@@ -198,15 +204,32 @@ class OnnxRuntimeSession:
         self._settings = settings
         self._providers = [provider] if provider == _CPU else [provider, _CPU]
         self._session = _start(model, self._options(), settings, self._providers)
-        batch = settings.batch
-        self.inputs = tuple(_tensor(node, batch) for node in self._session.get_inputs())
-        self.outputs = tuple(_tensor(node, batch) for node in self._session.get_outputs())
+        nodes = self._session.get_inputs()
+        shapes = sizes.resolve([Declared(node.name, node.shape) for node in nodes], settings)
+        self.inputs = tuple(map(_tensor, nodes, shapes))
+        self.outputs = self._outputs()
         self._ring: list[list[NDArray[Any]]] = []
         self._in: list[NDArray[Any]] = []
         self._out: dict[str, NDArray[Any]] = {}
 
     def _options(self) -> onnxruntime.SessionOptions:
         return _options(self._settings)
+
+    def _outputs(self) -> tuple[Tensor, ...]:
+        """The outputs; sizes that the file leaves open are those that come of two trial inputs."""
+        sources, sinks = self._session.get_inputs(), self._session.get_outputs()
+        batch = {node.shape[0] for node in sources if node.shape and isinstance(node.shape[0], str)}
+        told: list[Sequence[Any]] = [
+            [self._settings.batch if size in batch else size for size in node.shape]
+            for node in sinks
+        ]
+        if any(not isinstance(size, int) for shape in told for size in shape):
+            told = [*sizes.tried(self._run, self.inputs)]
+        sizes.check_outputs(zip((node.name for node in sinks), told, strict=True), self._settings)
+        return tuple(map(_tensor, sinks, told))
+
+    def _run(self, inputs: Feeds) -> list[NDArray[Any]]:
+        return list(self._session.run(None, inputs))
 
     def bind(self, ring: Sequence[Feeds]) -> None:
         """One buffer per input and output, bound once; the ring is kept converted beside them."""
@@ -304,15 +327,8 @@ class OnnxRuntimeSession:
         self._in.clear()
 
 
-def _tensor(node: Any, batch: int) -> Tensor:  # noqa: ANN401 - the runtime's own NodeArg
-    """A declared tensor with symbolic sizes resolved: the first one is the batch."""
-    shape = list(node.shape)
-    if shape and not isinstance(shape[0], int):
-        shape[0] = batch
-    if any(not isinstance(size, int) for size in shape):
-        raise ModelRefusedError(f"{node.name} has the open shape {node.shape}")
-    if shape and shape[0] != batch:
-        raise ModelRefusedError(f"the model's batch is fixed at {shape[0]}, not {batch}")
+def _tensor(node: Any, shape: Sequence[Any]) -> Tensor:  # noqa: ANN401 - the runtime's own NodeArg
+    """A declared tensor, every size of it known."""
     if node.type not in _DTYPES:
         raise ModelRefusedError(f"{node.name} is a {node.type}")
     return Tensor(name=node.name, shape=tuple(shape), dtype=_DTYPES[node.type])

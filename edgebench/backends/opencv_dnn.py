@@ -19,8 +19,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebench.backends import model_files
+from edgebench.backends import model_files, sizes
 from edgebench.backends.closed import closed
+from edgebench.backends.sizes import Declared
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
@@ -42,6 +43,9 @@ _DYNAMIC = base64.b64decode(
 _DEVICE_CPU = 2
 """CL_DEVICE_TYPE_CPU: an OpenCL driver that computes on the CPU."""
 _ON_CPU = " (the CPU, by an OpenCL driver)"
+_IMAGE_RANK = 4
+_DTYPES = ("float32", "uint8", "int8", "int32", "int64")
+"""Of inputs, as far as OpenCV has such arrays."""
 PRODUCTS = ("Conv", "Deconv", "MatMul", "Gemm", "InnerProduct")
 _TUNING = ("spinning", "denormals_as_zero", "arena", "memory_pattern")
 """What `Case.tuning` is about; the module has no way to set or to ask for any of it."""
@@ -180,41 +184,56 @@ class OpenCVSession:
             backend, target = _target(settings.accelerator, settings.precision) or (0, 0)
             self._net.setPreferableBackend(backend)
             self._net.setPreferableTarget(target)
-        self.inputs = (_input(model, settings.batch),)
+        self.inputs = _inputs(model, settings)
         self._names = list(self._net.getUnconnectedOutLayersNames())
-        self._net.setInput(np.zeros(self.inputs[0].shape, np.float32))
-        first = self._net.forward(self._names)  # no shape of an output is known before
+        # No shape of an output is known before.
+        told = sizes.tried(self._run, self.inputs)
+        sizes.check_outputs(zip(self._names, told, strict=True), settings)
+        layout = "NCHW" if model.suffix == ".tflite" else ""
         self.outputs = tuple(
-            Tensor(name=name, shape=tuple(array.shape), dtype=array.dtype.name)
-            for name, array in zip(self._names, first, strict=True)
+            Tensor(
+                name=name,
+                shape=tuple(array.shape),
+                dtype=array.dtype.name,
+                layout=layout if array.ndim == _IMAGE_RANK else "",
+            )
+            for name, array in zip(self._names, self._first, strict=True)
         )
-        for tensor in self.outputs:
-            if tensor.shape[:1] != (settings.batch,):
-                raise ModelRefusedError(
-                    f"{tensor.name} is {tensor.shape}: the model does not take a batch of "
-                    f"{settings.batch}"
-                )
-        self._ring: list[NDArray[Any]] = []
+        self._ring: list[list[NDArray[Any]]] = []
         self._out: list[NDArray[Any]] = []
 
+    def _run(self, inputs: Feeds) -> Sequence[NDArray[Any]]:
+        self._set([inputs[tensor.name] for tensor in self.inputs])
+        self._first = list(self._net.forward(self._names))
+        return self._first
+
+    def _set(self, arrays: Sequence[NDArray[Any]]) -> None:
+        """Hand arrays to the net, which copies them; one input has no need of a name."""
+        if len(arrays) == 1:
+            self._net.setInput(arrays[0])
+            return
+        for tensor, array in zip(self.inputs, arrays, strict=True):
+            self._net.setInput(array, tensor.name)
+
     def bind(self, ring: Sequence[Feeds]) -> None:
-        """The outputs' buffers, bound once; the net has an input buffer of its own."""
-        (tensor,) = self.inputs
-        self._ring = [np.ascontiguousarray(feeds[tensor.name], np.float32) for feeds in ring]
+        """The outputs' buffers, bound once; the net has input buffers of its own."""
+        self._ring = [self._converted(feeds) for feeds in ring]
         if not self._out:
             self._out = [np.zeros(t.shape, dtype=t.dtype) for t in self.outputs]
             # The compiled call, which writes into our buffers; forward() alone allocates one a
             # call. It computes anew each time, also where the input has not changed.
             self.invoke = functools.partial(self._net.forward, self._names, self._out)
 
+    def _converted(self, feeds: Feeds) -> list[NDArray[Any]]:
+        return [np.ascontiguousarray(feeds[t.name], dtype=t.dtype) for t in self.inputs]
+
     def stage(self, slot: int) -> None:
-        """Copy the slot into the net's input."""
-        self._net.setInput(self._ring[slot])
+        """Copy the slot into the net's inputs."""
+        self._set(self._ring[slot])
 
     def feed(self, inputs: Feeds) -> None:
-        """Hand a fresh input to the net, which copies and converts it."""
-        (tensor,) = self.inputs
-        self._net.setInput(np.ascontiguousarray(inputs[tensor.name], np.float32))
+        """Hand fresh inputs to the net, which copies them."""
+        self._set(self._converted(inputs))
 
     def read(self) -> dict[str, NDArray[Any]]:
         """Copies of the bound outputs."""
@@ -271,19 +290,20 @@ class OpenCVSession:
         self._ring.clear()
 
 
-def _input(model: Path, batch: int) -> Tensor:
-    """The file's one input with its first size set to ``batch``, as NCHW."""
+def _inputs(model: Path, settings: Settings) -> tuple[Tensor, ...]:
+    """The file's inputs with their sizes, images as NCHW."""
     declared = model_files.inputs(model)
-    if len(declared) != 1:
-        raise ModelRefusedError(f"{model.name} has {len(declared)} inputs, one is supported")
-    ((name, sizes),) = declared
-    rest = [size for size in sizes[1:] if size is not None]
-    if len(rest) != len(sizes) - 1:
-        raise ModelRefusedError(f"{name} has the open shape {sizes}")
-    if model.suffix == ".tflite" and len(rest) == 3:  # noqa: PLR2004 - height, width, channels
-        rest = [rest[2], *rest[:2]]
-    layout = "NCHW" if len(rest) == 3 else ""  # noqa: PLR2004 - as above
-    return Tensor(name=name, shape=(batch, *rest), dtype="float32", layout=layout)
+    listed = [Declared(one.name, sizes.any_batch(one.shape, settings)) for one in declared]
+    found = []
+    for one, shape in zip(declared, sizes.resolve(listed, settings), strict=True):
+        if one.dtype not in _DTYPES:
+            raise ModelRefusedError(f"opencv takes no {one.dtype or 'such type'} as {one.name} is")
+        image = len(shape) == _IMAGE_RANK
+        first = image and model.suffix == ".tflite"
+        laid = (shape[0], shape[3], *shape[1:3]) if first else shape
+        layout = "NCHW" if image else ""
+        found.append(Tensor(name=one.name, shape=laid, dtype=one.dtype, layout=layout))
+    return tuple(found)
 
 
 def precision_of(layer: Any) -> str:  # noqa: ANN401 - the runtime's own Layer

@@ -23,8 +23,9 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from edgebench.backends import shares
+from edgebench.backends import openvino_files, shares, sizes
 from edgebench.backends.closed import closed
+from edgebench.backends.sizes import Declared
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
@@ -47,7 +48,7 @@ class OpenVINO:
     """The backend ``openvino``."""
 
     name = "openvino"
-    formats: tuple[str, ...] = ("onnx", "tflite")
+    formats: tuple[str, ...] = ("onnx", "openvino", "tflite")
     precisions: tuple[str, ...] = ("fp32", "fp16", "bf16", "int8", "int8_dynamic")
 
     def probe(self) -> Probe:
@@ -132,12 +133,15 @@ class OpenVINOSession:
     def __init__(self, core: openvino.Core, model: Path, settings: Settings, device: str) -> None:
         self._device = device
         self._accelerator = settings.accelerator
-        graph = core.read_model(model)
-        graph.reshape({port: _shape(port, settings.batch) for port in graph.inputs})
+        graph = openvino_files.read(core, model)
+        declared = [Declared(_name(port), _sizes(port, settings)) for port in graph.inputs]
+        graph.reshape(dict(zip(graph.inputs, sizes.resolve(declared, settings), strict=True)))
         self._compiled = core.compile_model(graph, device, _properties(core, device, settings))
         self._request = self._compiled.create_infer_request()
-        self.inputs = tuple(_tensor(port, settings.batch) for port in self._compiled.inputs)
-        self.outputs = tuple(_tensor(port, settings.batch) for port in self._compiled.outputs)
+        ports = self._compiled.outputs
+        sizes.check_outputs(((_name(port), _told(port)) for port in ports), settings)
+        self.inputs = tuple(_tensor(port) for port in self._compiled.inputs)
+        self.outputs = tuple(_tensor(port) for port in ports)
         self._ring: list[list[NDArray[Any]]] = []
         self._in: list[NDArray[Any]] = []
         self._out: dict[str, NDArray[Any]] = {}
@@ -225,28 +229,29 @@ class OpenVINOSession:
 
 
 def _name(port: Any) -> str:  # noqa: ANN401 - the runtime's own port
-    return str(port.get_any_name())
+    """The shortest of its names: longer ones tell where in the file's graph it comes from."""
+    return min(map(str, port.get_names()), key=lambda name: (len(name), name))
 
 
-def _shape(port: Any, batch: int) -> list[int]:  # noqa: ANN401 - as above
-    """An input's shape with the first size set to ``batch``; no other may be open."""
-    sizes = list(port.partial_shape)
-    if not sizes or any(size.is_dynamic for size in sizes[1:]):
-        raise ModelRefusedError(f"{_name(port)} has the open shape {port.partial_shape}")
-    return [batch, *(size.get_length() for size in sizes[1:])]
+def _sizes(port: Any, settings: Settings) -> list[sizes.Size] | None:  # noqa: ANN401 - as above
+    """An input's sizes, but for its batch; None of an open rank."""
+    if port.partial_shape.rank.is_dynamic:
+        return None
+    return sizes.any_batch(_told(port), settings)
 
 
-def _tensor(port: Any, batch: int) -> Tensor:  # noqa: ANN401 - as above
-    """A declared tensor of a model that was reshaped to the batch."""
-    if port.partial_shape.is_dynamic:
-        raise ModelRefusedError(f"{_name(port)} has the open shape {port.partial_shape}")
-    shape = tuple(int(size) for size in port.shape)
-    if shape[:1] != (batch,):
-        raise ModelRefusedError(
-            f"{_name(port)} is {shape}: the model does not take a batch of {batch}"
-        )
+def _told(port: Any) -> list[sizes.Size]:  # noqa: ANN401 - as above
+    """A port's sizes, None where one is open or may lie between two."""
+    shape = port.partial_shape
+    if shape.rank.is_dynamic:
+        return [None]
+    return [None if size.is_dynamic else size.get_length() for size in shape]
+
+
+def _tensor(port: Any) -> Tensor:  # noqa: ANN401 - as above
+    """A declared tensor of a model that was reshaped."""
     dtype = np.dtype(port.element_type.to_dtype()).name
-    return Tensor(name=_name(port), shape=shape, dtype=dtype)
+    return Tensor(name=_name(port), shape=tuple(int(size) for size in port.shape), dtype=dtype)
 
 
 def _facts(op: Any) -> dict[str, Any]:  # noqa: ANN401 - a node of the runtime model

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebench.backends import shares, tflite_delegates, tflite_plan
+from edgebench.backends import shares, sizes, tflite_delegates, tflite_plan
 from edgebench.backends.closed import closed
+from edgebench.backends.sizes import Declared
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Backend, Feeds, Probe, Settings, Tensor
 from edgebench.records import Effective
@@ -65,29 +66,28 @@ class TFLiteSession:
             )
             # So far there are external delegates only: XNNPACK comes with the tensors' memory.
             self._external = tflite_plan.delegate_nodes(self._ops())
-            self._resize(settings.batch)
+            self._resize(settings)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelRefusedError(" ".join(str(error).split())) from error
         self.inputs = tuple(_tensor(d) for d in self._interpreter.get_input_details())
         self.outputs = tuple(_tensor(d) for d in self._interpreter.get_output_details())
-        for tensor in (*self.inputs, *self.outputs):
-            if tensor.shape[:1] != (settings.batch,):
-                raise ModelRefusedError(
-                    f"{tensor.name} is {tensor.shape}: the model does not take a batch of "
-                    f"{settings.batch}"
-                )
+        for tensor in self.inputs:
+            sizes.check_batch(tensor.name, tensor.shape, settings)
+        sizes.check_outputs(((one.name, one.shape) for one in self.outputs), settings)
         self._ring: list[list[NDArray[Any]]] = []
         self._in: list[NDArray[Any]] = []
         # The compiled call itself: Interpreter.invoke() would refuse while our views live, and
         # adds a Python frame between the clock and the runtime.
         self.invoke: Callable[[], None] = self._interpreter._interpreter.Invoke  # noqa: SLF001
 
-    def _resize(self, batch: int) -> None:
-        for detail in self._interpreter.get_input_details():
-            shape = [int(size) for size in detail["shape"]]
-            if shape and shape[0] != batch:
-                self._interpreter.resize_tensor_input(detail["index"], [batch, *shape[1:]])
+    def _resize(self, settings: Settings) -> None:
+        """Sizes that the file leaves open (-1 in its signature, or its batch) are set."""
+        details = self._interpreter.get_input_details()
+        wanted = sizes.resolve([_declared(detail, settings) for detail in details], settings)
+        for detail, shape in zip(details, wanted, strict=True):
+            if tuple(int(size) for size in detail["shape"]) != shape:
+                self._interpreter.resize_tensor_input(detail["index"], list(shape))
 
     def bind(self, ring: Sequence[Feeds]) -> None:
         """The interpreter's input tensors as views; the ring is kept converted beside them."""
@@ -160,6 +160,13 @@ class TFLiteSession:
         self._in.clear()
         self._ring.clear()
         self._interpreter = None
+
+
+def _declared(detail: dict[str, Any], settings: Settings) -> Declared:
+    """An input as the file has it, but for its batch."""
+    signature = detail.get("shape_signature", detail["shape"])
+    shape = [int(size) for size in (signature if len(signature) else detail["shape"])]
+    return Declared(str(detail["name"]), sizes.any_batch(shape, settings))
 
 
 def check_options(settings: Settings, *known: str) -> None:

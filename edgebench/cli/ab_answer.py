@@ -28,6 +28,8 @@ _COLUMNS = (
     ("parity, cosine", "parity_cosine"),
     ("parity, top-1", "parity_top1_ratio"),
     ("top-1", "top1_ratio"),
+    ("mAP50", "map50_ratio"),
+    ("mIoU", "miou_ratio"),
     ("validity", "validity"),
 )
 Answer = dict[str, Any]

@@ -64,7 +64,8 @@ def command(
     """
     converters, wanted = _converters(flatten(formats)), flatten(precision)
     _check_precisions(converters, wanted, named=bool(formats))
-    workloads = [resources.open_workload(name) for name in names or resources.workload_folders()]
+    chosen = names or tuple(resources.workload_folders(built=True))
+    workloads = [resources.open_built(name) for name in chosen]
     failed = False
     with tempfile.TemporaryDirectory(prefix="edgebench-calibration-") as scratch:
         for workload in workloads:

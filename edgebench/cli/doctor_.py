@@ -96,12 +96,14 @@ def _workload(name: str) -> dict[str, Any]:
         workload = resources.open_workload(name)
         problems = workload.problems()
     except UsageError as error:
-        return {"name": name, "version": None, "models": None, "problems": [error.message]}
+        unknown = dict.fromkeys(("version", "models", "built"))
+        return {"name": name, **unknown, "problems": [error.message]}
     spec = workload.spec
     return {
         "name": name,
         "version": spec.version,
         "models": len(spec.models),
+        "built": workload.is_built,
         "problems": problems,
     }
 
@@ -118,6 +120,8 @@ def _dataset(name: str) -> tuple[str, str]:
 def _workload_words(one: dict[str, Any]) -> str:
     if one["problems"]:
         return f"damaged: {'; '.join(one['problems'])} -> reinstall or rebuild it"
+    if not one["built"]:
+        return f"version {one['version']}, not built -> edgebench workloads show {one['name']}"
     return f"version {one['version']}, {one['models']} models, files whole"
 
 

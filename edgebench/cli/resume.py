@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from edgebench import resources
+from edgebench.cli import adopted
 from edgebench.derive.contract import CONVERTERS
 from edgebench.errors import UsageError
 from edgebench.host import identify
@@ -60,11 +62,19 @@ def prepare(folder: Path, more_s: float | None = None) -> Resumed:
             remedy="start a new run",
         ) from None
     preset = _with_more(preset, stored, more_s)
-    workloads = plan.choose_workloads(config.workloads or _workloads(stored))
+    named = config.workloads or () if config.models else config.workloads or _workloads(stored)
+    workloads = plan.choose_workloads(named) if named else {}
     names = tuple(dict.fromkeys(cell.case.backend for cell in manifest.plan))
     probed = plan.choose_backends(
         msgspec.structs.replace(config, backends_named=names), probe(config, names)
     )
+    ask = functools.partial(probe, config)
+    models = adopted.taken(config, probed, workloads, ask)
+    if models.keys != config.taken:
+        raise UsageError(
+            f"{folder}: a model is not the one that it began with", remedy="start a new run"
+        )
+    workloads |= models.workloads
     planned = plan.Plan(
         cases=manifest.plan,
         workloads=workloads,

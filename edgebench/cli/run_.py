@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import sys
 import time
@@ -13,7 +14,7 @@ import click
 import msgspec
 
 from edgebench import __version__, resources
-from edgebench.cli import resume, run_options
+from edgebench.cli import adopted, model_options, resume, run_options
 from edgebench.cli.main import EXIT_FAILED_CELLS, EXIT_INTERRUPTED
 from edgebench.cli.params import check_columns, flatten
 from edgebench.cli.resume import probe
@@ -62,7 +63,7 @@ def command(**options: Any) -> None:  # noqa: ANN401 - click passes options by n
         click.echo(configs.dump_config(config), nl=False)
         return
     preset = configs.preset(config)
-    planned = _plan(config)
+    planned, config = _plan(config, dry=options["dry_run"])
     preset = durations.aimed(preset, len(planned.runnable))
     _check_budget(planned, preset)
     if options["dry_run"]:
@@ -98,7 +99,7 @@ def _config(options: dict[str, Any]) -> RunConfig:
         "scenario": flatten(options["scenario"]),
         "region": flatten(options["region"]),
     }
-    given |= {name: options[name] for name in _PLAIN}
+    given |= {name: options[name] for name in _PLAIN} | model_options.told(options)
     given["preset"] = _preset(options)
     changes = {key: value for key, value in given.items() if value not in (None, ())}
     config = msgspec.structs.replace(config, **changes)
@@ -119,9 +120,13 @@ def _preset(options: dict[str, Any]) -> str | None:
     return named[0] if named else None
 
 
-def _plan(config: RunConfig) -> plan.Plan:
-    """The plan, everything checked before anything is measured."""
-    workloads = plan.choose_workloads(config.workloads)
+def _plan(config: RunConfig, *, dry: bool) -> tuple[plan.Plan, RunConfig]:
+    """The plan, everything checked before anything is measured; and what the run is to remember.
+
+    Models of the user's are taken in here, and derived from unless the run is a dry one.
+    """
+    alone = config.models and not config.workloads
+    workloads = {} if alone else plan.choose_workloads(config.workloads)
     probes = probe(config, plan.wanted_backends(config))
     for one in probes:
         # A built-in one that is absent is no news; one that is there and broken is, and a plug-in
@@ -129,13 +134,17 @@ def _plan(config: RunConfig) -> plan.Plan:
         absent = install_extra(one.name) and "is not installed" in one.reason
         if not (one.available or absent or one.name in config.backends_named):
             click.echo(fill(f"left out: backend {one.name}: {one.reason}", "", "  "), err=True)
-    planned = plan.build(config, workloads, plan.choose_backends(config, probes))
+    chosen = plan.choose_backends(config, probes)
+    ask = functools.partial(probe, config)
+    models = adopted.taken(config, chosen, workloads, ask, derive=not dry)
+    planned = plan.build(config, workloads | models.workloads, chosen, models.faults)
     if not planned.runnable:
         reasons = "; ".join(dict.fromkeys(cell.skip for cell in planned.cases))
         lines = "; ".join(note.removeprefix("not measured: ") for note in planned.notes)
         why = reasons or lines or "no cell fits what was asked for"
         raise UsageError(f"nothing to measure: {why}")
-    return planned
+    planned = msgspec.structs.replace(planned, notes=(*planned.notes, *models.notes))
+    return planned, msgspec.structs.replace(config, taken=models.keys)
 
 
 def _check_budget(planned: plan.Plan, preset: Preset) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from edgebench.cli import model_options
 from edgebench.cli.params import CommaList, Duration, Ratio
 from edgebench.records import ENGINES, PRECISIONS, REGIONS, SCENARIOS, TUNINGS
 
@@ -21,6 +22,7 @@ _WHAT = (
         type=CommaList(),
         help="Workloads (default: all with default = true).",
     ),
+    model_options.MODEL,
     click.option(
         "-b",
         "--backend",
@@ -209,6 +211,6 @@ _WHERE = (
 
 def apply(command: _F) -> _F:
     """Add every option, in the order that --help shows."""
-    for option in reversed((*_WHAT, *_HOW, *_WHERE)):
+    for option in reversed((*_WHAT, *model_options.ABOUT, *_HOW, *_WHERE)):
         command = option(command)
     return command

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import click
 
 from edgebench import resources
-from edgebench.cli import derive_
+from edgebench.cli import derive_, new_, packs_
 from edgebench.cli.text import fill, one_line
 from edgebench.derive import cache
 from edgebench.errors import UsageError
+from edgebench.packs import folders
+from edgebench.specs import ModelSpec, Workload
 from edgebench.units import mib_from_byte
+
+_UNTOLD = "unknown"
 
 
 @click.group("workloads")
 def command() -> None:
-    """List, show, verify, derive and build workloads."""
+    """List, show, verify, make, derive, build, pack and unpack workloads."""
 
 
-command.add_command(derive_.command)
+for _verb in (derive_.command, new_.command, packs_.pack_command, packs_.unpack_command):
+    command.add_command(_verb)
 
 
 @command.command("list")
@@ -28,34 +35,55 @@ def list_() -> None:
     for name in resources.workload_folders():
         workload = cache.attach(resources.open_workload(name))
         spec = workload.spec
-        count = f"{len(spec.models)}+{len(workload.derived)} models"
-        line = f"{spec.name:16} v{spec.version} {count}  {spec.summary}"
-        click.echo(one_line(line))
+        models = f"{len(spec.models)}+{len(workload.derived)} models"
+        state = models if workload.is_built else "not built"
+        click.echo(one_line(f"{spec.name:20} v{spec.version} {state:10}  {spec.summary}"))
 
 
 @command.command("show")
 @click.argument("name")
 def show(name: str) -> None:
-    """One workload: its source, its models, and the accuracy each one has."""
+    """One workload: its task, weights, size and source, its models, and how good each one is."""
     workload = cache.attach(resources.open_workload(name))
     spec = workload.spec
     click.echo(fill(f"{spec.name} version {spec.version}: {spec.summary}"))
-    click.echo(f"input {spec.input.shape} {spec.input.dtype}, {len(spec.labels)} labels")
+    labels = f", {len(spec.labels)} labels" if spec.labels else ""
+    inputs = ", ".join(f"{'x'.join(map(str, one.shape))} {one.dtype}" for one in spec.inputs)
+    click.echo(fill(f"{spec.task}{labels}; weights: {spec.weights}; input {inputs}"))
     click.echo(f"{_count(spec.macs)} multiply-accumulates, {_count(spec.parameters)} parameters")
+    peak = spec.activation_peak_byte
+    mib = _UNTOLD if peak is None else f"{mib_from_byte(peak):.2f} MiB"
+    click.echo(f"activations at their peak: {mib} in float32")
     click.echo(fill(f"source: {spec.source}; licence: {spec.licence}"))
+    click.echo(f"in {workload.folder}")
+    if (remedy := _remedy(workload)) is not None:
+        click.echo(fill(f"not built -> {remedy}"))
     for model in (*spec.models, *workload.derived):
-        top1 = "not measured"
-        if model.top1_ratio is not None:
-            top1 = f"{model.top1_ratio:.2%} top-1 of {model.top1_samples:,}"
         size = f"{mib_from_byte(model.size_byte):.2f} MiB"
         path = f"derived {model.format}" if model in workload.derived else model.path
-        click.echo(f"  {path:28} {model.precision:12} {size:>9}  {top1}")
+        click.echo(f"  {path:28} {model.precision:12} {size:>9}  {_quality(workload, model)}")
         if model.tool:
             click.echo(fill(model.tool, "      ", "      "))
 
 
+def _remedy(workload: Workload) -> str | None:
+    """What builds or unpacks a workload; None where it is there."""
+    try:
+        _ = workload.reference_path
+    except UsageError as error:
+        return error.remedy
+    return None
+
+
+def _quality(workload: Workload, model: ModelSpec) -> str:
+    """How good a model's answers are, as its maker measured it."""
+    if model.top1_ratio is not None:
+        return f"{model.top1_ratio:.2%} top-1 of {model.top1_samples:,}"
+    return "no accuracy" if workload.spec.weights == "random" else "not measured"
+
+
 def _count(number: int | None) -> str:
-    return "unknown" if number is None else f"{number:,}"
+    return _UNTOLD if number is None else f"{number:,}"
 
 
 @command.command("verify")
@@ -63,46 +91,70 @@ def _count(number: int | None) -> str:
 def verify(names: tuple[str, ...]) -> None:
     """Check that every file is the one that workload.toml names."""
     broken = 0
-    folders = resources.workload_folders()
-    for name in names or tuple(folders):
-        problems = _problems(name, known=name in folders)
+    known = resources.workload_folders()
+    for name in names or tuple(known):
+        problems, state = _problems(name, known=name in known)
         broken += bool(problems)
-        for problem in problems or ["ok"]:
+        for problem in problems or [state]:
             click.echo(f"{name}: {problem}")
     if broken:
         raise UsageError(f"{broken} workload(s) damaged", remedy="reinstall or rebuild them")
 
 
-def _problems(name: str, *, known: bool) -> list[str]:
-    """What is wrong with a workload; one that is damaged does not hide the next."""
+def _problems(name: str, *, known: bool) -> tuple[list[str], str]:
+    """What is wrong with a workload, and its state where nothing is.
+
+    One that is damaged does not hide the next.
+    """
     try:
-        return resources.open_workload(name).problems()
+        workload = resources.open_workload(name)
+        return workload.problems(), "ok" if workload.is_built else "not built"
     except UsageError as error:
         if not known:
             raise
-        return [str(error)]
+        return [str(error)], ""
 
 
 @command.command("build")
 @click.argument("name")
 @click.option(
     "--data",
-    required=True,
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder that holds the data set.",
+    help="Folder that holds the data set, where the recipe trains on one.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Workload folder to write (default: the one it is read from).",
+    help="Workload folder to write (default: the one it is read from where that is complete and "
+    "can be written, else workloads/NAME in the data home).",
 )
-def build(name: str, data: Path, out: Path | None) -> None:
-    """Train, export, quantise and evaluate a workload by the recipe in its workload.toml."""
+def build(name: str, data: Path | None, out: Path | None) -> None:
+    """Make a workload by the recipe in its workload.toml: train, export, quantise, evaluate."""
     try:
         from edgebench.zoo.build import build as build_workload
     except ImportError as error:
         raise UsageError(
             f"building a workload needs {error.name}", remedy="pip install 'edgebench[build]'"
         ) from None
-    folder = out or resources.open_workload(name).folder
-    build_workload(name, data, folder, lambda line: click.echo(line, err=True))
+
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    recipe = resources.recipe_folder(name)
+    if out is not None or (resources.is_built(recipe) and os.access(recipe.parent, os.W_OK)):
+        build_workload(name, data, out or recipe, say)
+        return
+    home = resources.workload_home()
+    # A stable place: what a long training keeps beside its folder is found by the next try.
+    making = home / ".building" / name
+    try:
+        making.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(recipe / "workload.toml", making / "workload.toml")
+        build_workload(name, data, making, say)
+        with folders.scratch(home) as scratch:
+            folders.put(making, home / name, scratch / "old")
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {home}: {error.strerror}", remedy="choose a folder with EDGEBENCH_DATA"
+        ) from None
+    say(f"{name}: built in {home / name}")

@@ -8,10 +8,9 @@ import math
 import os
 import re
 import shutil
-import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 
 from edgebench.errors import UsageError
+from edgebench.resources import data_home
 from edgebench.specs import read_toml_as, sha256_of
 from edgebench.units import mib_from_byte
 
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 IMAGES = "test.npz"
 MANIFEST = "dataset.toml"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+_TAKEN = frozenset({"workloads"})
+"""Names in the data folder that are no data set's."""
 _SPARE_BYTE = 64 << 20
+home = data_home
 
 
 class DatasetSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,28 +89,15 @@ class Found(NamedTuple):
     """``(image (h, w, c), label)``, ``size`` of them, read one by one."""
 
 
-def home(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """``EDGEBENCH_DATA``, else the platform's folder for a program's data."""
-    if environ.get("EDGEBENCH_DATA"):
-        return Path(environ["EDGEBENCH_DATA"]).absolute()
-    user = Path.home()
-    if platform == "win32":
-        return Path(environ.get("LOCALAPPDATA") or user / "AppData" / "Local") / "edgebench"
-    if platform == "darwin":
-        return user / "Library" / "Application Support" / "edgebench"
-    base = Path(environ.get("XDG_DATA_HOME") or "")
-    # The XDG specification: a relative path is not valid and is to be ignored.
-    return (base if base.is_absolute() else user / ".local" / "share") / "edgebench"
-
-
 def check_name(name: str) -> str:
     """A data set's name, which is a folder's too.
 
     Raises:
         UsageError: It could lead elsewhere.
     """
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"{name[:80]!r} cannot name a data set", remedy=f"use {_NAME.pattern}")
+    if not _NAME.fullmatch(name) or name in _TAKEN:
+        remedy = f"use {_NAME.pattern}, but not {', '.join(_TAKEN)}"
+        raise UsageError(f"{name[:80]!r} cannot name a data set", remedy=remedy)
     return name
 
 

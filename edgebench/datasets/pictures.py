@@ -45,12 +45,31 @@ def from_folder(path: Path, split: str, labels: limits.Order, *, gray: bool) -> 
 
     def pairs() -> Iterator[tuple[NDArray[np.uint8], int]]:
         for member in chosen:
-            file = path.joinpath(*member)
-            if file.stat().st_size > _LARGEST_FILE_BYTE:
-                raise ValueError(f"{file.name} is too large for an image")
-            yield decode(file.read_bytes(), "/".join(member), gray=gray), classes.index(member[-2])
+            yield load(path, member, gray=gray), classes.index(member[-2])
 
     return Found(len(chosen), classes, pairs())
+
+
+def members(folder: Path) -> list[tuple[str, ...]]:
+    """Image files below a folder as parts of a path, in order; they are not looked into.
+
+    Raises:
+        UsageError: Pillow is missing.
+    """
+    _require_pillow()
+    return sorted(_files(folder, ()))
+
+
+def load(folder: Path, member: tuple[str, ...], *, gray: bool) -> NDArray[np.uint8]:
+    """One of `members`, (height, width, 1 or 3).
+
+    Raises:
+        ValueError: It is damaged, too large, or no image that is read here.
+    """
+    file = folder.joinpath(*member)
+    if file.stat().st_size > _LARGEST_FILE_BYTE:
+        raise ValueError(f"{file.name} is too large for an image")
+    return decode(file.read_bytes(), "/".join(member), gray=gray)
 
 
 def from_zip(path: Path, split: str, labels: limits.Order, *, gray: bool) -> Found:

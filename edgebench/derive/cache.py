@@ -39,6 +39,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     format: ModelFormat
     precision: Precision
     layout: Literal["NCHW", "NHWC"] = "NCHW"
+    view: str
+    """As `view_of` has it."""
     file: str
     sha256: str
     size_byte: int
@@ -70,24 +72,33 @@ def home() -> Path:
     return (base if base.is_absolute() else Path.home() / ".cache") / "edgebench"
 
 
+def view_of(workload: Workload) -> str:
+    """What a workload says of its inputs, as a hash: sizes that its file leaves open, mean, std."""
+    spec = workload.spec
+    inputs = [(one.shape, one.dtype, one.image) for one in spec.inputs]
+    return hashlib.sha256(msgspec.json.encode([inputs, spec.mean, spec.std])).hexdigest()
+
+
 def key_of(
     from_sha256: str,
     fmt: str,
     precision: str,
     tools: Mapping[str, str],
     settings: Mapping[str, str],
+    view: str,
 ) -> str:
     """The name of an entry: sha256 over all that shapes its file."""
-    parts = [from_sha256, fmt, precision, sorted(tools.items()), sorted(settings.items())]
+    parts = [from_sha256, fmt, precision, sorted(tools.items()), sorted(settings.items()), view]
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:_KEY_DIGITS]
 
 
 def read(key: str) -> tuple[Path, Manifest] | None:
     """The file and manifest of an entry; None where there is none, or it is damaged."""
-    return _read(home() / "derived" / key)
+    return read_folder(home() / "derived" / key)
 
 
-def _read(folder: Path) -> tuple[Path, Manifest] | None:
+def read_folder(folder: Path) -> tuple[Path, Manifest] | None:
+    """As `read`, of a folder that may lie elsewhere."""
     try:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
         path = folder / Path(manifest.file).name
@@ -102,26 +113,33 @@ def _entries() -> Iterator[tuple[Path, Manifest]]:
     if not folder.is_dir():
         return
     for entry in sorted(folder.iterdir()):
-        if not entry.name.startswith(".") and (found := _read(entry)) is not None:
+        if not entry.name.startswith(".") and (found := read_folder(entry)) is not None:
             yield found
 
 
 def attach(workload: Workload) -> Workload:
-    """The workload with every whole derived model of its present files; the newest one wins."""
+    """The workload with every whole derived model of its present files; the newest one wins.
+
+    What was made of a derived file is the workload's too.
+    """
+    view = view_of(workload)
+    left = [entry for entry in _entries() if entry[1].view == view]
     sources = {model.sha256 for model in workload.spec.models}
     newest: dict[tuple[str, str], tuple[Path, Manifest]] = {}
-    for path, manifest in _entries():
-        if manifest.from_sha256 not in sources:
-            continue
-        cell = (manifest.format, manifest.precision)
-        if cell not in newest or newest[cell][1].derived_at_utc < manifest.derived_at_utc:
-            newest[cell] = (path, manifest)
-    derived = [_spec(path, manifest) for path, manifest in newest.values()]
+    while found := [entry for entry in left if entry[1].from_sha256 in sources]:
+        left = [entry for entry in left if entry not in found]
+        for path, manifest in found:
+            sources.add(manifest.sha256)
+            cell = (manifest.format, manifest.precision)
+            if cell not in newest or newest[cell][1].derived_at_utc < manifest.derived_at_utc:
+                newest[cell] = (path, manifest)
+    derived = [spec_of(path, manifest) for path, manifest in newest.values()]
     derived.sort(key=lambda model: (model.format, PRECISIONS.index(model.precision)))
     return msgspec.structs.replace(workload, derived=tuple(derived))
 
 
-def _spec(path: Path, manifest: Manifest) -> ModelSpec:
+def spec_of(path: Path, manifest: Manifest) -> ModelSpec:
+    """An entry as a model of its workload."""
     return ModelSpec(
         path=str(path),
         format=manifest.format,
@@ -187,7 +205,7 @@ def keep(folder: Path, manifest: Manifest, key: str) -> Path:
             folder.rename(place)
             break
         except OSError:  # it is not empty
-            if _read(place) is not None:
+            if read_folder(place) is not None:
                 break
             shutil.rmtree(place, ignore_errors=True)  # damaged
     return place / manifest.file

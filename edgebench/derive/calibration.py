@@ -1,4 +1,4 @@
-"""Which images an int8 model is calibrated on, and how they become inputs.
+"""Which images an int8 model is calibrated on.
 
 Best is the zoo's own set (its recipe's split of the training images), where the data set's file is
 at hand; else as many other training images of a data set that `edgebench data` keeps; else those
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,8 +19,8 @@ from numpy.typing import NDArray
 
 from edgebench import arrays
 from edgebench.datasets import folder
-from edgebench.derive.contract import Job
-from edgebench.errors import ModelRefusedError, UsageError
+from edgebench.derive import feeds
+from edgebench.errors import UsageError
 from edgebench.specs import Workload
 from edgebench.zoo import calibration as zoo
 from edgebench.zoo import manifest
@@ -52,24 +54,31 @@ def choose(workload: Workload, data: str | None, scratch: Path) -> Images | None
         if spec.calibration is None:
             return None
         path = workload.file(spec.calibration.path)
-        images = _read(path)
-        words = f"{len(images)} shipped images"
+        found = feeds.read(path)
+        kind = next(iter(found))
+        words = f"{len(found[kind])} shipped {kind}"
+        return Images(path=path, sha256=_digest(found), words=words)
+    if Path(data).is_dir():
+        images = zoo.images(workload.folder, Path(data))
+        words = f"the zoo's {len(images)} training images"
     else:
-        if Path(data).is_dir():
-            images = zoo.images(workload.folder, Path(data))
-            words = f"the zoo's {len(images)} training images"
-        else:
-            if os.sep in data:
-                raise UsageError(
-                    f"there is no folder {data}",
-                    remedy="or name one of `edgebench data list`, without a path",
-                )
-            images = _drawn(workload, data)
-            words = f"{len(images)} images of {data}"
-        path = scratch / f"{spec.name}.npz"
-        np.savez(path, images=images)
-    digest = hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()
-    return Images(path=path, sha256=digest, words=words)
+        if os.sep in data:
+            raise UsageError(
+                f"there is no folder {data}",
+                remedy="or name one of `edgebench data list`, without a path",
+            )
+        images = _drawn(workload, data)
+        words = f"{len(images)} images of {data}"
+    path = scratch / f"{spec.name}.npz"
+    np.savez(path, images=images)
+    return Images(path=path, sha256=_digest({feeds.IMAGES: images}), words=words)
+
+
+def _digest(found: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for array in found.values():
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _drawn(workload: Workload, name: str) -> NDArray[np.uint8]:
@@ -95,28 +104,3 @@ def _drawn(workload: Workload, name: str) -> NDArray[np.uint8]:
         found.append(rows[here])
         first += len(rows)
     return np.concatenate(found)
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            images: NDArray[np.uint8] = archive["images"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"{path} holds no calibration images: {error}") from None
-    return images
-
-
-def inputs(job: Job) -> NDArray[np.float32]:
-    """A job's calibration images as the model takes them: float32, (n, channels, h, w).
-
-    Raises:
-        ModelRefusedError: There are none, or they have another shape.
-    """
-    if job.calibration is None:
-        raise ModelRefusedError(f"{job.precision} needs calibration images, and there are none")
-    images = _read(Path(job.calibration))
-    if images.shape[1:] != job.input_shape or not len(images):
-        raise ModelRefusedError(f"the calibration images are {images.shape}, not {job.input_shape}")
-    centred = images.astype(np.float32) - np.asarray(job.mean, np.float32)
-    scaled = centred / np.asarray(job.std, np.float32)
-    return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2), np.float32)

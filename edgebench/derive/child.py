@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from edgebench.derive import contract
+from edgebench.derive import contract, onnx_sizes
 from edgebench.derive.confine import block_network
 from edgebench.derive.contract import Job
 from edgebench.errors import EdgebenchError
@@ -39,6 +39,8 @@ def main() -> None:
     reply = Reply(network=network)
     try:
         contract.scratch(job).mkdir()
+        if job.source_format == "onnx":
+            job = onnx_sizes.settled(job)
         contract.load(job.converter).convert(job)
     except Exception as error:  # noqa: BLE001 - whatever a converter raises is its answer
         words = " ".join(str(error).split()) or "no message"

@@ -1,4 +1,4 @@
-"""What a converter is: one class a format, found by the format's name.
+"""What a converter is: a class that makes one format from others, found by the format's name.
 
 A converter's module imports no framework at its top: the parent asks it only for names and
 versions. ``convert`` runs in a process of its own (`edgebench.derive.child`) that has no network,
@@ -11,20 +11,27 @@ import importlib
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 from edgebench.errors import UsageError
 from edgebench.records import Precision
-from edgebench.specs import ModelFormat
+from edgebench.specs import InputSpec, ModelFormat
 
-CONVERTERS: dict[ModelFormat, str] = {
-    "ncnn": "edgebench.derive.ncnn_:Ncnn",
-    "mnn": "edgebench.derive.mnn_:Mnn",
-    "torch": "edgebench.derive.torch_:Torch",
-    "savedmodel": "edgebench.derive.tensorflow_:SavedModel",
+CONVERTERS: dict[ModelFormat, tuple[str, ...]] = {
+    "onnx": (
+        "edgebench.derive.onnx_:Onnx",
+        "edgebench.derive.onnx_import:FromTensorFlow",
+        "edgebench.derive.onnx_import:FromTorch",
+    ),
+    "mnn": ("edgebench.derive.mnn_:Mnn",),
+    "ncnn": ("edgebench.derive.ncnn_:Ncnn",),
+    "tflite": ("edgebench.derive.tflite_:TFLite",),
+    "savedmodel": ("edgebench.derive.tensorflow_:SavedModel",),
+    "torch": ("edgebench.derive.torch_:Torch",),
 }
+"""The cheapest format first."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,23 +41,40 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     converter: str
     """``module:Class``."""
     source: str
-    """The workload's fp32 ONNX file: NCHW, symbolic batch, one input, one output."""
+    """The workload's fp32 file; of an ONNX one all sizes are fixed but that of the batch."""
+    source_format: ModelFormat = "onnx"
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    """Of the source's images."""
     target: str = ""
     """The file to write, in an empty folder."""
     precision: Precision
-    input_name: str
-    input_shape: tuple[int, int, int]
-    """Height, width, channels."""
+    inputs: tuple[InputSpec, ...]
+    """Every input of the source, in its order and by its names."""
+    reference: str | None = None
+    """The workload's right answers, as `WorkloadSpec.reference` has them."""
     calibration: str | None = None
-    """An ``.npz`` with ``images`` (n, h, w, c), uint8; None where nothing is to be calibrated."""
+    """An ``.npz`` as `edgebench.derive.calibration` has it; None where nothing is calibrated."""
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Names of the inputs that the source wants channels first."""
+        return tuple(one.name for one in self.inputs if one.image and self.layout == "NCHW")
+
+    def sizes_of(self, one: InputSpec) -> tuple[int, ...]:
+        """One sample of an input as the source has it."""
+        if one.name not in self.images:
+            return one.shape
+        return (one.shape[-1], *one.shape[:-1])
 
 
 class Converter(Protocol):
     """Makes files of one format."""
 
     format: ModelFormat
+    sources: tuple[ModelFormat, ...]
+    """What it is made from, best first; always in fp32."""
     precisions: tuple[Precision, ...]
     suffix: str
     calibrated: tuple[Precision, ...]
@@ -76,16 +100,25 @@ def load(name: str) -> Converter:
     return converter
 
 
-def converter_of(fmt: str) -> Converter:
-    """The converter that makes a format.
+def converters_of(fmt: str) -> list[Converter]:
+    """The converters that make a format.
 
     Raises:
-        UsageError: No converter does.
+        UsageError: None does.
     """
-    name = next((value for key, value in CONVERTERS.items() if key == fmt), None)
-    if name is None:
+    names = next((value for key, value in CONVERTERS.items() if key == fmt), ())
+    if not names:
         raise UsageError(f"nothing derives {fmt!r} (known: {', '.join(CONVERTERS)})")
-    return load(name)
+    return [load(name) for name in names]
+
+
+def converter_of(fmt: str) -> Converter:
+    """The converter that makes a format of an ONNX file.
+
+    Raises:
+        UsageError: None does.
+    """
+    return converters_of(fmt)[0]
 
 
 def versions(converter: Converter) -> dict[str, str]:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -22,10 +22,11 @@ from edgebench.derive.calibration import Images
 from edgebench.derive.contract import Converter, Job
 from edgebench.errors import EdgebenchError, UsageError
 from edgebench.records import Precision
-from edgebench.specs import ModelSpec, Workload, sha256_of
+from edgebench.specs import ModelFormat, ModelSpec, Workload, sha256_of
 
 TIMEOUT_S = 600.0
-_SOURCE = ("onnx", "fp32")
+_LAYOUTS: dict[ModelFormat, Literal["NHWC"]] = {"tflite": "NHWC", "savedmodel": "NHWC"}
+"""Of images in formats that have them channels last."""
 _KEEP = ("PATH", "LANG", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
 _LAST_WORDS = 300
 
@@ -54,7 +55,7 @@ def derive(
     """A workload's model in a converter's format: from the cache, or made now.
 
     Args:
-        workload: Its fp32 ONNX file is what everything is made from.
+        workload: One of its fp32 files, shipped or derived, is what it is made from.
         converter: Of the format.
         precision: One of the converter's.
         images: To calibrate on, where the precision needs that.
@@ -65,25 +66,33 @@ def derive(
             the cache cannot be written, or is full.
         NotDerivedError: The converter failed, crashed or did not end.
     """
-    source = _source(workload)
+    source = source_of(workload, converter)
+    if source is None:
+        formats = " or ".join(converter.sources)
+        raise UsageError(f"{workload.spec.name} has no fp32 {formats} file to derive from")
     tools = contract.versions(converter)
     used = _used(workload, converter, precision, images)
-    settings = dict(converter.settings(precision)) | ({"calibration": used.sha256} if used else {})
+    view = cache.view_of(workload)
+    settings = dict(converter.settings(precision))
+    if used:
+        settings["calibration"] = used.sha256
     # Importers and packers of our own shape the file as well.
     makers = tools | {"edgebench": __version__}
-    key = cache.key_of(source.sha256, converter.format, precision, makers, settings)
+    key = cache.key_of(source.sha256, converter.format, precision, makers, settings, view)
     if (found := cache.read(key)) is not None:
         return Made(path=found[0], manifest=found[1], fresh=False)
     job = _job(workload, source, converter, precision, used)
     folder = cache.start()
     try:
         target = folder / f"model.{converter.suffix}"
-        network = _convert(job, target, timeout_s)
+        network = convert(job, target, timeout_s)
         manifest = Manifest(
             workload=workload.spec.name,
             from_sha256=source.sha256,
             format=converter.format,
             precision=precision,
+            layout=_LAYOUTS.get(converter.format, "NCHW"),
+            view=view,
             tools=tools,
             settings=settings,
             calibration=used.words if used else "",
@@ -120,11 +129,10 @@ def _facts(target: Path) -> dict[str, Any]:
     }
 
 
-def _source(workload: Workload) -> ModelSpec:
-    for model in workload.spec.models:
-        if (model.format, model.precision) == _SOURCE:
-            return model
-    raise UsageError(f"{workload.spec.name} has no {' '.join(_SOURCE)} file to derive from")
+def source_of(workload: Workload, converter: Converter) -> ModelSpec | None:
+    """The best of a workload's fp32 files that a converter takes."""
+    found = (workload.model(fmt, "fp32") for fmt in converter.sources)
+    return next((model for model in found if model is not None), None)
 
 
 def _job(
@@ -135,21 +143,22 @@ def _job(
     images: Images | None,
 ) -> Job:
     spec, kind = workload.spec, type(converter)
-    height, width, channels = spec.input.shape
     return Job(
         parent_pid=os.getpid(),
         converter=f"{kind.__module__}:{kind.__qualname__}",
         source=str(workload.path_of(source)),
+        source_format=source.format,
+        layout=source.layout,
         precision=precision,
-        input_name=spec.input.name,
-        input_shape=(height, width, channels),
+        inputs=spec.inputs,
+        reference=str(workload.reference_path) if spec.reference else None,
         calibration=str(images.path) if images else None,
         mean=spec.mean,
         std=spec.std,
     )
 
 
-def _convert(job: Job, target: Path, timeout_s: float) -> str:
+def convert(job: Job, target: Path, timeout_s: float) -> str:
     """Let a child write ``target``; what it says of its network.
 
     Raises:

@@ -15,8 +15,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from edgebench.derive import calibration, contract
+from edgebench.derive import contract
 from edgebench.derive.contract import Job
+from edgebench.derive.feeds import Feeds
 from edgebench.errors import ModelRefusedError
 from edgebench.records import Precision
 from edgebench.specs import ModelFormat, sha256_of
@@ -28,6 +29,7 @@ class Mnn:
     """The format ``mnn``."""
 
     format: ModelFormat = "mnn"
+    sources: tuple[ModelFormat, ...] = ("onnx",)
     precisions: tuple[Precision, ...] = ("fp32", "fp16", "int8")
     suffix = "mnn"
     calibrated: tuple[Precision, ...] = ("int8",)
@@ -65,23 +67,23 @@ def _calibration(job: Job, plain: Path) -> Path:
     """Write the images as the quantiser reads them (a folder and a text file an image)."""
     import MNN  # noqa: PLC0415 - as above
 
-    images = calibration.inputs(job)
+    samples = Feeds(job)
     net = MNN.Interpreter(str(plain))
     outputs = list(net.getSessionOutputAll(net.createSession({})))
     folder = contract.scratch(job) / "calibration"
-    for number, image in enumerate(images):
+    for number, sample in enumerate(samples):
         here = folder / str(number)
         here.mkdir(parents=True)
-        shape = [1, *image.shape]
+        named = [{"name": name, "shape": list(array.shape)} for name, array in sample.items()]
         # Without the names of its outputs the quantiser crashes.
-        listed = {"inputs": [{"name": job.input_name, "shape": shape}], "outputs": outputs}
+        listed = {"inputs": named, "outputs": outputs}
         (here / "input.json").write_text(json.dumps(listed), encoding="utf-8")
-        np.savetxt(here / f"{job.input_name}.txt", image.reshape(-1), fmt="%.9g")
-    height, width, _ = job.input_shape
+        for name, array in sample.items():
+            np.savetxt(here / f"{name}.txt", array.reshape(-1), fmt="%.9g")
     config = {
         "input_type": "sequence",
         "path": f"{folder}/",
-        "used_sample_num": len(images),
+        "used_sample_num": len(samples),
         "batch_size": 1,
         "feature_quantize_method": _METHOD,
         "weight_quantize_method": _WEIGHTS,
@@ -90,8 +92,8 @@ def _calibration(job: Job, plain: Path) -> Path:
         "format": "RGB",
         "mean": [0.0, 0.0, 0.0],
         "normal": [1.0, 1.0, 1.0],
-        "width": width,
-        "height": height,
+        "width": 1,
+        "height": 1,
     }
     path = (
         contract.scratch(job) / "config.json"

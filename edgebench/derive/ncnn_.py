@@ -28,6 +28,7 @@ class Ncnn:
     """The format ``ncnn``."""
 
     format: ModelFormat = "ncnn"
+    sources: tuple[ModelFormat, ...] = ("onnx",)
     precisions: tuple[Precision, ...] = ("fp32", "fp16", "bf16", "int8")
     suffix = "ncnn.zip"
     calibrated: tuple[Precision, ...] = ("int8",)
@@ -61,9 +62,9 @@ class Ncnn:
         folder = contract.scratch(job)
         # A copy: it writes its outputs beside the input, and names them after it.
         copy = shutil.copyfile(job.source, folder / "model.onnx")
-        height, width, channels = job.input_shape
+        sizes = _sizes(job)
         program = str(distribution("pnnx").locate_file(_CALLS))
-        shape = f"inputshape=[1,{channels},{height},{width}]"
+        shape = f"inputshape=[1,{','.join(map(str, sizes))}]"
         half = f"fp16={int(job.precision in _HALF)}"
         done = subprocess.run(
             [program, copy.name, shape, half],
@@ -78,5 +79,14 @@ class Ncnn:
         if done.returncode or not all(path.is_file() for path in files):
             told = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
             raise ModelRefusedError(f"pnnx ended with {done.returncode} and said: {told}")
-        param = ncnn_files.with_input_shape(files[0].read_bytes(), job.input_shape)
+        channels, height, width = sizes
+        param = ncnn_files.with_input_shape(files[0].read_bytes(), (height, width, channels))
         return param, files[1].read_bytes()
+
+
+def _sizes(job: Job) -> tuple[int, ...]:
+    """Channels, height and width of the one image."""
+    if len(job.inputs) != 1 or job.inputs[0].name not in job.images:
+        told = ", ".join(f"{one.name} {job.sizes_of(one)}" for one in job.inputs)
+        raise ModelRefusedError(f"ncnn is given one image channels first here, not {told}")
+    return job.sizes_of(job.inputs[0])

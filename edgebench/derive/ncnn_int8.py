@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from edgebench.backends import ncnn_files
 from edgebench.backends.ncnn_files import Layer
-from edgebench.derive import calibration
 from edgebench.derive.contract import Job
+from edgebench.derive.feeds import Feeds
 from edgebench.errors import ModelRefusedError
 
 _LARGEST = 127.0
@@ -44,9 +44,8 @@ def quantise(param: bytes, weights: bytes, job: Job) -> tuple[bytes, bytes]:
     products = [layer for layer in layers if layer.weight is not None]
     if not products:
         raise ModelRefusedError("the model has no convolution or inner product to quantise")
-    images = calibration.inputs(job)
     names = [layer.bottoms[0] for layer in products]
-    largest = _largest(param, weights, images, layers[0].tops[0], names)
+    largest = _largest(param, weights, Feeds(job), layers[0].tops[0], names)
     for layer in products:
         _to_int8(layer, largest[layer.bottoms[0]])
     blobs = len({top for layer in layers for top in layer.tops})
@@ -76,11 +75,11 @@ def _scale(largest: NDArray[np.float32]) -> NDArray[np.float32]:
 def _largest(
     param: bytes,
     weights: bytes,
-    images: NDArray[np.float32],
+    samples: Feeds,
     source: str,
     blobs: Sequence[str],
 ) -> dict[str, float]:
-    """Largest absolute value of each blob over the images (n, c, h, w), computed in float32."""
+    """Largest absolute value of each blob over the samples, computed in float32."""
     net = ncnn.Net()
     for flag in _FLOAT32_ONLY:
         setattr(net.opt, flag, False)
@@ -93,8 +92,9 @@ def _largest(
         if net.load_param(str(folder / "param")) or net.load_model(str(folder / "bin")):
             raise ModelRefusedError("ncnn cannot load what pnnx wrote")
     found = dict.fromkeys(blobs, 0.0)
-    for image in images:
-        held = np.ascontiguousarray(image)  # ncnn.Mat does not keep what it looks at
+    for sample in samples:
+        (batch,) = sample.values()
+        held = np.ascontiguousarray(batch[0], np.float32)  # ncnn.Mat does not keep what it sees
         extractor = net.create_extractor()
         extractor.input(source, ncnn.Mat(held))
         for blob in found:

@@ -6,7 +6,7 @@ ONNX's own reference in Python is none: it pads MaxPool wrong, and is slow.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from edgebench.derive.onnx_graph import Image
+from edgebench.derive.onnx_graph import Entry
 from edgebench.errors import ModelRefusedError
 
 PROBES = 2
@@ -24,21 +24,42 @@ PROBES = 2
 MAX_FLOAT_ERROR, MAX_INT8_ERROR = 1e-4, 0.5
 """Norm of a difference by the norm of the answer: a wrong conversion is far above either. How good
 int8 is, parity and accuracy tell."""
+LIMITS: Mapping[str, float] = {
+    "fp32": MAX_FLOAT_ERROR,
+    "fp16": 0.05,
+    # Of a tool that is not ours, on random inputs, which no image is like: any finite answer.
+    "int8": np.finfo(np.float64).max,
+    "int8_dynamic": np.finfo(np.float64).max,
+}
+"""Of what a runtime's own tools made of a file that is read right."""
 _LEAST_NORM = 1e-30
 
 
-def drawn(image: Image) -> NDArray[np.float32]:
-    """Random inputs from 0 to 1, (batch, channels, height, width), the same every time."""
-    shape = (image.batch or PROBES, *image.shape)
-    return np.random.default_rng(0).random(shape, np.float32)
+def drawn(inputs: Sequence[Entry]) -> dict[str, NDArray[Any]]:
+    """Random inputs by name, floats from 0 to 1, the same every time."""
+    random = np.random.default_rng(0)
+    return {one.name: _drawn(random, one) for one in inputs}
 
 
-def reference(source: Path, image: Image, probes: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+def _drawn(random: np.random.Generator, one: Entry) -> NDArray[Any]:
+    shape, kind = one.sizes(PROBES), one.dtype
+    if kind.kind == "f":
+        return random.random(shape, np.float32).astype(kind)
+    # Bytes are images; of other whole numbers (places, lengths) only small ones are safe.
+    most = 256 if kind == np.uint8 else 2
+    return random.integers(0, most, shape).astype(kind)
+
+
+def reference(
+    source: Path, outputs: Sequence[str], probes: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
     """What ONNX Runtime answers, by the names of the outputs."""
     # Not our own backend: it refuses outputs of an open shape, which an importer may well know.
-    session = onnxruntime.InferenceSession(str(source), providers=["CPUExecutionProvider"])
-    answers = session.run(list(image.outputs), {image.name: probes})
-    return dict(zip(image.outputs, answers, strict=True))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+    answers = session.run(list(outputs), dict(probes))
+    return dict(zip(outputs, answers, strict=True))
 
 
 def hold(made: Mapping[str, NDArray[Any]], wanted: Mapping[str, NDArray[Any]], most: float) -> None:

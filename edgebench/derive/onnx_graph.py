@@ -1,4 +1,4 @@
-"""An ONNX graph as every importer reads it: its one input, its operators in order, its constants.
+"""An ONNX graph as every importer reads it: its inputs, its operators in order, its constants.
 
 What depends on no input is computed here; what an operator is in a framework, the framework's own
 module says (`torch_operators`, `tensorflow_operators`). Reference: https://onnx.ai/onnx/operators/.
@@ -24,15 +24,19 @@ _DOMAINS = ("", "ai.onnx")
 _IMAGE_RANK = 4
 
 
-class Image(NamedTuple):
-    """The input of a graph, and what its outputs are called."""
+class Entry(NamedTuple):
+    """An input of a graph."""
 
     name: str
-    batch: int | None
-    """None where any is taken."""
-    shape: tuple[int, int, int]
-    """Channels, height, width."""
-    outputs: tuple[str, ...]
+    shape: tuple[int | None, ...]
+    """In the file's own order; None where any batch is taken."""
+    dtype: np.dtype[Any]
+    image: bool
+    """Whether it is a batch of images, channels first."""
+
+    def sizes(self, batch: int) -> tuple[int, ...]:
+        """Its shape for a batch, where the file leaves that open."""
+        return tuple(batch if size is None else size for size in self.shape)
 
 
 class Op(NamedTuple):
@@ -75,12 +79,24 @@ class Graph:
 
     Args:
         model: One that is intact.
+        images: The inputs that are images, channels first; None stands for all of rank 4.
+        batch: What an open batch becomes; None leaves it open.
 
     Raises:
-        ModelRefusedError: It takes something else than one batch of images.
+        ModelRefusedError: A size is open that is no batch.
     """
 
-    def __init__(self, model: onnx.ModelProto) -> None:
+    def __init__(
+        self,
+        model: onnx.ModelProto,
+        images: Collection[str] | None = None,
+        batch: int | None = None,
+    ) -> None:
+        # Old files list their weights among the inputs.
+        weights = {tensor.name for tensor in model.graph.initializer}
+        given = [value for value in model.graph.input if value.name not in weights]
+        if batch is not None:
+            model = _with_batch(model, {value.name for value in given}, batch)
         self._graph = shape_inference.infer_shapes(model, data_prop=True).graph
         self._opset = list(model.opset_import)
         self._shapes = {
@@ -88,23 +104,23 @@ class Graph:
             for value in (*self._graph.input, *self._graph.value_info, *self._graph.output)
             if value.type.tensor_type.HasField("shape")
         }
-        self.image = self._image()
+        self.inputs = tuple(self._entry(value, images) for value in given)
+        self.outputs = tuple(value.name for value in self._graph.output)
 
-    def _image(self) -> Image:
-        # Old files list their weights among the inputs.
-        weights = {tensor.name for tensor in self._graph.initializer}
-        inputs = [value.name for value in self._graph.input if value.name not in weights]
-        shape = self._shapes.get(inputs[0], ()) if len(inputs) == 1 else ()
-        if len(shape) != _IMAGE_RANK or None in shape[1:]:
-            told = ", ".join(f"{name} {self._shapes.get(name, '')}" for name in inputs)
-            raise ModelRefusedError(f"the model takes {told}: that is not one batch of images")
-        batch, channels, height, width = shape
-        return Image(
-            name=inputs[0],
-            batch=batch,
-            shape=(int(channels or 0), int(height or 0), int(width or 0)),
-            outputs=tuple(value.name for value in self._graph.output),
-        )
+    def _entry(self, value: onnx.ValueInfoProto, images: Collection[str] | None) -> Entry:
+        shape, kind = self._shapes.get(value.name), value.type.tensor_type.elem_type
+        if shape is None or None in shape[1:]:
+            raise ModelRefusedError(
+                f"the input {value.name} has open sizes ({shape or 'none is told'})"
+            )
+        image = len(shape) == _IMAGE_RANK and (images is None or value.name in images)
+        dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind))
+        return Entry(name=value.name, shape=shape, dtype=dtype, image=image)
+
+    @property
+    def open_batch(self) -> bool:
+        """Whether any batch is taken."""
+        return any(None in entry.shape for entry in self.inputs)
 
     def shape(self, name: str) -> tuple[int | None, ...]:
         """Of a value; None where a size is open.
@@ -117,12 +133,12 @@ class Graph:
         return self._shapes[name]
 
     def run(
-        self, image: Value, known: Collection[str], make: Callable[[Op], Value]
+        self, given: Mapping[str, Value], known: Collection[str], make: Callable[[Op], Value]
     ) -> dict[str, Value]:
         """The outputs by their names.
 
         Args:
-            image: What stands for the input.
+            given: What stands for each input.
             known: The operators that ``make`` takes.
             make: Gives an operator's output, or a list of its outputs. What is wrong with the
                 operator it says by any of the usual exceptions; its name is put before that here.
@@ -130,17 +146,27 @@ class Graph:
         Raises:
             ModelRefusedError: An operator, or how it is used, is not known.
         """
-        values: dict[str, Value] = {"": None, self.image.name: image}
+        values: dict[str, Value] = {"": None, **given}
         values |= {one.name: numpy_helper.to_array(one) for one in self._graph.initializer}
         for node in self._graph.node:
             args = [values[name] for name in node.input]
             if all(arg is None or isinstance(arg, np.ndarray) for arg in args):
                 made = self._computed(node, args)
+            elif (size := self._size(node)) is not None:
+                made = [size]
             else:
                 attributes = {one.name: helper.get_attribute_value(one) for one in node.attribute}
                 made = _made(Op(node, attributes, args), known, make)
             values |= dict(zip(node.output, made, strict=False))
-        return {name: values[name] for name in self.image.outputs}
+        return {name: values[name] for name in self.outputs}
+
+    def _size(self, node: onnx.NodeProto) -> NDArray[np.int64] | None:
+        """What a Shape gives, where no size is open."""
+        shape = self._shapes.get(node.input[0], (None,))
+        if node.op_type != "Shape" or None in shape:
+            return None
+        asked = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+        return np.array(shape, np.int64)[asked.get("start", 0) : asked.get("end")]
 
     def _computed(self, node: onnx.NodeProto, args: Sequence[Value]) -> list[NDArray[Any]]:
         """The outputs of an operator whose inputs are all constants, by ONNX's own reference."""
@@ -160,6 +186,25 @@ def _made(op: Op, known: Collection[str], make: Callable[[Op], Value]) -> list[V
     except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
         raise ModelRefusedError(f"{op.kind} ({op.node.name}): {error}") from error
     return made if isinstance(made, list) else [made]
+
+
+def _with_batch(model: onnx.ModelProto, names: Collection[str], batch: int) -> onnx.ModelProto:
+    """A copy for one batch; what the file says of the sizes of other values is left out."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for value in copy.graph.input:
+        dims = value.type.tensor_type.shape.dim
+        if value.name in names and dims and not dims[0].HasField("dim_value"):
+            dims[0].dim_value = batch
+    forget_sizes(copy.graph)
+    return copy
+
+
+def forget_sizes(graph: onnx.GraphProto) -> None:
+    """Leave out the sizes of all but the inputs: they follow from those."""
+    del graph.value_info[:]
+    for value in graph.output:
+        value.type.tensor_type.ClearField("shape")
 
 
 def _shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:

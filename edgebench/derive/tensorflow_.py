@@ -26,6 +26,7 @@ class SavedModel:
     """The format ``savedmodel``."""
 
     format: ModelFormat = "savedmodel"
+    sources: tuple[ModelFormat, ...] = ("onnx",)
     precisions: tuple[Precision, ...] = ("fp32",)
     suffix = "savedmodel.zip"
     calibrated: tuple[Precision, ...] = ()
@@ -33,8 +34,8 @@ class SavedModel:
     def __init__(self) -> None:
         # TensorFlow under the name it was installed by, and what reads the source.
         self.tools: Mapping[str, str] = {
-            _installed(): "'edgebench[tensorflow]'",
-            "onnx": "onnx",
+            installed(): "'edgebench[tensorflow]'",
+            "onnx": "'edgebench[convert]'",
             # Tells whether the result is right.
             "onnxruntime": "'edgebench[onnxruntime]'",
         }
@@ -56,7 +57,7 @@ class SavedModel:
         tensorflow_write.write(job)
 
 
-def _installed() -> str:
+def installed() -> str:
     """The distribution that is here; where none is, the one that fits most machines."""
     for name in _PACKAGES:
         try:

@@ -18,12 +18,17 @@ class Torch:
     """The format ``torch``; bf16 and fp16 are computed from the fp32 file."""
 
     format: ModelFormat = "torch"
+    sources: tuple[ModelFormat, ...] = ("onnx",)
     precisions: tuple[Precision, ...] = ("fp32", "int8")
     suffix = "pt"
     calibrated: tuple[Precision, ...] = ("int8",)
     tools: Mapping[str, str] = MappingProxyType(
         # The last one tells whether the result is right.
-        {"torch": "'edgebench[torch]'", "onnx": "onnx", "onnxruntime": "'edgebench[onnxruntime]'"}
+        {
+            "torch": "'edgebench[torch]'",
+            "onnx": "'edgebench[convert]'",
+            "onnxruntime": "'edgebench[onnxruntime]'",
+        }
     )
 
     def settings(self, precision: Precision) -> Mapping[str, str]:

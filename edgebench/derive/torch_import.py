@@ -40,8 +40,11 @@ class Importer:
         Raises:
             ModelRefusedError: An operator, or how it is used, is not known here.
         """
-        image = self._graph.placeholder("image")
-        made = self.source.run(image, self._makers, lambda op: self._makers[op.kind](self, op))
+        given = {
+            one.name: self._graph.placeholder(f"input_{place}" if place else "image")
+            for place, one in enumerate(self.source.inputs)
+        }
+        made = self.source.run(given, self._makers, lambda op: self._makers[op.kind](self, op))
         outputs = tuple(made.values())
         self._graph.output(outputs if len(outputs) > 1 else outputs[0])
         module = fx.GraphModule(self._root, self._graph)

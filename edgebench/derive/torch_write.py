@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 
 from edgebench.backends import zips
 from edgebench.backends.torch_files import EXTRA, Signature, first_line
-from edgebench.derive import calibration, contract, onnx_check
+from edgebench.derive import contract, onnx_check
 from edgebench.derive.contract import Job
-from edgebench.derive.onnx_graph import Graph, Image
+from edgebench.derive.feeds import Feeds
+from edgebench.derive.onnx_graph import Graph
 from edgebench.derive.torch_import import Importer
 from edgebench.derive.torch_operators import MAKERS
 from edgebench.errors import ModelRefusedError
@@ -46,16 +47,19 @@ def write(job: Job) -> None:
     os.environ[_CACHE] = str(contract.scratch(job))  # else it makes a folder of its own in /tmp
     warnings.simplefilter("ignore")  # torch's deprecations; this process can do nothing about them
     _share_no_bars()
-    graph = Graph(onnx.load(job.source))
-    module, signature = Importer(graph, MAKERS).run(), _signature(graph.image)
+    graph = Graph(onnx.load(job.source), job.images)
+    signature = _signature(graph)
+    module = Importer(graph, MAKERS).run()
     quantised = job.precision == "int8"
-    images = calibration.inputs(job) if quantised else onnx_check.drawn(graph.image)
-    probes = images[: signature.batch or onnx_check.PROBES]
-    wanted = onnx_check.reference(Path(job.source), graph.image, probes)
+    samples = Feeds(job) if quantised else None
+    count = signature.batch or onnx_check.PROBES
+    drawn = samples.rows(0, count) if samples else onnx_check.drawn(graph.inputs)
+    (probes,) = drawn.values()
+    wanted = onnx_check.reference(Path(job.source), graph.outputs, drawn)
     onnx_check.hold(_answers(module, probes, signature), wanted, onnx_check.MAX_FLOAT_ERROR)
     try:
-        if quantised:
-            module = _quantised(module, images, signature)
+        if samples:
+            module = _quantised(module, samples, signature)
             onnx_check.hold(_answers(module, probes, signature), wanted, onnx_check.MAX_INT8_ERROR)
         _save(module, probes, signature, Path(job.target), script=quantised)
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
@@ -68,12 +72,16 @@ def _share_no_bars() -> None:
         importlib.import_module("tqdm").tqdm.set_lock(threading.RLock())
 
 
-def _signature(image: Image) -> Signature:
+def _signature(graph: Graph) -> Signature:
+    shapes = [one.shape for one in graph.inputs]
+    if len(shapes) != 1 or not graph.inputs[0].image:
+        raise ModelRefusedError(f"a torch file of edgebench takes one image, not {shapes}")
+    batch, channels, height, width = shapes[0]
     return Signature(
-        input_name=image.name,
-        batch=image.batch,
-        sample_shape=image.shape,
-        output_names=image.outputs,
+        input_name=graph.inputs[0].name,
+        batch=batch,
+        sample_shape=(channels or 0, height or 0, width or 0),
+        output_names=graph.outputs,
     )
 
 
@@ -87,19 +95,18 @@ def _answers(
     return {name: one.numpy() for name, one in zip(signature.output_names, tensors, strict=True)}
 
 
-def _quantised(
-    module: torch.fx.GraphModule, images: NDArray[np.float32], signature: Signature
-) -> Any:  # noqa: ANN401 - a GraphModule
+def _quantised(module: torch.fx.GraphModule, samples: Feeds, signature: Signature) -> Any:  # noqa: ANN401 - a GraphModule
     """Static int8, by torch's quantisation of fx graphs; the images decide the scales."""
     # torch means to drop both; its float files must not fall with them.
     from torch.ao.quantization import get_default_qconfig_mapping  # noqa: PLC0415
     from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx  # noqa: PLC0415
 
-    example = (torch.from_numpy(images[:1]),)
+    name, count = signature.input_name, len(samples)
+    example = (torch.from_numpy(samples.rows(0, 1)[name]),)
     prepared = prepare_fx(module, get_default_qconfig_mapping(_SCHEME), example)
     step = signature.batch or _CHUNK
-    for first in range(0, len(images) - len(images) % step or step, step):
-        prepared(torch.from_numpy(images[first : first + step]))
+    for first in range(0, count - count % step or step, step):
+        prepared(torch.from_numpy(samples.rows(first, step)[name]))
     return convert_fx(prepared)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from edgebench import arrays
 from edgebench.errors import ModelRefusedError
 from edgebench.host import process
-from edgebench.measure import loop, stopping
+from edgebench.measure import loop, stopping, tensors
 from edgebench.protocols import Feeds, Session
 from edgebench.records import Accuracy, Parity
 from edgebench.samples import Samples, deflate_bits
+from edgebench.specs import InputSpec
 from edgebench.units import NS_PER_S
-from edgebench.wire import LaunchRequest
+from edgebench.wire import LaunchRequest, described_path
 
 _MIN_INFERENCES = 5
 _MAX_INFERENCES = 1 << 20
@@ -31,11 +32,13 @@ _REFRESH = 5
 _EPSILON = 1e-30
 _SUM_TOLERANCE = 0.05
 """Probabilities of 8 bits add up to 1 only roughly."""
-_INTEGER_INPUT = 127.0
-"""Random inputs of an integer type lie between 0 and this, which int8 holds too."""
+_CLASSES_RANK = 2
+"""Of an output (n, classes)."""
 _CHUNK_SAMPLES = 500
 _CHUNK_BYTE = 16 << 20
 """Labelled samples are made float32 so many at a time: a board may have 1 GB of memory."""
+
+Arrays = NDArray[Any] | Sequence[NDArray[Any]]
 
 
 class Window(NamedTuple):
@@ -48,41 +51,39 @@ class Window(NamedTuple):
     """Whether the rule held; None without one."""
 
 
-def load_reference(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """``(inputs (n, h, w, c), fp32 outputs (n, classes))`` of a workload; no pickles.
+def load_reference(path: Path) -> tensors.Reference:
+    """``(inputs, fp32 outputs)`` of a workload, a tuple of arrays (n, ...) each; no pickles.
 
     Raises:
         ModelRefusedError: The reference itself is unfit: no model may be blamed for that.
     """
-    with np.load(path, allow_pickle=False) as archive:
-        inputs = archive["inputs"].astype(np.float32)
-        outputs = archive["outputs"].astype(np.float32)
-    if not len(inputs) or len(inputs) != len(outputs):
-        raise ModelRefusedError(
-            f"{path.name} has {len(inputs)} inputs and {len(outputs)} outputs: not a reference"
-        )
-    if not (np.isfinite(inputs).all() and np.isfinite(outputs).all()):
-        raise ModelRefusedError(f"{path.name} holds NaN or infinity: not a reference")
-    return inputs, outputs
+    return tensors.load(path)
 
 
 def make_reference(session: Session, request: LaunchRequest) -> None:
-    """Random inputs for a model that has no workload, and its own outputs for them, as a file.
+    """Inputs for a model that has no workload, and its own outputs for them, as a file.
 
-    The same shape gives the same inputs: two such files tell how far two models agree.
-
-    Raises:
-        ModelRefusedError: The model has more than one input.
+    They are the request's samples where it has some, else random, and then the same shapes give
+    the same inputs: two such files tell how far two models agree. Beside it
+    lies what the runtime declares (`edgebench.wire.Described`), also where the model cannot run.
     """
-    tensor, layout = session.inputs[0], request.model_layout
-    shape = tuple(tensor.shape[1:])
-    if (tensor.layout or layout) == "NCHW":
-        shape = (*shape[1:], *shape[:1])
-    scale = 1.0 if np.dtype(tensor.dtype).kind == "f" else _INTEGER_INPUT
-    drawn = np.random.default_rng(0).random((request.ring, *shape), dtype=np.float32)
-    inputs = (drawn * scale).astype(np.float32)
-    outputs = run_all(session, inputs, layout, request.case.batch)
-    np.savez(request.reference_path, inputs=inputs, outputs=outputs)
+    path, layout = Path(request.reference_path), request.model_layout
+    tensors.describe(session, described_path(path))
+    inputs = _pictured(request) if request.samples_path else tensors.random(session, request)
+    outputs = run_all(session, inputs, layout, request.case.batch, request.inputs)
+    made = tensors.as_reference(session, outputs, layout)
+    tensors.save(path, tensors.Reference(inputs, made))
+
+
+def _pictured(request: LaunchRequest) -> tuple[NDArray[Any], ...]:
+    """The request's samples as the one input that takes them."""
+    with np.load(str(request.samples_path), allow_pickle=False) as archive:
+        pixels = archive["images"]
+    made = normalise(pixels, request.samples_mean, request.samples_std)
+    kind = np.dtype(request.inputs[0].dtype)
+    if kind.kind in "iu":
+        made = np.clip(np.rint(made), np.iinfo(kind).min, np.iinfo(kind).max)
+    return (made.astype(kind),)
 
 
 def normalise(
@@ -94,38 +95,64 @@ def normalise(
 
 
 def feeds(
-    session: Session, images: NDArray[np.float32], layout: str, batch: int
+    session: Session,
+    inputs: Arrays,
+    layout: str,
+    batch: int,
+    specs: Sequence[InputSpec] = (),
 ) -> Iterator[Feeds]:
-    """Images (n, h, w, c) as feeds of ``batch``, in the session's layout.
+    """Inputs (n, ...) as feeds of ``batch``, in the session's names, layout and types.
 
-    The last feed is filled up with the first images.
+    The last feed is filled up with the first samples.
+
+    Args:
+        session: Open.
+        inputs: The workload's inputs in its order, images (n, h, w, c); one may come without a
+            tuple around it.
+        layout: Of the model's file.
+        batch: Of the session.
+        specs: Of the inputs, in their order; none: each of rank 4 is an image.
 
     Raises:
-        ModelRefusedError: The model has more than one input, or another shape.
+        ModelRefusedError: The model has other inputs.
     """
-    if len(session.inputs) != 1:
-        raise ModelRefusedError(f"the model has {len(session.inputs)} inputs, one is supported")
-    tensor = session.inputs[0]
-    shaped = images
-    if (tensor.layout or layout) == "NCHW":
-        shaped = images.transpose(0, 3, 1, 2)
-    if tuple(tensor.shape[1:]) != shaped.shape[1:]:
-        raise ModelRefusedError(f"the model's input is {tensor.shape}, not {shaped.shape[1:]}")
-    for first in range(0, len(images), batch):
-        rows = np.arange(first, first + batch) % len(images)
-        yield {tensor.name: np.ascontiguousarray(shaped[rows], dtype=tensor.dtype)}
+    arrays = _many(inputs)
+    plugs = tensors.plugs(session, arrays, layout, batch, specs)
+    for first in range(0, len(arrays[0]), batch):
+        rows = np.arange(first, first + batch) % len(arrays[0])
+        yield {plug.tensor.name: _fed(plug, arrays[plug.place][rows]) for plug in plugs}
 
 
-def ring(
-    session: Session, images: NDArray[np.float32], layout: str, batch: int, slots: int
+def _fed(plug: tensors.Plug, rows: NDArray[Any]) -> NDArray[Any]:
+    """A batch of samples as an input takes it; one without a batch takes the sample alone."""
+    laid = rows.transpose(0, 3, 1, 2) if plug.channels_first else rows
+    return np.ascontiguousarray(laid, dtype=plug.tensor.dtype).reshape(plug.tensor.shape)
+
+
+def _many(inputs: Arrays) -> tuple[NDArray[Any], ...]:
+    return (inputs,) if isinstance(inputs, np.ndarray) else tuple(inputs)
+
+
+def ring(  # noqa: PLR0917 - those of `feeds`, in its order
+    session: Session,
+    inputs: Arrays,
+    layout: str,
+    batch: int,
+    slots: int,
+    specs: Sequence[InputSpec] = (),
 ) -> list[Feeds]:
-    """``slots`` different inputs of ``batch`` images each.
+    """``slots`` different inputs of ``batch`` samples each; else as `feeds`.
 
-    Where the images do not last for that many, neighbouring slots share all but one image.
+    Where the samples do not last for that many, neighbouring slots share all but one sample.
     """
-    stride = batch if slots * batch <= len(images) else 1
-    rows = [np.arange(slot * stride, slot * stride + batch) % len(images) for slot in range(slots)]
-    return [next(feeds(session, images[chosen], layout, batch)) for chosen in rows]
+    arrays = _many(inputs)
+    count = len(arrays[0])
+    stride = batch if slots * batch <= count else 1
+    rows = [np.arange(slot * stride, slot * stride + batch) % count for slot in range(slots)]
+    return [
+        next(feeds(session, [one[chosen] for one in arrays], layout, batch, specs))
+        for chosen in rows
+    ]
 
 
 def warm_up(session: Session, slots: int, at_least_s: float, at_most_s: float) -> Samples:
@@ -224,34 +251,77 @@ def latency(
 
 
 def run_all(
-    session: Session, images: NDArray[np.float32], layout: str, batch: int
-) -> NDArray[np.float32]:
-    """The first output for every image, shape (n, ...), float32; no clock."""
-    rows = []
-    for one in feeds(session, images, layout, batch):
+    session: Session,
+    inputs: Arrays,
+    layout: str,
+    batch: int,
+    specs: Sequence[InputSpec] = (),
+) -> tuple[NDArray[Any], ...]:
+    """Every output of the session, in its order, for every sample, (n, ...) each; no clock."""
+    count = len(_many(inputs)[0])
+    rows: list[list[NDArray[Any]]] = [[] for _ in session.outputs]
+    for one in feeds(session, inputs, layout, batch, specs):
         session.bind([one])
         session.stage(0)
         session.invoke()
-        rows.append(next(iter(session.read().values())).astype(np.float32))
-    return np.concatenate(rows)[: len(images)]
+        for taken, out in zip(rows, session.read().values(), strict=True):
+            taken.append(out if tensors.batched(out.shape, batch) else out[np.newaxis])
+    return tuple(np.concatenate(taken)[:count] for taken in rows)
 
 
-def compare(outputs: NDArray[Any], reference: NDArray[np.float32]) -> Parity:
-    """Outputs (n, classes) against the reference's, both logits or both probabilities.
+def answers(
+    session: Session, request: LaunchRequest, inputs: Arrays, outputs: Sequence[NDArray[Any]]
+) -> tuple[NDArray[Any], ...]:
+    """What the session answers, in the order and layout of the reference's ``outputs``."""
+    layout = request.model_layout
+    found = run_all(session, inputs, layout, request.case.batch, request.inputs)
+    return tensors.in_order(session, found, outputs, request.outputs, layout)
+
+
+def compare(outputs: Arrays, reference: Arrays) -> Parity:
+    """Every output (n, ...) against the reference's, in its order; one without a tuple around it.
 
     A model that ends in softmax is compared with the softmax of the reference: as directions,
-    probabilities and logits have nothing in common.
+    probabilities and logits have nothing in common. Integers (indices, an argmax) are right or
+    wrong: of them the share of equal elements is told.
 
     Raises:
-        ModelRefusedError: The outputs have another shape.
+        ModelRefusedError: The outputs have other shapes.
     """
-    if outputs.shape != reference.shape:
-        raise ModelRefusedError(
-            f"the model's outputs are {outputs.shape}, the reference's {reference.shape}"
-        )
+    pairs = list(zip(_many(outputs), _many(reference), strict=True))
+    for ours, theirs in pairs:
+        if ours.shape != theirs.shape:
+            raise ModelRefusedError(
+                f"the model's outputs are {ours.shape}, the reference's {theirs.shape}"
+            )
+    floats = [both for both in pairs if both[1].dtype.kind == "f"]
+    equal = [float(np.mean(a == b)) for a, b in pairs if b.dtype.kind != "f"]
+    found = [_compared(*both) for both in floats or pairs]
+    classes = len(pairs) == len(floats) == 1 and floats[0][1].ndim == _CLASSES_RANK
+    return Parity(
+        samples=len(pairs[0][1]),
+        cosine=min(one.cosine for one in found),
+        max_abs_error=max(one.max_abs_error for one in found),
+        top1_ratio=found[0].top1_ratio if classes else None,
+        equal_ratio=min(equal, default=None),
+        softmax=any(one.softmax for one in found),
+    )
+
+
+class _Compared(NamedTuple):
+    """One output; the fields are those of `Parity`."""
+
+    cosine: float
+    max_abs_error: float
+    top1_ratio: float
+    softmax: bool
+
+
+def _compared(outputs: NDArray[Any], reference: NDArray[Any]) -> _Compared:
     ours = outputs.reshape(len(outputs), -1).astype(np.float64)
     theirs = reference.reshape(len(reference), -1).astype(np.float64)
-    softmax = _probabilities(ours) and not _probabilities(theirs)
+    classes = reference.ndim == _CLASSES_RANK
+    softmax = classes and _probabilities(ours) and not _probabilities(theirs)
     if softmax:
         theirs = np.exp(theirs - theirs.max(axis=1, keepdims=True))
         theirs /= theirs.sum(axis=1, keepdims=True)
@@ -260,15 +330,11 @@ def compare(outputs: NDArray[Any], reference: NDArray[np.float32]) -> Parity:
         cosine = (ours * theirs).sum(axis=1) / np.maximum(norms, _EPSILON)
     # A NaN output is as wrong as an output can be: it must never look like "not measured".
     cosine = np.nan_to_num(cosine, nan=-1.0, posinf=-1.0, neginf=-1.0)
+    # Zeros have no direction; where they are right, they are as right as can be.
+    cosine[(ours == theirs).all(axis=1)] = 1.0
     error = np.nan_to_num(np.abs(ours - theirs), nan=np.finfo(np.float64).max)
     agree = ours.argmax(axis=1) == theirs.argmax(axis=1)
-    return Parity(
-        samples=len(ours),
-        cosine=float(cosine.min()),
-        max_abs_error=float(error.max()),
-        top1_ratio=float(agree.mean()),
-        softmax=softmax,
-    )
+    return _Compared(float(cosine.min()), float(error.max()), float(agree.mean()), softmax)
 
 
 def _probabilities(rows: NDArray[np.float64]) -> bool:
@@ -305,7 +371,7 @@ def accuracy(
         lacking = -len(pixels) % batch if hits else 0
         filled = np.concatenate([pixels, head[:lacking]])
         images = normalise(filled, request.samples_mean, request.samples_std)
-        outputs = run_all(session, images, request.model_layout, batch)[: len(labels)]
+        outputs = run_all(session, images, request.model_layout, batch)[0][: len(labels)]
         if int(labels.max()) >= outputs.shape[1]:
             raise ModelRefusedError(
                 f"{path.name} has the label {labels.max()}, the model {outputs.shape[1]} classes"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -19,16 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.errors import ModelRefusedError
+from edgebench.measure import answers
 from edgebench.protocols import Feeds, Session
-from edgebench.specs import PostprocessSpec, PreprocessSpec
+from edgebench.specs import PreprocessSpec
 from edgebench.wire import LaunchRequest
 
 Step = Callable[[Any], Any]
 Image: TypeAlias = Any
 """Whatever a library likes best."""
-Answer = list[tuple[str, float]]
-"""The likeliest classes of an image with their probability (or logit), best first."""
-_TOP = 5
 
 
 class Library(Protocol):
@@ -148,10 +146,11 @@ def build(request: LaunchRequest, session: Session, images: Library) -> Pipeline
     """The stages of one iteration: ``case.batch`` images in, as many answers out.
 
     Raises:
-        ModelRefusedError: The workload's preprocessing does not end in the model's input.
+        ModelRefusedError: The workload's preprocessing does not end in the model's input, or its
+            outputs are not what the task needs.
     """
     batch = request.case.batch
-    before, after = request.preprocess, request.postprocess or PostprocessSpec()
+    before = request.preprocess
     if before is None:
         raise ModelRefusedError("the request does not say how an image becomes an input")
     name, view, feeds = _input(session, request.model_layout, batch)
@@ -159,7 +158,6 @@ def build(request: LaunchRequest, session: Session, images: Library) -> Pipeline
     made = (batch, height, width, 1 if before.color == "gray" else 3)
     if view.shape != made:
         raise ModelRefusedError(f"preprocessing makes inputs of {made}, {name} takes {view.shape}")
-    softmax = after.softmax and not session.outputs[0].probabilities
     steps: dict[str, Step] = {
         "decode": lambda data: [images.decode(data) for _ in range(batch)],
         "resize": _resize(images, before),
@@ -171,7 +169,7 @@ def build(request: LaunchRequest, session: Session, images: Library) -> Pipeline
         "copy_in": session.feed,
         "invoke": lambda _: session.invoke(),
         "copy_out": lambda _: session.read(),
-        "postprocess": lambda outputs: answers(outputs, request.labels, softmax=softmax),
+        "postprocess": answers.of(request, session),
     }
     return Pipeline(steps, images.words)
 
@@ -232,19 +230,3 @@ def _normalise(
         return feeds
 
     return into_buffer
-
-
-def answers(
-    outputs: dict[str, NDArray[Any]], labels: Sequence[str], *, softmax: bool
-) -> list[Answer]:
-    """The five likeliest classes of each image, from logits (batch, classes)."""
-    logits = next(iter(outputs.values()))
-    values = logits.reshape(len(logits), -1).astype(np.float32)
-    if softmax:
-        values = np.exp(values - values.max(axis=1, keepdims=True))
-        values /= values.sum(axis=1, keepdims=True)
-    best = np.argsort(-values, axis=1)[:, :_TOP]
-    return [
-        [(labels[i] if i < len(labels) else str(i), float(row[i])) for i in order]
-        for row, order in zip(values, best, strict=True)
-    ]

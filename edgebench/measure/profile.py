@@ -8,9 +8,10 @@ grows slower meanwhile does so for both.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean, median
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -75,7 +76,7 @@ def measure(
 
 def _profiled(
     open_profiled: Callable[[], ProfilingSession],
-    inputs: NDArray[np.float32],
+    inputs: Sequence[NDArray[Any]],
     request: LaunchRequest,
     alive: Callable[[], None],
 ) -> tuple[ProfilingSession, list[int], OpTimes]:
@@ -102,10 +103,9 @@ def _profiled(
     return session, taken_ns, told
 
 
-def _bind(session: Session, inputs: NDArray[np.float32], request: LaunchRequest) -> None:
-    session.bind(
-        passes.ring(session, inputs, request.model_layout, request.case.batch, request.ring)
-    )
+def _bind(session: Session, inputs: Sequence[NDArray[Any]], request: LaunchRequest) -> None:
+    layout, batch, specs = request.model_layout, request.case.batch, request.inputs
+    session.bind(passes.ring(session, inputs, layout, batch, request.ring, specs))
 
 
 def _timed(session: Session, slots: int, calls: int, alive: Callable[[], None]) -> list[int]:
@@ -126,5 +126,10 @@ def _same(plain: Session, profiled: Session) -> bool:
     for session in (plain, profiled):
         session.stage(0)
         session.invoke()
-        answers.append(next(iter(session.read().values())))
-    return np.array_equal(answers[0], answers[1], equal_nan=True)
+        answers.append(session.read())
+    one, other = answers
+    return all(_equal(one[name], other[name]) for name in one)
+
+
+def _equal(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")

@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import msgspec
 
@@ -25,7 +25,8 @@ from edgebench.samples import Samples
 from edgebench.wire import Done, LaunchRequest, Probed, ProbeRequest, Progress, Stop, Turn
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 _REASON_CHARACTERS = 400
@@ -129,9 +130,9 @@ class _Launch:
         self.enter("load")
         self.keep(model_size_byte=Path(request.model_path).stat().st_size)
         # All of edgebench's own memory comes before the baseline, so the rest is the model's.
-        self.one = passes.load_reference(Path(request.reference_path))[0][
-            : request.case.batch
-        ].copy()
+        inputs = passes.load_reference(Path(request.reference_path)).inputs
+        self.one = [one[: request.case.batch].copy() for one in inputs]
+        del inputs
         if not process.reset_peak_rss():
             self.keep(caveats=("rss_peak may hold what reading the inputs took",))
         self.keep(rss_baseline_byte=process.status_byte("VmRSS"))
@@ -158,6 +159,7 @@ class _Launch:
             batch=batch,
             mean=self.request.samples_mean,
             std=self.request.samples_std,
+            shapes=self.request.shapes,
             options=case.options,
         )
 
@@ -172,12 +174,13 @@ class _Launch:
 
         request = self.request
         self.enter("warmup")
-        feed = next(passes.feeds(session, self.one, request.model_layout, request.case.batch))
+        layout, batch, specs = request.model_layout, request.case.batch, request.inputs
+        feed = next(passes.feeds(session, self.one, layout, batch, specs))
         seen = memory.measure(session, feed, request.warmup_max_s)
         self.keep(first_inference_ns=seen.first_inference_ns)
         self.keep(rss_peak_byte=seen.rss_peak_byte, pss_load_byte=seen.pss_load_byte)
         inputs, _ = passes.load_reference(Path(request.reference_path))
-        ring = passes.ring(session, inputs, request.model_layout, request.case.batch, request.ring)
+        ring = passes.ring(session, inputs, layout, batch, request.ring, specs)
         session.bind(ring)
         warm = passes.warm_up(session, len(ring), request.warmup_s, request.warmup_max_s)
         self.keep(warmup_ns=Samples([*seen.others_ns, *warm]), clock_ns=loop.clock_cost_ns())
@@ -206,30 +209,33 @@ class _Launch:
         session.close()
 
     def _another(
-        self, inputs: NDArray[np.float32], batch: int, slots: int | None = None
+        self, inputs: Sequence[NDArray[Any]], batch: int, slots: int | None = None
     ) -> Session:
         """A further session of the same model, its ring bound."""
         from edgebench.measure import passes  # noqa: PLC0415 - as above
 
         session = self._open(batch)
-        layout = self.request.model_layout
+        layout, specs = self.request.model_layout, self.request.inputs
         slots = slots or self.request.ring
-        session.bind(passes.ring(session, inputs, layout, batch, slots))
+        session.bind(passes.ring(session, inputs, layout, batch, slots, specs))
         return session
 
     def _check(self, session: Session) -> None:
-        from edgebench.measure import passes  # noqa: PLC0415 - as above
+        from edgebench.measure import passes, quality  # noqa: PLC0415 - as above
 
-        request, batch = self.request, self.request.case.batch
+        request = self.request
         self.enter("check")
         inputs, reference = passes.load_reference(Path(request.reference_path))
-        outputs = passes.run_all(session, inputs, request.model_layout, batch)
-        self.keep(parity=passes.compare(outputs, reference))
+        outputs = passes.answers(session, request, inputs, reference)
+        self.keep(parity=quality.parity(request.task, outputs, reference))
         if request.samples_path is not None:
             path = Path(request.samples_path)
             # Each chunk enters the stage anew: its time-out is for a chunk, whatever their number.
-            found = passes.accuracy(session, request, path, lambda: self.enter("check"))
-            self.keep(accuracy=found)
+            again = functools.partial(self.enter, "check")
+            if request.task == "classification":
+                self.keep(accuracy=passes.accuracy(session, request, path, again))
+            else:
+                self.keep(quality=quality.measure(session, request, path, again))
         self.keep(effective=session.effective())
         self.keep(caveats=(*self.record.caveats, *getattr(session, "caveats", ())))
 

@@ -103,7 +103,7 @@ def distributions(samples: pd.DataFrame, frame: pd.DataFrame | None = None) -> a
     colour = _colour(found)
 
     def panel(mine: pd.DataFrame) -> _Panel:
-        data = alt.InlineData(values=_records(mine, _SPREAD))
+        data = alt.InlineData(values=records(mine, _SPREAD))
         x = _ms("quantile_ms", "latency (ms)")
         ticks = alt.Chart().mark_tick(size=9, thickness=1, opacity=0.85)
         medians = alt.Chart().transform_filter("datum.percent === 50")
@@ -223,7 +223,7 @@ def _panels(
 
 def _chart(cells: pd.DataFrame, needed: str) -> alt.Chart:
     """A chart of those cells that have a figure."""
-    return alt.Chart(alt.InlineData(values=_records(cells.dropna(subset=[needed]), _LATENCY)))
+    return alt.Chart(alt.InlineData(values=records(cells.dropna(subset=[needed]), _LATENCY)))
 
 
 def _ms(column: str, title: str) -> alt.X:
@@ -276,7 +276,7 @@ def _fastest_first(frame: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(clean(str(cell)) for cell in ordered))
 
 
-def _records(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+def records(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[dict[str, Any]]:
     """Plain dicts without missing values: what is not there is not drawn, and nothing is 0."""
     found = []
     for row in frame[list(columns)].to_dict("records"):

@@ -30,7 +30,7 @@ STAGES = {
     "copy_in": "into the runtime's input",
     "invoke": "the runtime's call",
     "copy_out": "out of the runtime's output",
-    "postprocess": "softmax and the five likeliest labels",
+    "postprocess": "to the answer: softmax and the five likeliest labels, boxes, or a mask",
 }
 """From an image to an answer, in this order; not every workload crops."""
 
@@ -44,7 +44,20 @@ COLUMNS: tuple[Column, ...] = (
     Column("device_id", "str", "one unit of it: a hash, or the name given by --device-name"),
     Column("workload", "str", "the CNN task", default=True),
     Column("workload_version", "int", "version of its files; others are not comparable"),
+    Column(
+        "work_mmac",
+        "float",
+        "million multiply-accumulates of one sample: convolutions and dense layers",
+        heading="MMAC",
+    ),
+    Column("model_parameters_count", "int", "weights of the workload's model"),
     Column("source_sha256", "str", "hash of the model that all its formats were derived from"),
+    Column(
+        "task",
+        "str",
+        "what its answers are: classification, detection, segmentation, other (nobody told)",
+    ),
+    Column("weights", "str", "trained, published, or random: then there is no accuracy"),
     Column("model_sha256", "str", "hash of the model file that ran"),
     Column("backend", "str", "the inference runtime", default=True),
     Column("backend_version", "str", "version that the runtime reports"),
@@ -101,6 +114,13 @@ COLUMNS: tuple[Column, ...] = (
         "str",
         "yes where every launch knew its own median to the target when it ended, no where one did "
         "not; empty: launches of a fixed time",
+    ),
+    Column(
+        "work_rate_gmacps",
+        "float",
+        "single_stream, region invoke: billion multiply-accumulates per second of the median "
+        "latency",
+        heading="GMAC/s",
     ),
     Column("latency_p90_ms", "float", "90th percentile, nearest rank; needs 36 samples"),
     Column("latency_p95_ms", "float", "95th percentile, nearest rank; needs 72 samples"),
@@ -270,11 +290,39 @@ COLUMNS: tuple[Column, ...] = (
         "whose fp32 that is: another backend's (the run's first) where this one has none",
     ),
     Column(
+        "map50_ratio",
+        "float",
+        "detection: mean over classes of the average precision at an overlap of 0.5, all points",
+        heading="mAP50",
+    ),
+    Column(
+        "miou_ratio",
+        "float",
+        "segmentation: mean over classes of intersection over union, all pixels together",
+        heading="mIoU",
+    ),
+    Column("quality_samples", "int", "labelled samples that mAP or mIoU is of"),
+    Column(
+        "quality_loss_ratio",
+        "float",
+        "mAP or mIoU of fp32 on the same backend, device and samples, minus this one's",
+    ),
+    Column("quality_loss_against", "str", "whose fp32 that is, as top1_loss_against"),
+    Column(
+        "accuracy",
+        "str",
+        "the task's figure in words: top-1, mAP50 or mIoU; random weights have none",
+    ),
+    Column(
         "parity_cosine",
         "float",
         "smallest cosine similarity between an output vector and the fp32 reference's (logits)",
     ),
-    Column("parity_top1_ratio", "float", "share of reference inputs with the reference's answer"),
+    Column(
+        "parity_top1_ratio",
+        "float",
+        "share of reference inputs (segmentation: of their pixels) with the reference's answer",
+    ),
     Column("validity", "str", "valid, suspect or invalid, from what was seen while it ran"),
     Column("caveats", "str", "what a reader should know, separated by '; '"),
 )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgebench.analysis import drift, intervals, steady, validity
 from edgebench.analysis.compare import MARGIN_RATIO
-from edgebench.records import Accuracy, Case, Record
+from edgebench.records import Accuracy, Case, Quality, Record
 from edgebench.report.columns import STAGES
 from edgebench.stats import Interval, log_t_interval, min_samples, quantile, wilson_interval
 from edgebench.units import NS_PER_MS, NS_PER_S, mib_from_byte, ms_from_ns
@@ -21,6 +21,8 @@ Value = str | int | float | None
 Row = dict[str, Value]
 _Launches = list[NDArray[np.float64]]
 
+WORDS = {"map50": "mAP50", "miou": "mIoU"}
+"""Of each `Quality.metric`, as people write it."""
 _ONE_PERCENT = 0.0095
 _WIDEST = 0.995
 MIN_PRECISION_RATIO = 0.9
@@ -170,12 +172,13 @@ def plus_minus(interval: Interval, *, tenths: bool = False) -> str:
 
 
 def quality(good: list[Record]) -> Row:
-    """Parity of the worst launch, and top-1."""
+    """Parity of the worst launch; top-1, or the figure of another task."""
     row: Row = {}
     parities = [record.parity for record in good if record.parity is not None]
     if parities:  # the worst launch speaks: a result that is wrong once is wrong
         row["parity_cosine"] = min(parity.cosine for parity in parities)
-        row["parity_top1_ratio"] = min(parity.top1_ratio for parity in parities)
+        agreeing = (parity.top1_ratio for parity in parities)
+        row["parity_top1_ratio"] = min((x for x in agreeing if x is not None), default=None)
     judged = accuracy(good)
     if judged is not None:
         top1 = wilson_interval(judged.correct, judged.samples)
@@ -185,6 +188,8 @@ def quality(good: list[Record]) -> Row:
             "top1_hi_ratio": top1.high,
             "top1_samples": judged.samples,
         }
+    if (other := judged_quality(good)) is not None:
+        row |= {f"{other.metric}_ratio": other.ratio, "quality_samples": other.samples}
     return row
 
 
@@ -192,6 +197,22 @@ def accuracy(records: Sequence[Record]) -> Accuracy | None:
     """Of the first ok launch that was judged: a later one would give the same answers."""
     judged = (r.accuracy for r in records if r.status == "ok" and r.accuracy is not None)
     return next(judged, None)
+
+
+def judged_quality(records: Sequence[Record]) -> Quality | None:
+    """As `accuracy`, of tasks that have no top-1."""
+    judged = (r.quality for r in records if r.status == "ok" and r.quality is not None)
+    return next(judged, None)
+
+
+def accuracy_words(row: Row) -> str | None:
+    """How good a cell's answers are, whatever its task; None where nobody looked."""
+    if row["weights"] == "random":
+        return "random weights"
+    for name, words in (("top1", "top-1"), *WORDS.items()):
+        if isinstance(ratio := row.get(f"{name}_ratio"), float):
+            return f"{words} {ratio:.3f}"
+    return None
 
 
 def what_ran(case: Case, good: list[Record]) -> Row:

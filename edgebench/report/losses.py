@@ -1,26 +1,28 @@
-"""Top-1 that a cell loses against fp32: which fp32, how much, and whether that is known."""
+"""Accuracy that a cell loses against fp32: which fp32, how much, and whether that is known."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from typing import TypeVar
 
 from edgebench.analysis import mcnemar
-from edgebench.records import Accuracy
-from edgebench.report.figures import Row
+from edgebench.records import Accuracy, Quality
+from edgebench.report.figures import WORDS, Row
 
 MAX_LOSS_RATIO = 0.01
-"""Top-1 that a cell may lose against fp32 before its speed no longer counts as valid."""
+"""Top-1, mAP or mIoU that a cell may lose against fp32 before its speed counts as valid no more."""
 _SAME = (
     *("workload", "backend", "accelerator", "threads", "batch", "streams", "scenario"),
     *("region", "engine", "tuning", "parameters", "options"),
 )
 
-Judged = tuple[Row, Accuracy]
-"""A row and the accuracy it was made of."""
+Figure = TypeVar("Figure", bound="Accuracy | Quality")
+Judged = tuple[Row, Figure]
+"""A row and the figure it was made of."""
 
 
 def add(rows: Sequence[Row], accuracies: Sequence[Accuracy | None]) -> None:
-    """Add a run's losses to its rows.
+    """Add a run's losses of top-1 to its rows.
 
     Against fp32 of the same backend and everything else alike. A cell that has none (a runtime
     without fp32) is held against the run's first fp32 cell of its workload that keeps parity: fp32
@@ -30,29 +32,46 @@ def add(rows: Sequence[Row], accuracies: Sequence[Accuracy | None]) -> None:
         rows: Of one run, in the order of its plan.
         accuracies: Of each row; None where it was not measured.
     """
-    judged: list[Judged] = [
-        (row, accuracy) for row, accuracy in zip(rows, accuracies, strict=True) if accuracy
+    for (row, accuracy), reference in _with_fp32(rows, accuracies):
+        _add(row, accuracy, reference)
+
+
+def add_quality(rows: Sequence[Row], qualities: Sequence[Quality | None]) -> None:
+    """As `add`, of mean average precision or of mean intersection over union."""
+    for (row, quality), (theirs, fp32) in _with_fp32(rows, qualities):
+        lost = fp32.ratio - quality.ratio
+        row |= {"quality_loss_ratio": lost, "quality_loss_against": theirs["backend"]}
+        if theirs is not row:
+            _judge(row, lost, WORDS[quality.metric])
+
+
+def _with_fp32(
+    rows: Sequence[Row], figures: Sequence[Figure | None]
+) -> Iterator[tuple[Judged[Figure], Judged[Figure]]]:
+    """Each row that has a figure, with the row of fp32 that it is held against."""
+    judged: list[Judged[Figure]] = [
+        (row, figure) for row, figure in zip(rows, figures, strict=True) if figure
     ]
-    alike: dict[Hashable, Judged] = {}
-    first: dict[Hashable, Judged] = {}
-    for row, accuracy in judged:
+    alike: dict[Hashable, Judged[Figure]] = {}
+    first: dict[Hashable, Judged[Figure]] = {}
+    for row, figure in judged:
         if row["precision"] == "fp32":
-            alike.setdefault((*(row[key] for key in _SAME), *_images(accuracy)), (row, accuracy))
+            alike.setdefault((*(row[key] for key in _SAME), *_images(figure)), (row, figure))
             if row["validity"] != "invalid":  # else its own faults would be taken off
-                first.setdefault((row["workload"], *_images(accuracy)), (row, accuracy))
-    for row, accuracy in judged:
-        images = _images(accuracy)
+                first.setdefault((row["workload"], *_images(figure)), (row, figure))
+    for row, figure in judged:
+        images = _images(figure)
         reference = alike.get((*(row[key] for key in _SAME), *images))
         reference = reference or first.get((row["workload"], *images))
         if reference is not None:
-            _add(row, accuracy, reference)
+            yield (row, figure), reference
 
 
-def _images(accuracy: Accuracy) -> tuple[int, str]:
-    return accuracy.samples, accuracy.source
+def _images(figure: Accuracy | Quality) -> tuple[int, str]:
+    return figure.samples, figure.source
 
 
-def _add(row: Row, accuracy: Accuracy, reference: Judged) -> None:
+def _add(row: Row, accuracy: Accuracy, reference: Judged[Accuracy]) -> None:
     theirs = reference[1]
     lost = (theirs.correct - accuracy.correct) / accuracy.samples
     row["top1_loss_ratio"] = lost
@@ -69,8 +88,13 @@ def _add(row: Row, accuracy: Accuracy, reference: Judged) -> None:
             "top1_won_samples": found.won,
             "top1_mcnemar_p": mcnemar.p_value(found),
         }
+    known = f" (McNemar's p {row['top1_mcnemar_p']:.2g})" if found else ""
+    _judge(row, lost, "top-1", known)
+
+
+def _judge(row: Row, lost: float, words: str, known: str = "") -> None:
+    """Make a cell suspect that loses too much."""
     if lost > MAX_LOSS_RATIO and row["validity"] == "valid":
         row["validity"] = "suspect"
-        known = f" (McNemar's p {row['top1_mcnemar_p']:.2g})" if found else ""
-        note = f"top-1 loses {100 * lost:.1f} points against fp32{known}"
+        note = f"{words} loses {100 * lost:.1f} points against fp32{known}"
         row["caveats"] = "; ".join(filter(None, [note, str(row["caveats"] or "")]))

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
-from edgebench.analysis import definitions, validity
+from edgebench.analysis import definitions, validity, work
 from edgebench.records import Case, Manifest, PlannedCase, Record
 from edgebench.report import figures, losses, scenario_rows
 from edgebench.report.columns import COLUMNS, STAGES
@@ -61,12 +61,14 @@ def of_records(manifest: Manifest, records: Iterable[Record], *, tails: bool = T
     by_case: defaultdict[str, list[Record]] = defaultdict(list)
     for record in records:
         by_case[record.case_id].append(record)
-    rows, accuracies = [], []
+    rows, accuracies, qualities = [], [], []
     for planned in manifest.plan:
         mine = sorted(by_case.get(planned.case_id, []), key=lambda record: record.launch)
         rows.append(_row(manifest, planned, mine, tails=tails))
         accuracies.append(figures.accuracy(mine))
+        qualities.append(figures.judged_quality(mine))
     losses.add(rows, accuracies)
+    losses.add_quality(rows, qualities)
     return rows
 
 
@@ -76,6 +78,8 @@ def _row(manifest: Manifest, planned: PlannedCase, records: list[Record], *, tai
     good = [record for record in records if record.status == "ok"]
     bad = next((record for record in records if record.status != "ok"), None)
     row |= _identity(manifest, planned.case_id, case)
+    row |= {"task": planned.task, "weights": planned.weights}
+    row |= {"work_mmac": work.mega(planned.macs), "model_parameters_count": planned.parameters}
     row |= {
         "status": bad.status if bad else "ok" if good else "skipped",
         "reason": _reason(bad) if bad else None if good else NOT_REACHED,
@@ -85,6 +89,7 @@ def _row(manifest: Manifest, planned: PlannedCase, records: list[Record], *, tai
     caveats: list[str] = []
     if good:
         row |= figures.latency(good, caveats, tails=tails)
+        row["work_rate_gmacps"] = work.rate_gmacps(row)
         row |= figures.stages(good)
         row |= figures.resources(case, good)
         row |= figures.quality(good)
@@ -98,6 +103,7 @@ def _row(manifest: Manifest, planned: PlannedCase, records: list[Record], *, tai
         row |= scenario_rows.of(case, good, caveats)
         row["engine_figures"] = figures.engine_figures(good)
         row["outcome"] = scenario_rows.outcome(row)
+        row["accuracy"] = figures.accuracy_words(row)
     caveats += _own_caveats(good)
     row["caveats"] = "; ".join(dict.fromkeys(caveats)) or None
     return row

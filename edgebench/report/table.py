@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgebench.analysis.definitions import DEFINITIONS
 from edgebench.report.columns import BY_NAME, DEFAULT, STAGES
-from edgebench.report.figures import plus_minus
+from edgebench.report.figures import WORDS, plus_minus
 from edgebench.report.labels import telling
 from edgebench.report.rows import Row, Value, shares
 from edgebench.stats import Interval
@@ -30,6 +30,14 @@ _LEAST_SHARE = 0.0005
 _SMALL_SHARE = 0.095
 _ENGINE = re.compile(r"VALID|Early stopping|th percentile latency|per second|QPS w/ ")
 """Figures of another engine that are told in the terminal; the CSV has all."""
+_TOP1 = "top-1"
+TASK = {
+    "classification": _TOP1,
+    "detection": WORDS["map50"],
+    "segmentation": WORDS["miou"],
+    "other": "",
+}
+"""What answers of a task are judged by; empty: by nothing."""
 _NAMED = 2
 """Cells named one by one before they are only counted."""
 
@@ -105,7 +113,8 @@ def percent(share: float | None) -> str:
 def default_columns(rows: Sequence[Row]) -> list[str]:
     """The six defaults, and whatever else tells the rows apart, before the figures.
 
-    Where scenarios were measured, what each is about stands in place of p50 and top-1.
+    Where scenarios were measured, what each is about stands in place of p50 and top-1; where not
+    all cells have a top-1, each one's own figure in words stands in its place.
     """
     named = [name for name in DEFAULT if BY_NAME[name].kind == "str"]
     if {row.get("scenario") for row in rows} - {None, "single_stream"}:
@@ -113,7 +122,13 @@ def default_columns(rows: Sequence[Row]) -> list[str]:
         tail = [] if "scenario" in varying else ["latency_p99_ms"]
         return [*named, *varying, *tail, "outcome"]
     figures = [name for name in DEFAULT if name not in named]
+    if any(row.get("weights") == "random" or TASK[_task(row)] != _TOP1 for row in rows):
+        figures[figures.index("top1_ratio")] = "accuracy"
     return [*named, *_varying(rows), *figures]
+
+
+def _task(row: Row) -> str:
+    return str(row.get("task") or "classification")
 
 
 def defined_columns(rows: Sequence[Row], definition: str) -> list[str]:
@@ -220,11 +235,16 @@ def notes(rows: Sequence[Row]) -> list[str]:
 def _unjudged(rows: Sequence[Row]) -> list[str]:
     """Workloads whose accuracy nobody measured, and how to."""
     measured = [row for row in rows if row.get("status") == "ok"]
-    judged = {row.get("workload") for row in measured if row.get("top1_ratio") is not None}
-    names = dict.fromkeys(str(row["workload"]) for row in measured if row["workload"] not in judged)
+    known = ("top1_ratio", "accuracy")
+    judged = {
+        row["workload"] for row in measured if any(row.get(name) is not None for name in known)
+    }
+    tasks = {row["workload"]: _task(row) for row in measured if row["workload"] not in judged}
+    how = {_TOP1: "no labelled images (edgebench data, then --accuracy full)"}
     return [
-        f"{name}: top-1 not measured, no labelled images (edgebench data, then --accuracy full)"
-        for name in names
+        f"{name}: {words} not measured, {how.get(words, 'no labelled samples')}"
+        for name, task in tasks.items()
+        if (words := TASK[task])
     ]
 
 

@@ -100,6 +100,16 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """
 
     workloads: tuple[str, ...] = msgspec.field(default=(), name="workload")
+    models: tuple[str, ...] = msgspec.field(default=(), name="model")
+    """Model files of the user's; the next six keys are about them (`edgebench.adopt`)."""
+    shape: tuple[str, ...] = ()
+    layout: Literal["NCHW", "NHWC"] | None = None
+    labels: str | None = None
+    images: str | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    taken: dict[str, str] = {}
+    """What became of the models when the run began, by name: for `--resume`, never given."""
     backends_named: tuple[str, ...] = msgspec.field(default=(), name="backend")
     precisions: tuple[Precision, ...] = msgspec.field(default=(), name="precision")
     accelerators: tuple[str, ...] = msgspec.field(default=(), name="accelerator")
@@ -164,7 +174,7 @@ def preset(config: RunConfig) -> Preset:
 
 def _names_something(config: RunConfig) -> bool:
     """Whether the user chose what to measure, or asked for what takes its own time."""
-    chosen = (config.workloads, config.backends_named, config.precisions)
+    chosen = (config.workloads, config.models, config.backends_named, config.precisions)
     return any((*chosen, config.scenario, config.region)) or config.accuracy == "full"
 
 
@@ -187,7 +197,13 @@ def read_config(path: Path) -> RunConfig:
         text = 'an option\'s value is text: options = { NAME = "1" }'
         raise UsageError(error.message, remedy=text) from None
     backends = {name: _with_python(one, path.parent) for name, one in config.backends.items()}
-    return msgspec.structs.replace(config, backends=backends)
+    beside = {
+        name: str((path.parent / value).absolute())
+        for name in ("labels", "images")
+        if (value := getattr(config, name)) is not None
+    }
+    models = tuple(str((path.parent / model).absolute()) for model in config.models)
+    return msgspec.structs.replace(config, backends=backends, models=models, **beside)
 
 
 def _with_python(backend: BackendConfig, folder: Path) -> BackendConfig:

@@ -24,16 +24,24 @@ class Labelled(msgspec.Struct, frozen=True, kw_only=True):
 def choose(accuracy: AccuracyChoice, workloads: Mapping[str, Workload]) -> dict[str, Labelled]:
     """The labelled images of each workload; a workload without any has no accuracy.
 
+    Random weights are right by accident alone, and of a task that nobody told nothing is right.
+
     Args:
         accuracy: ``samples`` takes those that a workload ships, ``full`` the data set that its
             recipe names, ``none`` nothing.
         workloads: By name.
 
     Raises:
-        UsageError: ``full``, and a data set is not there, damaged, or of another shape.
+        UsageError: ``full``, and a data set is not there, damaged, or of another shape; or the
+            task is one that no data set is for.
     """
     if accuracy == "none":
         return {}
+    workloads = {
+        name: workload
+        for name, workload in workloads.items()
+        if workload.spec.weights != "random" and workload.spec.task != "other"
+    }
     if accuracy == "full":
         return {name: _full(workload) for name, workload in workloads.items()}
     return {
@@ -45,6 +53,11 @@ def choose(accuracy: AccuracyChoice, workloads: Mapping[str, Workload]) -> dict[
 
 def _full(workload: Workload) -> Labelled:
     spec = workload.spec
+    if spec.task != "classification":
+        raise UsageError(
+            f"--accuracy full: there is no full data set for {spec.task} (workload {spec.name})",
+            remedy="use --accuracy samples, or choose other workloads with -w",
+        )
     name = spec.recipe.get("dataset")
     if not isinstance(name, str):
         raise UsageError(

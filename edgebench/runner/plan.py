@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -18,7 +19,10 @@ from edgebench.runner import accelerators, labelled, picture, variants
 from edgebench.runner.config import BackendConfig, RunConfig, ordered_precisions
 from edgebench.runner.labelled import Labelled
 from edgebench.runner.picture import Picture
-from edgebench.specs import ModelSpec, Workload
+from edgebench.specs import ModelFormat, ModelSpec, Workload, WorkloadSpec
+
+Faults = Mapping[tuple[ModelFormat, Precision], str]
+"""Why a workload has no model of a format and precision although it was tried."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,12 +50,13 @@ def choose_workloads(names: Sequence[str]) -> dict[str, Workload]:
     Each knows the derived models that lie in the cache; a damaged one counts as absent.
 
     Raises:
-        UsageError: An unknown name, or files that are not what ``workload.toml`` says.
+        UsageError: An unknown name, one that is not built yet, or files that are not what
+            ``workload.toml`` says.
     """
     if names:
-        chosen = [resources.open_workload(name) for name in dict.fromkeys(names)]
+        chosen = [resources.open_built(name) for name in dict.fromkeys(names)]
     else:
-        every = [resources.open_workload(name) for name in resources.workload_folders()]
+        every = map(resources.open_workload, resources.workload_folders(built=True))
         chosen = [workload for workload in every if workload.spec.default]
     if not chosen:
         raise UsageError("there is no workload to run", remedy="name one with -w")
@@ -106,8 +111,19 @@ def choose_backends(config: RunConfig, probes: Sequence[Probe]) -> dict[str, Pro
     return chosen
 
 
-def build(config: RunConfig, workloads: dict[str, Workload], probes: dict[str, Probe]) -> Plan:
+def build(
+    config: RunConfig,
+    workloads: dict[str, Workload],
+    probes: dict[str, Probe],
+    underivable: Mapping[str, Faults] | None = None,
+) -> Plan:
     """Every combination that was asked for, as a case; impossible ones carry their reason.
+
+    Args:
+        config: What was asked for.
+        workloads: By name.
+        probes: By backend.
+        underivable: Of workloads that everything was derived for, by name.
 
     Raises:
         UsageError: Accuracy over a full data set was asked for, and one is not there; there is no
@@ -120,15 +136,22 @@ def build(config: RunConfig, workloads: dict[str, Workload], probes: dict[str, P
     cases: list[PlannedCase] = []
     underived: dict[str, dict[str, None]] = {}
     for workload in workloads.values():
+        faults = (underivable or {}).get(workload.spec.name)
         for name, probe in probes.items():
-            if name not in config.backends_named and not _models(workload, probe):
-                if any(fmt in CONVERTERS for fmt in probe.formats):
+            if name not in config.backends_named and not _models(workload, probe, faults or {}):
+                if faults is None and any(fmt in CONVERTERS for fmt in probe.formats):
                     underived.setdefault(workload.spec.name, {})[name] = None
                 continue
             for precision in ordered_precisions(config.precisions):
                 for formats in _formats(config, probe, name):
                     cases += _cells(
-                        config, workload, probe, formats, precision, image_sha256=sha256
+                        config,
+                        workload,
+                        probe,
+                        formats,
+                        precision,
+                        image_sha256=sha256,
+                        faults=faults or {},
                     )
     chosen = labelled.choose(config.accuracy, workloads)
     return Plan(
@@ -141,10 +164,11 @@ def build(config: RunConfig, workloads: dict[str, Workload], probes: dict[str, P
     )
 
 
-def _models(workload: Workload, probe: Probe) -> bool:
-    """Whether a workload has any model in a format that a backend reads."""
+def _models(workload: Workload, probe: Probe, faults: Faults) -> bool:
+    """Whether a workload has any model in a format that a backend reads, or was to have one."""
     models = (*workload.spec.models, *workload.derived)
-    return any(model.format in probe.formats for model in models)
+    formats = {model.format for model in models} | {fmt for fmt, _ in faults}
+    return any(fmt in probe.formats for fmt in formats)
 
 
 def _notes(underived: dict[str, dict[str, None]]) -> tuple[str, ...]:
@@ -211,19 +235,24 @@ def _cells(
     precision: Precision,
     *,
     image_sha256: str,
+    faults: Faults,
 ) -> Iterator[PlannedCase]:
-    name = probe.name
+    name, spec = probe.name, workload.spec
     wanted = probe.serves.get(precision, precision)
     model = _model(workload, formats, wanted)
     skip = ""
     if precision not in probe.precisions:
         skip = probe.refuses.get(precision) or f"{name} has no {precision}"
     elif model is None:
-        skip = f"{workload.spec.name} has no {wanted} model as {' or '.join(formats)}"
+        skip = f"{spec.name} has no {wanted} model as {' or '.join(formats)}"
     derivable = next((fmt for fmt in formats if fmt in CONVERTERS), None)
-    if derivable and precision in probe.precisions and model is None:
-        line = f"edgebench workloads derive {workload.spec.name} --format {derivable}"
-        lacking = precision == "int8" and workload.spec.calibration is None
+    of_mine = (why for (fmt, made), why in faults.items() if fmt in formats and made == wanted)
+    fault = next(of_mine, "")
+    if fault and model is None:
+        skip = fault
+    elif derivable and precision in probe.precisions and model is None:
+        line = f"edgebench workloads derive {spec.name} --format {derivable}"
+        lacking = precision == "int8" and spec.calibration is None
         skip += f" ({line}{' --data DIR' if lacking else ''})"
     elif skip and precision not in config.precisions and model is None:
         return  # nobody asked for it and nothing could run it: not a hole in the table
@@ -235,9 +264,9 @@ def _cells(
         variants.of(config, cpu.usable_cpus(), image_sha256),
     ):
         case = Case(
-            workload=workload.spec.name,
-            workload_version=workload.spec.version,
-            source_sha256=workload.spec.source_sha256,
+            workload=spec.name,
+            workload_version=spec.version,
+            source_sha256=spec.source_sha256,
             backend=name,
             format=model.format if model else (formats or ("",))[0],
             precision=precision,
@@ -250,9 +279,19 @@ def _cells(
             case_id=case.case_id,
             case=case,
             skip=skip or ("" if accelerator in known else _lacks(probe, accelerator)),
-            task=workload.spec.task,
-            parity=workload.spec.parity.get(precision),
+            **_told(spec, precision),
         )
+
+
+def _told(spec: WorkloadSpec, precision: Precision) -> dict[str, Any]:
+    """What reports and judges need of a workload's file, which may be gone by then."""
+    return {
+        "task": spec.task,
+        "weights": spec.weights,
+        "parity": spec.parity.get(precision),
+        "macs": spec.macs,
+        "parameters": spec.parameters,
+    }
 
 
 def _lacks(probe: Probe, accelerator: str) -> str:

@@ -14,6 +14,7 @@ from edgebench.runner.contenders import Contender
 AGAINST_A = "parity is against A's outputs for random inputs, not against a reference"
 _SHORT_S = 0.01
 _IMAGE_RANK = 4
+_Shapes = tuple[tuple[int, ...], ...]
 
 
 def prepare(
@@ -34,13 +35,15 @@ def prepare(
     alone = "parity is against each model's own outputs for random inputs: it tells nothing"
     if a.reference is None or b.reference is None:
         return (a, b), alone
-    (a_in, a_out), (b_in, b_out) = (_arrays(one) for one in (a.reference, b.reference))
-    if a_out != b_out:
-        return (a, b), alone
-    if a_in == b_in:
+    (a_in, a_out), (b_in, b_out) = (_shapes(one) for one in (a.reference, b.reference))
+    if a_in == b_in and a_out == b_out:
         return (a, msgspec.structs.replace(b, reference=a.reference)), AGAINST_A
-    for side, shape, other in ((a, a_in, b_in), (b, b_in, a_in)):
-        if len(shape) == _IMAGE_RANK and (shape[0], *shape[2:], shape[1]) == other:
+    # One image as NCHW and as NHWC; outputs that are images differ likewise.
+    for side, (first, outs), other in (
+        (a, (a_in, a_out), (b_in, b_out)),
+        (b, (b_in, b_out), (a_in, a_out)),
+    ):
+        if (_last(first), _last(outs)) == other or (_last(first), outs) == other:
             common = _as_nhwc(a.reference, folder / "common.npz", is_nchw=side is a)
             layouts = ("NCHW", "NHWC") if side is a else ("NHWC", "NCHW")
             a, b = (
@@ -69,15 +72,27 @@ def with_reference(side: Contender, path: Path, limits: launcher.Limits) -> Cont
     return side
 
 
-def _arrays(path: Path) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Shapes of a reference's inputs and outputs."""
+def _shapes(path: Path) -> tuple[_Shapes, _Shapes]:
+    """Of a reference's inputs and outputs."""
     with np.load(path, allow_pickle=False) as archive:
-        return archive["inputs"].shape, archive["outputs"].shape
+        keys = sorted(archive.files)
+        ins, outs = ([k for k in keys if k.startswith(kind)] for kind in ("inputs", "outputs"))
+        return tuple(archive[k].shape for k in ins), tuple(archive[k].shape for k in outs)
+
+
+def _last(shapes: _Shapes) -> _Shapes:
+    """Shapes with the channels of images (n, c, h, w) last."""
+    return tuple((s[0], *s[2:], s[1]) if len(s) == _IMAGE_RANK else s for s in shapes)
 
 
 def _as_nhwc(reference: Path, path: Path, *, is_nchw: bool) -> Path:
-    """A's reference with its inputs as images (n, h, w, c)."""
+    """A's reference with its images as (n, h, w, c)."""
     with np.load(reference, allow_pickle=False) as archive:
-        inputs, outputs = archive["inputs"], archive["outputs"]
-    np.savez(path, inputs=inputs.transpose(0, 2, 3, 1) if is_nchw else inputs, outputs=outputs)
+        arrays = {key: archive[key] for key in archive.files}
+    if is_nchw:
+        arrays = {
+            key: one.transpose(0, 2, 3, 1) if one.ndim == _IMAGE_RANK else one
+            for key, one in arrays.items()
+        }
+    np.savez(path, **arrays)
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,8 +14,10 @@ from edgebench.runner import journal, variants
 from edgebench.runner.config import Preset
 from edgebench.runner.labelled import Labelled
 from edgebench.runner.picture import Picture
-from edgebench.specs import Workload
+from edgebench.specs import InputSpec, Workload, WorkloadSpec
 from edgebench.wire import LaunchRequest
+
+_IMAGE_AXES = 3
 
 
 def now_utc() -> str:
@@ -57,18 +60,40 @@ def build(
         model_layout=model.layout,
         model_sha256=model.sha256,
         reference_path=str(workload.reference_path),
+        **_tensors(spec, model.layout),
         samples_path=labelled.path if labelled else None,
         samples_source=labelled.source if labelled else "",
-        samples_mean=spec.mean,
-        samples_std=spec.std,
         preprocess=spec.preprocess,
         postprocess=spec.postprocess,
-        labels=spec.labels if case.region == "e2e" else (),
+        labels=spec.labels if case.region == "e2e" or labelled else (),
         image_path=picture.path if picture and case.region == "e2e" else None,
         **_times(preset),
         seed=seed,
         cpus=cpu.choose_cpus(case.threads * variants.most_streams(case)),
     )
+
+
+def _tensors(spec: WorkloadSpec, layout: str) -> dict[str, Any]:
+    """What goes into a model file of that layout and comes out of it."""
+    return {
+        "task": spec.task,
+        "inputs": spec.inputs,
+        "outputs": spec.outputs,
+        "shapes": shapes_of(spec.inputs, layout),
+        "samples_mean": spec.mean,
+        "samples_std": spec.std,
+    }
+
+
+def shapes_of(inputs: Sequence[InputSpec], layout: str) -> dict[str, tuple[int, ...]]:
+    """`Settings.shapes`: one sample of each input as a file of that layout has it."""
+    return {one.name: _laid(one, layout) for one in inputs}
+
+
+def _laid(one: InputSpec, layout: str) -> tuple[int, ...]:
+    if layout == "NCHW" and one.image and len(one.shape) == _IMAGE_AXES:
+        return one.shape[-1], *one.shape[:-1]
+    return one.shape
 
 
 def _times(preset: Preset) -> dict[str, Any]:

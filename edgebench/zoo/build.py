@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 BUILD_REMEDY = "pip install 'edgebench[build]'"
 
 
-def build(name: str, data: Path, out: Path, say: Callable[[str], None]) -> None:
+def build(name: str, data: Path | None, out: Path, say: Callable[[str], None]) -> None:
     """Train a bundled workload from its recipe and write its whole folder anew.
 
     The recipe is read from ``out/workload.toml``; its version is kept. The folder is replaced
@@ -38,6 +38,8 @@ def build(name: str, data: Path, out: Path, say: Callable[[str], None]) -> None:
     if document.get("name") != name:
         message = f"{out / manifest.FILE_NAME} describes {document.get('name')!r}, not {name!r}"
         raise UsageError(message, remedy=f"give the folder of {name}")
+    if data is None:
+        raise UsageError(f"{name} is trained on a data set", remedy="give its folder: --data")
     _quieten()
     try:
         # Imported here: TensorFlow takes seconds, and only a build needs it.

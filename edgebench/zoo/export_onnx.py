@@ -13,15 +13,8 @@ import numpy as np
 import onnx
 import tensorflow as tf
 import tf2onnx
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    QuantFormat,
-    QuantType,
-    quantize_dynamic,
-    quantize_static,
-)
-from onnxruntime.quantization.shape_inference import quant_pre_process
-from onnxruntime.transformers.float16 import convert_float_to_float16
+
+from edgebench.zoo import onnx_precisions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,15 +42,13 @@ def export(
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     plain = folder / "fp32.onnx"
     onnx.save(_from_keras(model, opset), plain)
-    half = convert_float_to_float16(onnx.load(plain), keep_io_types=True)
-    onnx.save(half, folder / "fp16.onnx")
+    onnx_precisions.half(plain, folder / "fp16.onnx")
     with tempfile.TemporaryDirectory() as scratch:
         prepared = Path(scratch) / "prepared.onnx"
-        # Shapes and folded constants are what the quantisers need to see every weight. Symbolic
-        # shapes need sympy and add nothing to a graph without control flow.
-        quant_pre_process(plain, prepared, skip_symbolic_shape=True)
-        _static(prepared, folder / "int8.onnx", calibration)
-        _dynamic(prepared, folder / "int8_dynamic.onnx")
+        onnx_precisions.prepare(plain, prepared)
+        feeds = ({"input": image[np.newaxis]} for image in calibration.transpose(0, 3, 1, 2))
+        onnx_precisions.static(prepared, folder / "int8.onnx", feeds)
+        onnx_precisions.dynamic(prepared, folder / "int8_dynamic.onnx")
 
 
 def tool(precision: str, opset: int) -> str:
@@ -70,17 +61,6 @@ def tool(precision: str, opset: int) -> str:
         "int8_dynamic": f"; {ort} quantize_dynamic, U8 activations, U8 per-tensor weights",
     }
     return f"tf2onnx {version('tf2onnx')}, opset {opset}{how[precision]}"
-
-
-class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    """Hand the calibration images over one at a time, channels first."""
-
-    def __init__(self, images: NDArray[np.float32]) -> None:
-        self._feeds = iter({"input": image[np.newaxis]} for image in images.transpose(0, 3, 1, 2))
-
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        """Give the next feed, or None at the end."""
-        return next(self._feeds, None)
 
 
 def _from_keras(model: Any, opset: int) -> Any:  # noqa: ANN401
@@ -166,29 +146,6 @@ def _renumber(graph: Any) -> None:  # noqa: ANN401
         node.name = name(node.name)
         node.input[:] = [name(old) for old in node.input]
         node.output[:] = [name(old) for old in node.output]
-
-
-def _static(source: Path, target: Path, calibration: NDArray[np.float32]) -> None:
-    quantize_static(
-        source,
-        target,
-        _Reader(calibration),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        # S8 with S8 has been seen to leave a convolution in float; the build checks what runs.
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-    )
-
-
-def _dynamic(source: Path, target: Path) -> None:
-    quantize_dynamic(
-        source,
-        target,
-        op_types_to_quantize=["Conv", "MatMul", "Gemm"],
-        # U8: ConvInteger with S8 weights has only a slow kernel in onnxruntime on x86-64.
-        weight_type=QuantType.QUInt8,
-    )
 
 
 def runtime_operators(path: Path) -> list[str]:

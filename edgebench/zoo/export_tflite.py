@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -30,13 +30,28 @@ def export(model: Any, calibration: NDArray[Any], folder: Path) -> None:  # noqa
     """
     for precision in PRECISIONS:
         converter = tf.lite.TFLiteConverter.from_keras_model(model)
-        _configure(converter, precision, calibration)
-        # The exporter prints to stdout, where only data belongs.
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            # Meant for TensorFlow 1 models: the representative data set gives the statistics.
-            warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
-            content = converter.convert()
-        (folder / f"{precision}.tflite").write_bytes(content)
+        samples = ([calibration[index : index + 1]] for index in range(len(calibration)))
+        (folder / f"{precision}.tflite").write_bytes(converted(converter, precision, samples))
+
+
+def converted(
+    converter: Any,  # noqa: ANN401 - TensorFlow's own
+    precision: str,
+    samples: Iterable[list[NDArray[Any]]],
+) -> bytes:
+    """One file.
+
+    Args:
+        converter: A TFLiteConverter of the float32 model.
+        precision: One of `PRECISIONS`.
+        samples: Calibration inputs in the model's order, a batch of one each; read for int8 only.
+    """
+    _configure(converter, precision, samples)
+    # The exporter prints to stdout, where only data belongs.
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        # Meant for TensorFlow 1 models: the representative data set gives the statistics.
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
+        return bytes(converter.convert())
 
 
 def tool(precision: str) -> str:
@@ -50,19 +65,18 @@ def tool(precision: str) -> str:
     return f"TFLiteConverter of tensorflow {tf.__version__}, {how[precision]}"
 
 
-def _configure(converter: Any, precision: str, calibration: NDArray[Any]) -> None:  # noqa: ANN401
+def _configure(
+    converter: Any,  # noqa: ANN401 - TensorFlow's own
+    precision: str,
+    samples: Iterable[list[NDArray[Any]]],
+) -> None:
     if precision == "fp32":
         return
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "fp16":
         converter.target_spec.supported_types = [tf.float16]
     elif precision == "int8":
-
-        def samples() -> Iterator[list[NDArray[Any]]]:
-            for index in range(len(calibration)):
-                yield [calibration[index : index + 1]]
-
-        converter.representative_dataset = samples
+        converter.representative_dataset = lambda: iter(samples)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.float32
         converter.inference_output_type = tf.float32

@@ -44,7 +44,7 @@ def measured(
     workload = resources.open_workload(name)
     inputs, reference = passes.load_reference(workload.reference_path)
     session = backend.open(path, settings)
-    outputs = passes.run_all(session, inputs, "NCHW", settings.batch)
+    (outputs,) = passes.run_all(session, inputs, "NCHW", settings.batch)
     effective = session.effective()
     session.close()
     return passes.compare(outputs, reference), effective, outputs

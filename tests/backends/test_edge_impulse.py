@@ -65,7 +65,8 @@ def infer(session: EdgeImpulseSession) -> None:
 
 def reference(workload_name: str) -> tuple[Any, Any]:
     workload = resources.open_workload(workload_name)
-    return passes.load_reference(workload.reference_path)
+    (inputs,), (logits,) = passes.load_reference(workload.reference_path)
+    return inputs, logits
 
 
 @pytest.mark.parametrize("transport", ["shm", "json"])

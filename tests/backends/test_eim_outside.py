@@ -193,7 +193,7 @@ def test_the_vendor_s_runner_and_ours_get_equal_answers(
     vendor_runner: ModuleType, path: Path, workload_name: str, allow_shm: bool
 ) -> None:
     workload = resources.open_workload(workload_name)
-    inputs, logits = passes.load_reference(workload.reference_path)
+    (inputs,), (logits,) = passes.load_reference(workload.reference_path)
     standin(path, workload_name)
     theirs = []
     with Vendor(vendor_runner, path, allow_shm=allow_shm) as runner:
@@ -209,7 +209,7 @@ def test_the_vendor_s_runner_and_ours_get_equal_answers(
             theirs.append([answer["result"]["classification"][name] for name in told["labels"]])
     transport = "shm" if allow_shm else "json"
     session = EdgeImpulse().open(path, settings(workload_name, transport=transport))
-    ours = passes.run_all(session, inputs, "NHWC", 1)
+    (ours,) = passes.run_all(session, inputs, "NHWC", 1)
     session.close()
     np.testing.assert_array_equal(ours, np.array(theirs, np.float32))
     assert (ours.argmax(axis=1) == logits.argmax(axis=1)).all()

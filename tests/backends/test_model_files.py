@@ -22,9 +22,9 @@ def test_every_bundled_model_declares_its_workloads_input(workload: str) -> None
     for model in found.spec.models:
         (declared,) = model_files.inputs(found.file(model.path))
         if model.format == "onnx":
-            assert declared == ("input", (None, channels, height, width))
+            assert declared == ("input", (None, channels, height, width), "float32")
         else:
-            assert declared == ("serving_default_input:0", (1, height, width, channels))
+            assert declared == ("serving_default_input:0", (1, height, width, channels), "float32")
 
 
 @pytest.mark.parametrize("file", ["int8.onnx", "int8.tflite"])

@@ -42,7 +42,7 @@ def measured(
 ) -> tuple[Parity, Effective, NDArray[np.float32]]:
     workload = resources.open_workload(name)
     inputs, reference = passes.load_reference(workload.reference_path)
-    outputs = passes.run_all(session, inputs, "NHWC", batch)
+    (outputs,) = passes.run_all(session, inputs, "NHWC", batch)
     effective = session.effective()
     session.close()
     return passes.compare(outputs, reference), effective, outputs

@@ -47,7 +47,7 @@ def ran(path: Path, name: str = "mnist_cnn", **settings: Any) -> Ran:  # noqa: A
     workload = resources.open_workload(name)
     inputs, reference = passes.load_reference(workload.reference_path)
     session = opened(path, **settings)
-    outputs = passes.run_all(session, inputs, "NCHW", session.inputs[0].shape[0])
+    (outputs,) = passes.run_all(session, inputs, "NCHW", session.inputs[0].shape[0])
     effective = session.effective()
     session.close()
     return Ran(outputs, passes.compare(outputs, reference), effective)

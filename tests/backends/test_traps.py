@@ -53,7 +53,7 @@ def derived_too(workload: Workload, path: Path, fmt: str, precision: str) -> Wor
 
 def reference() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Inputs as NCHW, and the reference's logits."""
-    inputs, outputs = passes.load_reference(bundled().file("reference.npz"))
+    (inputs,), (outputs,) = passes.load_reference(bundled().file("reference.npz"))
     return np.ascontiguousarray(inputs.transpose(0, 3, 1, 2)), outputs
 
 
@@ -126,7 +126,7 @@ def test_opencv_runs_quantised_files_in_float_and_the_row_falls_back(row_of: Mea
     net = cv2.dnn.readNetFromONNX(path, **engine)
     inputs, outputs = reference()
     net.setInput(inputs)
-    assert passes.compare(net.forward(), outputs).top1_ratio > 0.95  # it looks as it should
+    assert (passes.compare(net.forward(), outputs).top1_ratio or 0) > 0.95  # it looks as it should
     layers = [net.getLayer(name) for name in net.getLayerNames()]
     weighted = {(one.type, one.blobs[0].dtype.name) for one in layers if len(one.blobs)}
     assert weighted == {("Convolution", "float32"), ("Gemm", "float32")}

@@ -73,7 +73,7 @@ def test_chunks_give_the_answers_of_one_pass(
     settings = Settings(precision="int8_dynamic", batch=batch)
     session = plugins.open_backend("onnxruntime").open(Path(request.model_path), settings)
     seen: list[NDArray[np.float32]] = []
-    whole = passes.run_all(session, passes.normalise(pixels, (0.0,), (255.0,)), "NCHW", batch)
+    (whole,) = passes.run_all(session, passes.normalise(pixels, (0.0,), (255.0,)), "NCHW", batch)
     spied = passes.score
 
     def score(outputs: NDArray[np.float32], *rest: object) -> object:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgebench import plugins, resources, wire
 from edgebench.errors import ModelRefusedError
-from edgebench.measure import e2e, loop, methods, passes, pipeline
+from edgebench.measure import answers, e2e, loop, methods, passes, pipeline
 from edgebench.protocols import Session, Settings
 from edgebench.records import Case
 from edgebench.report.columns import STAGES
@@ -198,7 +198,7 @@ def test_all_backends_give_one_answer_stage_by_stage(
 ) -> None:
     monkeypatch.setattr(pipeline, "library", lambda _: LIBRARIES[images]())
     workload = resources.open_workload(name)
-    found: list[pipeline.Answer] = []
+    found: list[answers.Answer] = []
     for backend_name in SHIPPED:
         backend = plugins.open_backend(backend_name)
         model = workload.model(backend.formats[0], "fp32")
@@ -208,11 +208,11 @@ def test_all_backends_give_one_answer_stage_by_stage(
         inputs, _ = passes.load_reference(workload.file("reference.npz"))
         session.bind(passes.ring(session, inputs, model.layout, batch, 4))
         fields = e2e.measure(context(request, session))
-        answers = through(pipeline.build(request, session, LIBRARIES[images]()), "postprocess")
+        made = through(pipeline.build(request, session, LIBRARIES[images]()), "postprocess")
         session.close()
-        assert isinstance(answers, list)
-        assert len(answers) == batch
-        found += answers
+        assert isinstance(made, list)
+        assert len(made) == batch
+        found += made
         _holds_together(fields)
     first = found[0]
     assert sum(chance for _, chance in first) <= 1.0 + 1e-6
@@ -301,8 +301,8 @@ def test_pillow_steps_in_for_opencv_and_nothing_for_both(monkeypatch: pytest.Mon
 
 def test_the_likeliest_classes_come_first() -> None:
     logits: NDArray[np.float32] = np.array([[0.0, 3.0, 1.0, 2.0, -1.0, -2.0]], np.float32)
-    (soft,) = pipeline.answers({"out": logits}, list("abcde"), softmax=True)
+    (soft,) = answers.likeliest({"out": logits}, list("abcde"), softmax=True)
     assert [label for label, _ in soft] == ["b", "d", "c", "a", "e"]
     assert soft[0][1] == pytest.approx(np.exp(3) / np.exp(logits).sum())
-    (plain,) = pipeline.answers({"out": -logits}, list("abcde"), softmax=False)
+    (plain,) = answers.likeliest({"out": -logits}, list("abcde"), softmax=False)
     assert plain[0] == ("5", 2.0)  # a class without a label is told by its number

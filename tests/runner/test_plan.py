@@ -75,6 +75,13 @@ def test_a_cell_knows_its_task_and_the_limits_that_its_workload_states() -> None
     ]
 
 
+def test_a_cell_knows_the_work_of_its_workload() -> None:
+    spec = plan.choose_workloads(("mnist_cnn",))["mnist_cnn"].spec
+    cells = build(RunConfig(workloads=("mnist_cnn",))).cases
+    assert spec.macs is not None
+    assert {(cell.macs, cell.parameters) for cell in cells} == {(spec.macs, spec.parameters)}
+
+
 def test_a_missing_backend_is_not_planned_and_a_named_one_is_an_error() -> None:
     assert {cell.case.backend for cell in build(RunConfig()).cases} == {"onnxruntime"}
     with pytest.raises(UsageError, match="pip install it"):

@@ -15,11 +15,13 @@ from edgebench.report.sections.cells import cells
 from edgebench.report.sections.exceptions import exceptions
 from edgebench.report.sections.latency import latency
 from edgebench.report.sections.stages import stages
+from edgebench.report.sections.work import work
 
 SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     answer,
     cells,
     latency,
+    work,
     stages,
     exceptions,
     environment,

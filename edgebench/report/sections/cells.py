@@ -22,6 +22,9 @@ _FIGURES: tuple[tuple[str, str, float, int | None], ...] = (
     ("top1_ratio", "top-1 %", 100, 1),
     ("top1_loss_ratio", "loss %", 100, 1),
     ("top1_mcnemar_p", "loss p", 1, None),
+    ("map50_ratio", "mAP50 %", 100, 1),
+    ("miou_ratio", "mIoU %", 100, 1),
+    ("quality_loss_ratio", "mAP, mIoU loss %", 100, 1),
 )
 """Column, heading, factor and decimals; shown where any cell has the figure."""
 

@@ -1,0 +1,162 @@
+"""From a model's path to a workload: a folder in the cache, written whole or not at all.
+
+``$EDGEBENCH_CACHE/models/<key>/`` is a workload as any other. Its key is a hash of the model's
+files, of what the user said of them and of this edgebench, so the same wish finds it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from edgebench import __version__
+from edgebench.adopt import build, declared, files, images, labels
+from edgebench.adopt.describe import Runtimes
+from edgebench.adopt.files import Found
+from edgebench.adopt.request import Request, check
+from edgebench.derive import cache
+from edgebench.errors import UsageError
+from edgebench.specs import Workload, read_workload
+
+_KEY_DIGITS = 32
+_PART = ".part-"
+
+
+def take_all(
+    wanted: Sequence[Request],
+    runtimes: Runtimes,
+    reserved: Collection[str] = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Workload]:
+    """Every model as a workload with a name of its own.
+
+    Args:
+        wanted: Models and what is said of them; a file that is named twice is taken once.
+        runtimes: To ask what they take.
+        reserved: Names that other workloads have.
+        say: Told what takes time, a line each.
+
+    Raises:
+        UsageError: One of them is no model, or cannot be run here.
+    """
+    found: dict[Path, tuple[Request, Found]] = {}
+    for request in wanted:
+        check(request)
+        one = files.find(request.model)
+        found.setdefault(one.path.resolve(), (request, one))
+    used = set(reserved)
+    taken = []
+    for request, one in found.values():
+        name = _name(one, used)
+        used.add(name)
+        taken.append(take(request, one, name, runtimes, say))
+    return taken
+
+
+def take_one(
+    request: Request, name: str, runtimes: Runtimes, place: Path, say: Callable[[str], None]
+) -> Workload:
+    """A model as a workload in a folder of the caller's, which is not there yet.
+
+    Raises:
+        UsageError: It is no model, cannot be run here, or the folder cannot be written.
+    """
+    check(request)
+    found = files.find(request.model)
+    declared.check(found, request)
+    _make(request, found, name, runtimes, place=place, say=say)
+    return read_workload(place)
+
+
+def take(
+    request: Request, found: Found, name: str, runtimes: Runtimes, say: Callable[[str], None]
+) -> Workload:
+    """A model as a workload of that name: from the cache, or made now.
+
+    Raises:
+        UsageError: It cannot be run here, or the cache cannot be written.
+    """
+    declared.check(found, request)
+    place = cache.home() / "models" / key_of(request, found, name)
+    with contextlib.suppress(UsageError):
+        workload = read_workload(place)
+        if not workload.problems():
+            return workload
+    _make(request, found, name, runtimes, place=place, say=say)
+    return read_workload(place)
+
+
+def _make(
+    request: Request,
+    found: Found,
+    name: str,
+    runtimes: Runtimes,
+    *,
+    place: Path,
+    say: Callable[[str], None],
+) -> None:
+    say(f"taking in {found.path.name} ...")
+    with _written(place) as (folder, scratch):
+        build.write(request, found, name, runtimes, folder=folder, scratch=scratch)
+
+
+def key_of(request: Request, found: Found, name: str) -> str:
+    """The name of an entry: sha256 over all that shapes it."""
+    parts = {
+        "files": found.sha256,
+        "format": found.format,
+        "name": name,
+        "edgebench": __version__,
+        "shapes": sorted(request.shapes),
+        "layout": request.layout,
+        "labels": labels.read(request.labels) if request.labels else None,
+        "images": images.find(request.images).fingerprint if request.images else None,
+        "mean": request.mean,
+        "std": request.std,
+    }
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:_KEY_DIGITS]
+
+
+def _name(found: Found, used: Collection[str]) -> str:
+    """The file's stem; its format, then its hash, where another workload has that name."""
+    stem = files.slug(found.path)
+    if stem not in used:
+        return stem
+    plain = f"{stem}-{found.format}"
+    return plain if plain not in used else f"{stem}-{found.sha256[:8]}"
+
+
+@contextlib.contextmanager
+def _written(place: Path) -> Iterator[tuple[Path, Path]]:
+    """``(new, scratch)`` beside a place; where all goes well the new folder is renamed into it."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=_PART, dir=place.parent))
+    except OSError as error:
+        raise _cannot_write(place, error) from None
+    try:
+        fresh, scratch = work / "new", work / "scratch"
+        (fresh / "models").mkdir(parents=True)
+        scratch.mkdir()
+        yield fresh, scratch
+        if place.exists():  # damaged
+            shutil.rmtree(place, ignore_errors=True)
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            fresh.rename(place)
+    except OSError as error:
+        raise _cannot_write(place, error) from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _cannot_write(place: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"cannot write the cache {place.parent}: {error.strerror}",
+        remedy="set EDGEBENCH_CACHE to a folder of yours",
+    )

@@ -1,0 +1,65 @@
+"""`edgebench workloads new`: a model of the user's kept as a workload folder."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgebench import plugins
+from edgebench.adopt import take
+from edgebench.adopt.describe import Runtimes
+from edgebench.cli import adopted, model_options
+from edgebench.errors import UsageError
+from edgebench.runner import launcher
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+
+
+@click.command("new")
+@click.argument("name")
+@click.option(
+    "--model", required=True, metavar="FILE", help="The model, as `edgebench run --model` takes it."
+)
+@model_options.about
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Folder to write (default: NAME in the current one); it must not be there yet.",
+)
+def command(name: str, model: str, out: Path | None, **about: Any) -> None:  # noqa: ANN401 - click
+    """Keep a model of your own as a workload folder.
+
+    It holds the model, what it answers and your images, and a workload.toml to edit: raise its
+    version whenever a file of it changes. `edgebench run -w ./NAME` measures it.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name[:80]!r} cannot name a workload", remedy=f"use {_NAME.pattern}")
+    target = (out or Path(name)).absolute()
+    if target.exists():
+        raise UsageError(f"{target} is there already", remedy="choose another --out or remove it")
+    told = model_options.told(about)
+    runtimes = Runtimes(_installed(), launcher.probe)
+    with tempfile.TemporaryDirectory(prefix="edgebench-new-") as scratch:
+        request = model_options.request(str(Path(model).absolute()), told)
+        made = take.take_one(request, name, runtimes, Path(scratch) / "made", adopted.say)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(made.folder, target)
+        except OSError as error:
+            shutil.rmtree(target, ignore_errors=True)
+            raise UsageError(f"cannot write {target}: {error.strerror}") from None
+    adopted.say(f"{made.spec.summary}")
+    where = f"./{target.name}" if target.parent == Path.cwd() else str(target)
+    click.echo(f"edgebench run -w {where}")
+
+
+def _installed() -> dict[str, Any]:
+    """Every backend of this machine that can be asked."""
+    probes = launcher.probe(plugins.names(plugins.BACKENDS))
+    return {probe.name: probe for probe in probes if probe.available}

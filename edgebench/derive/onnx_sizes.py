@@ -1,0 +1,92 @@
+"""The ONNX file as converters get it: every size of its inputs fixed but that of the batch.
+
+Most converters need to know them, and each asks in a way of its own; with a copy none has to ask.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from edgebench.backends import model_files
+from edgebench.derive import contract
+from edgebench.derive.contract import Job
+from edgebench.errors import ModelRefusedError
+
+_MOST = 1 << 31
+"""Sizes from here on are none: old exporters write -1 for an open one."""
+_Sizes = tuple[int | None, ...]
+
+
+def settled(job: Job) -> Job:
+    """The job with its inputs as the file has them, and open sizes fixed in a copy of that.
+
+    Raises:
+        ModelRefusedError: The workload says otherwise than the file.
+    """
+    declared = model_files.inputs(Path(job.source))
+    names = [one.name for one in declared]
+    if len(names) != len(job.inputs):
+        raise ModelRefusedError(
+            f"the file takes {len(names)} inputs, the workload says {len(job.inputs)}"
+        )
+    by_name = {one.name: one for one in job.inputs}
+    if set(by_name) == set(names):
+        inputs = tuple(by_name[name] for name in names)
+    else:  # other names than in the workload's other files: the order tells
+        pairs = zip(job.inputs, names, strict=True)
+        inputs = tuple(msgspec.structs.replace(one, name=name) for one, name in pairs)
+    job = msgspec.structs.replace(job, inputs=inputs)
+    sizes = {
+        one.name: _sizes(job, one.name, found.shape)
+        for one, found in zip(inputs, declared, strict=True)
+    }
+    if any(found.shape[1:] != sizes[found.name][1:] or _odd(found.shape) for found in declared):
+        job = msgspec.structs.replace(job, source=str(_copy(job, sizes)))
+    return job
+
+
+def _odd(shape: _Sizes) -> bool:
+    return any(size is not None and not 0 < size < _MOST for size in shape)
+
+
+def _sizes(job: Job, name: str, found: _Sizes) -> _Sizes:
+    """An input's shape, its batch open where the file leaves it so."""
+    one = next(one for one in job.inputs if one.name == name)
+    sample = job.sizes_of(one)
+    told: _Sizes = tuple(size if size is not None and 0 < size < _MOST else None for size in found)
+    whole: _Sizes = sample if len(told) == len(sample) else (*told[:1], *sample)
+    agree = len(whole) == len(told) and all(
+        a in (None, b) for a, b in zip(told, whole, strict=True)
+    )
+    if not agree:
+        raise ModelRefusedError(f"the file's input {name} is {found}, the workload says {sample}")
+    return whole
+
+
+def _copy(job: Job, sizes: dict[str, _Sizes]) -> Path:
+    try:
+        import onnx  # noqa: PLC0415 - files without open sizes need none
+
+        from edgebench.derive.onnx_graph import forget_sizes  # noqa: PLC0415
+    except ImportError:
+        raise ModelRefusedError(
+            "to fix the sizes that the file leaves open, onnx is needed: "
+            "pip install 'edgebench[convert]'"
+        ) from None
+    model = onnx.load(job.source)
+    for value in model.graph.input:
+        if value.name not in sizes:
+            continue
+        dims = value.type.tensor_type.shape.dim
+        for dim, size in zip(dims, sizes[value.name], strict=True):
+            dim.Clear()
+            if size is None:
+                dim.dim_param = "batch"
+            else:
+                dim.dim_value = size
+    forget_sizes(model.graph)
+    path = contract.scratch(job) / "settled.onnx"
+    onnx.save(onnx.shape_inference.infer_shapes(model, data_prop=True), path)
+    return path

@@ -1,0 +1,62 @@
+"""From a SavedModel in the making to a TFLite file; runs in the converter's process.
+
+Reference: https://ai.google.dev/edge/litert/conversion/tensorflow/overview.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from edgebench.derive import onnx_check, tensorflow_write
+from edgebench.derive.contract import Job
+from edgebench.derive.feeds import Feeds
+from edgebench.derive.tensorflow_write import Arrays, Made
+from edgebench.errors import ModelRefusedError
+from edgebench.zoo import export_tflite
+
+_SIGNATURE = "serving_default"
+
+
+def write(job: Job) -> None:
+    """Write ``job.target``.
+
+    Raises:
+        ModelRefusedError: An operator is not known here, TensorFlow cannot, or the result is wrong.
+    """
+    made = tensorflow_write.imported(job, batch=1)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(made.folder))
+    try:
+        content = export_tflite.converted(converter, job.precision, _samples(job, made))
+    except Exception as error:  # its own kinds are in no public module
+        raise ModelRefusedError(f"TensorFlow's converter says: {_words(error)}") from error
+    target = Path(job.target)
+    target.write_bytes(content)
+    probes = onnx_check.drawn(made.graph.inputs)
+    wanted = onnx_check.reference(Path(job.source), made.graph.outputs, probes)
+    onnx_check.hold(_answers(made, content, probes), wanted, onnx_check.LIMITS[job.precision])
+
+
+def _samples(job: Job, made: Made) -> Iterator[list[NDArray[Any]]]:
+    if job.precision == "int8":
+        for sample in Feeds(job):
+            yield made.feeds(sample)
+
+
+def _words(error: Exception) -> str:
+    """The line of a long message that tells most."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in lines if "error:" in line), lines[0] if lines else "nothing")
+
+
+def _answers(made: Made, content: bytes, probes: Arrays) -> dict[str, NDArray[Any]]:
+    """What the file gives, as ONNX does."""
+    interpreter = tf.lite.Interpreter(model_content=content)
+    runner = interpreter.get_signature_runner(_SIGNATURE)
+    names = [tensorflow_write.identifier(one.name) for one in made.graph.inputs]
+    answers = runner(**dict(zip(names, made.feeds(probes), strict=True)))
+    return made.named(answers)
