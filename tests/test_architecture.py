@@ -29,7 +29,7 @@ ROOMS = {
     "backends": DATA_LAYER,
     "derive": DATA_LAYER | {"backends", "datasets", "host", "zoo"},
     "meters": DATA_LAYER,
-    "zoo": DATA_LAYER,
+    "zoo": DATA_LAYER | {"derive"},
     "testing": DATA_LAYER,
     "measure": DATA_LAYER | {"host"},
     "datasets": DATA_LAYER,
