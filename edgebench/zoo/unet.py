@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from edgebench.zoo.folding import convolved
 
-FILTERS = (8, 16, 32, 64, 96)
+FILTERS = (8, 16, 32, 64)
 """Of each level; each has half the side of the one before."""
 
 
@@ -49,7 +49,7 @@ def segmenter(
     """Build the topology with fresh weights.
 
     Args:
-        shape: Height, width, channels; sides that 16 divides.
+        shape: Height, width, channels; sides that 8 divides.
         classes: Background included.
         folded: Without normalisations, as it ships; it is trained with them.
         batch: A fixed batch, or None for any.
