@@ -25,7 +25,7 @@ import keras  # noqa: E402
 from edgebench.zoo import export_onnx, export_tflite, folding, networks, ssd, unet  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-OUTPUTS = {
+OUTPUTS: dict[str, dict[str, tuple[int, ...]]] = {
     "ssd_digits": {"boxes": (738, 4), "scores": (738, 11)},
     "unet_digits": {"logits": (64, 64, 2)},
 }
