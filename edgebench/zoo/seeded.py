@@ -13,7 +13,7 @@ import tensorflow as tf
 from edgebench.errors import UsageError
 from edgebench.zoo import efficientnet, files, manifest, networks, photographs, seeding, topologies
 from edgebench.zoo.datasets import to_input
-from edgebench.zoo.samples import pick_evenly
+from edgebench.zoo.samples import pick_clearly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,15 +92,10 @@ def _reference(
     side_px: int,
     prepare: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Inputs of many answers, clear ones first: a near tie says nothing about a runtime.
-
-    They are other crops than those that calibrated.
-    """
+    """Inputs of many answers; they are other crops than those that calibrated."""
     found = prepare(photographs.crops(CANDIDATE_CROPS, recipe.seed + 1, side_px))
     answers = np.asarray(model.predict(found, verbose=0, batch_size=8), dtype=np.float32)
-    best = np.sort(answers, axis=1)
-    clear = np.argsort(best[:, -2] - best[:, -1], kind="stable")[: CANDIDATE_CROPS // 2]
-    chosen = clear[pick_evenly(answers[clear].argmax(axis=1), recipe.reference_samples)]
+    chosen = pick_clearly(answers, recipe.reference_samples)
     return found[chosen], answers[chosen]
 
 

@@ -61,6 +61,7 @@ def train(
             # Seeds of its own, so that an epoch can be taken up without those before it.
             generator = np.random.default_rng([recipe.seed, epoch])
             keras.utils.set_random_seed(recipe.seed + epoch)
+            _reseed_dropout(model, recipe.seed + epoch)
         say(f"epoch {epoch + 1}/{recipe.epochs}: {_epoch(model, recipe, sets, generator)}")
         if checkpoint is not None:
             keep(model, checkpoint)
@@ -85,6 +86,14 @@ def _epoch(model: Any, recipe: Recipe, sets: TrainingSets, generator: np.random.
     check = (to_input(sets.validation_images), sets.validation_labels)
     _, accuracy = model.evaluate(*check, batch_size=500, verbose=0)
     return f"training loss {history['loss'][0]:.4f}, validation top-1 {accuracy:.4f}"
+
+
+def _reseed_dropout(model: Any, number: int) -> None:  # noqa: ANN401
+    """Settle what is dropped next: a kept model does not hold it."""
+    for place, layer in enumerate(model.layers):
+        if isinstance(layer, keras.layers.Dropout):
+            # Keras counts the second number on from step to step: layers stay apart.
+            layer.seed_generator.state.assign([number, place << 20])
 
 
 def resume(model: Any, checkpoint: Path, steps: int) -> int:  # noqa: ANN401

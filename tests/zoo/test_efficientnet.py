@@ -25,8 +25,7 @@ from edgebench.zoo import efficientnet, topologies  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parents[2] / "workloads" / "efficientnet_lite0"
 SIDE_PX = 224
-# First block of each stage: its kernel's side and its stride.
-STAGES = {0: (3, 1), 1: (3, 2), 3: (5, 2), 5: (3, 2), 8: (5, 1), 11: (5, 2), 15: (3, 1)}
+HALVING = (1, 3, 5, 11)  # blocks
 
 
 def photograph(name: str) -> NDArray[np.float32]:
@@ -61,11 +60,9 @@ def by_torch(state: Mapping[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor
         at, y = f"_blocks.{index}", x
         if f"{at}._expand_conv.weight" in state:
             y = functional.relu6(normed(conv(y, f"{at}._expand_conv"), f"{at}._bn0"))
-        stride = STAGES.get(index, (0, 1))[1]
-        deep = conv(y, f"{at}._depthwise_conv", stride, y.shape[1])
-        y = normed(
-            conv(functional.relu6(normed(deep, f"{at}._bn1")), f"{at}._project_conv"), f"{at}._bn2"
-        )
+        y = conv(y, f"{at}._depthwise_conv", 2 if index in HALVING else 1, y.shape[1])
+        y = conv(functional.relu6(normed(y, f"{at}._bn1")), f"{at}._project_conv")
+        y = normed(y, f"{at}._bn2")
         x = x + y if x.shape == y.shape else y
     x = functional.relu6(normed(conv(x, "_conv_head"), "_bn1")).mean(dim=(2, 3))
     return functional.linear(x, state["_fc.weight"], state["_fc.bias"])

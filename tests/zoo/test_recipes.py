@@ -18,7 +18,7 @@ PUBLISHED_MACS_M = {
     "mobilenet_v1_025_96": 7.5,
     "mobilenet_v2": 300,
     "mobilenet_v3_small": 57,
-    "efficientnet_lite0": 395,
+    "efficientnet_lite0": 385,
     "squeezenet": 350,
     "resnet50": 3850,
     "resnet8": 12.5,
@@ -41,7 +41,7 @@ def test_what_is_too_large_for_git_is_a_recipe_there(name: str) -> None:
     assert manifest.kind_of(manifest.read(workload.folder)) == "seeded"
     assert [path.name for path in workload.folder.iterdir()] == ["workload.toml"]
     assert workload.spec.weights == ("published" if name == "efficientnet_lite0" else "random")
-    assert len(set(workload.spec.labels)) in {2, 1000}
+    assert len(workload.spec.labels) in {2, 1000}
     assert not workload.spec.default
     with pytest.raises(UsageError, match="not built here"):
         _ = workload.reference_path
