@@ -140,12 +140,31 @@ def _renumber(graph: Any) -> None:  # noqa: ANN401
             new[old] = re.sub(r"__\d+", f"__{len(new)}", old)
         return new[old]
 
+    _name_shared(graph)
     for tensor in graph.initializer:
         tensor.name = name(tensor.name)
     for node in graph.node:
         node.name = name(node.name)
         node.input[:] = [name(old) for old in node.input]
         node.output[:] = [name(old) for old in node.output]
+
+
+def _name_shared(graph: Any) -> None:  # noqa: ANN401
+    """Name and order constants by their uses: which of equal ones tf2onnx keeps is left to chance.
+
+    It goes by a set's order, which Python draws anew for each process.
+    """
+    used = [name for node in graph.node for name in node.input]
+    places = {name: place for place, name in reversed(list(enumerate(used)))}
+    constants = sorted(graph.initializer, key=lambda one: places.get(one.name, len(used)))
+    new = {one.name: f"shared_{places[one.name]}" for one in constants if used.count(one.name) > 1}
+    for one in constants:
+        one.name = new.get(one.name, one.name)
+    for node in graph.node:
+        node.input[:] = [new.get(name, name) for name in node.input]
+    kept = [type(one).FromString(one.SerializeToString()) for one in constants]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
 
 
 def runtime_operators(path: Path) -> list[str]:

@@ -11,7 +11,7 @@ from edgebench.errors import UsageError
 from edgebench.zoo import manifest
 
 ROOT = Path(__file__).resolve().parents[2]
-WORKLOADS = ("mnist_cnn", "cifar10_cnn")
+WORKLOADS = ("mnist_cnn", "cifar10_cnn", "resnet8")
 
 
 def document() -> dict[str, Any]:

@@ -34,7 +34,8 @@ BODIES = {
 REFERENCES = {"mnist_cnn": 64, "cifar10_cnn": 64, "resnet8": 16}
 RUNTIMES = {"onnx": "onnxruntime", "tflite": "ai_edge_litert"}
 # Largest allowed difference from the Keras logits, as a share of their largest magnitude. Rounding
-# the float32 weights to float16 alone gives 2.5e-3 for cifar10_cnn; int8 gave 3.4e-2 at most, 6.2e-2 for resnet8, which is deeper.
+# the float32 weights to float16 alone gives 2.5e-3 for cifar10_cnn; int8 gave 3.4e-2 at most, and
+# 6.2e-2 for resnet8, which is deeper.
 TOLERANCE_RATIO = {"fp32": 1e-5, "fp16": 5e-3, "int8": 0.08, "int8_dynamic": 0.05}
 LEAST_AGREEMENT_RATIO = {"fp32": 1.0, "fp16": 0.98, "int8": 0.9, "int8_dynamic": 0.9}
 
