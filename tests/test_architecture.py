@@ -30,7 +30,7 @@ ROOMS = {
     "derive": DATA_LAYER | {"backends", "datasets", "host", "zoo"},
     "packs": DATA_LAYER | {"derive"},
     "meters": DATA_LAYER,
-    "zoo": DATA_LAYER,
+    "zoo": DATA_LAYER | {"derive", "measure"},
     "testing": DATA_LAYER,
     "measure": DATA_LAYER | {"host"},
     "datasets": DATA_LAYER,

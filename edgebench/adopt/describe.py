@@ -79,7 +79,7 @@ def describe(model: Model, runtimes: Runtimes, folder: Path) -> Told:
     first_fault = ""
     for probe in _able(model, runtimes):
         path = folder / "described.npz"
-        fault = _launch(probe, runtimes, _request(model, probe, runtimes, path, ring=1))
+        fault = _launch(model, probe, runtimes, _request(model, probe, runtimes, path, ring=1))
         if fault:
             first_fault = first_fault or f"{probe.name}: {fault}"
             continue
@@ -132,7 +132,7 @@ def answer(
         samples_mean=mean,
         samples_std=std,
     )
-    if fault := _launch(told.runtime, runtimes, request):
+    if fault := _launch(model, told.runtime, runtimes, request):
         raise UsageError(f"--model {model.words}: {told.runtime.name}: {fault}")
 
 
@@ -183,11 +183,13 @@ def _request(
     )
 
 
-def _launch(probe: Probe, runtimes: Runtimes, request: LaunchRequest) -> str:
-    """Why a launch did not end well; empty where it did."""
+def _launch(model: Model, probe: Probe, runtimes: Runtimes, request: LaunchRequest) -> str:
+    """Why a launch did not end well, of the file that the user knows; empty where it did."""
     settings = runtimes.backends.get(probe.name, BackendConfig())
     log = Path(request.reference_path).with_suffix(".log")
     record = launcher.launch(request, runtimes.limits, log, settings.python)
     if record.status == "ok":
         return ""
-    return f"{'' if record.status == 'failed' else f'{record.status}: '}{record.reason}"
+    reason = record.reason.replace(str(model.path), model.words)
+    reason = reason.replace(model.path.name, Path(model.words).name)
+    return reason if record.status == "failed" else f"{record.status}: {reason}"

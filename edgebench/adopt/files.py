@@ -6,8 +6,9 @@ Nothing is loaded here: a file that pretends is found out by its runtime, in a p
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,19 +68,8 @@ class Found(NamedTuple):
     """Of the name; empty for a folder."""
     parts: tuple[Path, ...]
     """Every file of it."""
-
-    @property
-    def sha256(self) -> str:
-        """Of all its files: the same model is the same on every device."""
-        if len(self.parts) == 1:
-            return sha256_of(self.parts[0])
-        digest = hashlib.sha256()
-        base = self.path if self.path.is_dir() else self.path.parent
-        for part in self.parts:
-            # A pair may have any name, a SavedModel's files have those that they must have.
-            name = part.relative_to(base).as_posix() if self.path.is_dir() else part.suffix
-            digest.update(f"{name}\0{sha256_of(part)}\n".encode())
-        return digest.hexdigest()
+    sha256: str
+    """Of all its files: the same model is the same on every device."""
 
 
 def find(path: Path) -> Found:
@@ -109,6 +99,8 @@ def _find(path: Path) -> Found:
     if not path.is_file():
         raise UsageError(f"--model {path}: is no file")
     _check_head(path, suffix, kind)
+    if kind.format == "eim" and not os.access(path, os.X_OK):
+        raise UsageError(f"--model {path}: is not executable", remedy=f"chmod +x {path}")
     partner = path.with_suffix(kind.partner) if kind.partner else None
     if partner is not None and not partner.is_file():
         raise UsageError(
@@ -116,7 +108,18 @@ def _find(path: Path) -> Found:
         )
     parts = [path, partner] if partner is not None else [path]
     parts += _outside(path) if kind.format == "onnx" else []
-    return Found(path, kind.format, suffix, tuple(parts))
+    return Found(path, kind.format, suffix, tuple(parts), _sha256(path, parts))
+
+
+def _sha256(path: Path, parts: Sequence[Path]) -> str:
+    if len(parts) == 1:
+        return sha256_of(parts[0])
+    digest = hashlib.sha256()
+    for part in parts:
+        # A pair may have any name, a SavedModel's files have those that they must have.
+        name = part.relative_to(path).as_posix() if path.is_dir() else part.suffix
+        digest.update(f"{name}\0{sha256_of(part)}\n".encode())
+    return digest.hexdigest()
 
 
 def _saved_model(folder: Path) -> Found:
@@ -129,7 +132,7 @@ def _saved_model(folder: Path) -> Found:
     for part in parts:
         if not part.resolve().is_relative_to(folder.resolve()):
             raise UsageError(f"--model {folder}: {part.name} leads out of the folder")
-    return Found(folder, "savedmodel", "", parts)
+    return Found(folder, "savedmodel", "", parts, _sha256(folder, parts))
 
 
 def _check_head(path: Path, suffix: str, kind: Kind) -> None:
@@ -160,8 +163,7 @@ def _outside(path: Path) -> Iterator[Path]:
         raise UsageError(f"--model {path}: {error}") from None
     for name in names:
         part = path.parent / name
-        safe = name and not Path(name).is_absolute() and "\0" not in name
-        if not safe or not part.resolve().is_relative_to(path.parent.resolve()):
+        if not _is_inside(part, path.parent):
             raise UsageError(
                 f"--model {path}: its weights lie outside of its folder ({name[:80]!r})",
                 remedy="keep them beside the model, or in it",
@@ -171,6 +173,13 @@ def _outside(path: Path) -> Iterator[Path]:
                 f"--model {path}: its weights are missing", remedy=f"put {name} beside it"
             )
         yield part
+
+
+def _is_inside(part: Path, folder: Path) -> bool:
+    try:
+        return part.resolve().is_relative_to(folder.resolve()) and part != folder
+    except ValueError:  # a NUL
+        return False
 
 
 def slug(path: Path) -> str:

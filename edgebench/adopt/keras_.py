@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edgebench.backends import savedmodel_files
+from edgebench.backends.tensorflow_quiet import quiet
 from edgebench.derive import contract, make
 from edgebench.derive.contract import Job
 from edgebench.derive.tensorflow_ import installed
@@ -40,7 +41,10 @@ class Keras:
     def convert(self, job: Job) -> None:
         """Write the SavedModel as one file."""
         os.environ["KERAS_BACKEND"] = "tensorflow"
-        # Imported here: it imports TensorFlow, and the parent asks for names and versions only.
+        # Imported here: the parent asks for names and versions only. TensorFlow comes first, as
+        # `quiet` wants it: it would open a socket, and that ends this process.
+        with quiet():
+            import tensorflow  # noqa: F401, ICN001, PLC0415
         import keras  # noqa: PLC0415
 
         model = keras.saving.load_model(job.source, compile=False, safe_mode=True)

@@ -60,10 +60,19 @@ def resolve(declared: Sequence[Declared], settings: Settings) -> list[tuple[int,
     return shapes
 
 
-def any_batch(sizes: Sequence[Size], settings: Settings) -> list[Size]:
-    """The sizes for a runtime that can set a batch also where the file has one."""
-    settable = sizes and (settings.batch != 1 or len(sizes) == _IMAGE_RANK)
-    return [None, *sizes[1:]] if settable else list(sizes)
+def any_batch(declared: Sequence[Declared], settings: Settings) -> list[Declared]:
+    """The inputs for a runtime that can set a batch also where the file has one.
+
+    Inputs that begin with different sizes have no batch in common: one may be a state.
+    """
+    ranked = [one.sizes for one in declared if one.sizes is not None]
+    firsts = {sizes[0] if sizes else None for sizes in ranked}
+    images = any(len(sizes) == _IMAGE_RANK for sizes in ranked)
+    if len(firsts) != 1 or not all(ranked) or (settings.batch == 1 and not images):
+        return list(declared)
+    return [
+        one if one.sizes is None else Declared(one.name, [None, *one.sizes[1:]]) for one in declared
+    ]
 
 
 def open_shape(name: str, words: str) -> ModelRefusedError:

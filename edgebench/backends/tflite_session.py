@@ -86,8 +86,8 @@ class TFLiteSession:
         """Sizes that the file leaves open (-1 in its signature, or its batch) are set."""
         details = self._interpreter.get_input_details()
         names = self._names()
-        declared = [_declared(detail, names, settings) for detail in details]
-        wanted = sizes.resolve(declared, settings)
+        declared = [_declared(detail, names) for detail in details]
+        wanted = sizes.resolve(sizes.any_batch(declared, settings), settings)
         for detail, shape in zip(details, wanted, strict=True):
             if tuple(int(size) for size in detail["shape"]) != shape:
                 self._interpreter.resize_tensor_input(detail["index"], list(shape))
@@ -179,12 +179,12 @@ class TFLiteSession:
         self._interpreter = None
 
 
-def _declared(detail: dict[str, Any], names: Mapping[int, str], settings: Settings) -> Declared:
-    """An input as the file has it, but for its batch."""
+def _declared(detail: dict[str, Any], names: Mapping[int, str]) -> Declared:
+    """An input as the file has it; an open size is -1 in its signature and 1 in its shape."""
     signature = detail.get("shape_signature", detail["shape"])
     shape = [int(size) for size in (signature if len(signature) else detail["shape"])]
     name = names.get(int(detail["index"]), str(detail["name"]))
-    return Declared(name, sizes.any_batch(shape, settings))
+    return Declared(name, shape)
 
 
 def check_options(settings: Settings, *known: str) -> None:

@@ -79,7 +79,8 @@ def read(path: Path) -> File:
     except (OSError, RuntimeError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ModelRefusedError(f"torch cannot read {path.name}: {first_line(error)}") from error
     raise ModelRefusedError(
-        f"{path.name} is TorchScript, which does not tell its inputs", remedy="use torch.export"
+        f"torch cannot read {path.name}: TorchScript does not tell its inputs",
+        remedy="use torch.export",
     )
 
 

@@ -98,7 +98,9 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except EdgebenchError as error:
-        click.echo(f"edgebench: {error}", err=True)
+        from edgebench.cli.text import plain
+
+        click.echo(f"edgebench: {plain(str(error))}", err=True)
         code = EXIT_USAGE
     except BrokenPipeError:  # `edgebench report | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

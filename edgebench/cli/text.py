@@ -7,10 +7,15 @@ import textwrap
 WIDTH = 80
 
 
+def plain(words: str) -> str:
+    """Words on one line, without what would steer a terminal: files may have any name."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in words)
+
+
 def fill(words: str, first: str = "", rest: str = "") -> str:
     """Words wrapped to 80 columns; ``first`` and ``rest`` begin the first and the other lines."""
     return textwrap.fill(
-        " ".join(words.split()),
+        " ".join(plain(words).split()),
         width=WIDTH,
         initial_indent=first,
         subsequent_indent=rest,
@@ -21,6 +26,7 @@ def fill(words: str, first: str = "", rest: str = "") -> str:
 
 def one_line(words: str) -> str:
     """Words cut to one line of 80 columns; blanks stay as they are."""
+    words = plain(words)
     return words if len(words) <= WIDTH else f"{words[: WIDTH - 3].rstrip()}..."
 
 

@@ -18,6 +18,7 @@ from edgebench.specs import ModelSpec, Workload
 from edgebench.units import mib_from_byte
 
 _UNTOLD = "unknown"
+_METRICS = {"map50": "mAP@0.5", "miou": "mIoU"}
 
 
 @click.group("workloads")
@@ -79,6 +80,9 @@ def _quality(workload: Workload, model: ModelSpec) -> str:
     """How good a model's answers are, as its maker measured it."""
     if model.top1_ratio is not None:
         return f"{model.top1_ratio:.2%} top-1 of {model.top1_samples:,}"
+    if model.quality_ratio is not None:
+        metric = _METRICS.get(model.quality_metric or "", "quality")
+        return f"{model.quality_ratio:.2%} {metric} of {model.quality_samples:,}"
     return "no accuracy" if workload.spec.weights == "random" else "not measured"
 
 

@@ -24,6 +24,8 @@ from edgebench.records import PRECISIONS, Precision
 from edgebench.specs import ModelFormat, ModelSpec, Workload, sha256_of
 
 MANIFEST = "manifest.json"
+ON_RANDOM = "random inputs"
+"""What a model was calibrated on (`Manifest.calibration`) of which nobody gave images."""
 _PART = ".part-"
 _STALE_S = 24 * 3600.0
 _KEY_DIGITS = 32
@@ -108,7 +110,8 @@ def read_folder(folder: Path) -> tuple[Path, Manifest] | None:
     return (path, manifest) if whole else None
 
 
-def _entries() -> Iterator[tuple[Path, Manifest]]:
+def entries() -> Iterator[tuple[Path, Manifest]]:
+    """Every whole entry: its file and its manifest."""
     folder = home() / "derived"
     if not folder.is_dir():
         return
@@ -123,7 +126,7 @@ def attach(workload: Workload) -> Workload:
     What was made of a derived file is the workload's too.
     """
     view = view_of(workload)
-    left = [entry for entry in _entries() if entry[1].view in ("", view)]
+    left = [entry for entry in entries() if entry[1].view in ("", view)]
     sources = {model.sha256 for model in workload.spec.models}
     newest: dict[tuple[str, str], tuple[Path, Manifest]] = {}
     while found := [entry for entry in left if entry[1].from_sha256 in sources]:

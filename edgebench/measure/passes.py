@@ -66,12 +66,20 @@ def make_reference(session: Session, request: LaunchRequest) -> None:
     They are the request's samples where it has some, else random, and then the same shapes give
     the same inputs: two such files tell how far two models agree. Beside it
     lies what the runtime declares (`edgebench.wire.Described`), also where the model cannot run.
+
+    Raises:
+        ModelRefusedError: Nothing could be held against its answers.
     """
     path, layout = Path(request.reference_path), request.model_layout
     tensors.describe(session, described_path(path))
+    if not (session.inputs and session.outputs):
+        raise ModelRefusedError(f"it has no {'outputs' if session.inputs else 'inputs'}")
     inputs = _pictured(request) if request.samples_path else tensors.random(session, request)
     outputs = run_all(session, inputs, layout, request.case.batch, request.inputs)
     made = tensors.as_reference(session, outputs, layout)
+    if not all(np.isfinite(one).all() for one in made if one.dtype.kind == "f"):
+        given = "the given images" if request.samples_path else "random inputs"
+        raise ModelRefusedError(f"it answers {given} with NaN or infinity")
     tensors.save(path, tensors.Reference(inputs, made))
 
 

@@ -84,8 +84,7 @@ def random(session: Session, request: LaunchRequest) -> tuple[Array, ...]:
     for number, tensor in enumerate(session.inputs):
         sample = sample_shape(tensor, request.case.batch)
         image = number >= len(request.inputs) or request.inputs[number].image
-        first = _channels_first(tensor, request.model_layout) and image
-        if first and len(sample) == _IMAGE_RANK - 1:
+        if _channels_first(tensor, request.model_layout) and image:
             sample = (*sample[1:], sample[0])
         made.append(_drawn(rng, (request.ring, *sample), np.dtype(tensor.dtype)))
     return tuple(made)
@@ -127,7 +126,8 @@ def batched(shape: Shape, batch: int) -> bool:
 
 
 def _channels_first(tensor: Tensor, layout: str) -> bool:
-    return (tensor.layout or layout) == "NCHW"
+    """Whether it is an image (n, c, h, w)."""
+    return len(tensor.shape) == _IMAGE_RANK and (tensor.layout or layout) == "NCHW"
 
 
 class Plug(NamedTuple):
@@ -278,7 +278,7 @@ def in_order(
 def _turned(array: Array, tensor: Tensor, layout: str, wanted: Shape | None = None) -> Array:
     """An output that is an image (n, h, w, c), unless only another way has the wanted shape."""
     ways = [array]
-    if array.ndim == _IMAGE_RANK:
+    if array.ndim == len(tensor.shape) == _IMAGE_RANK:
         ways.insert(not _channels_first(tensor, layout), array.transpose(0, 2, 3, 1))
     if wanted is None:
         return ways[0]

@@ -227,11 +227,21 @@ def _check_kinship(
         if folder.kind == "workloads":
             lies = written.get(folder) or there[folder] or places[folder]
             sources |= {model.sha256 for model in read_workload(lies).spec.models}
-    for one in ready:
-        if one.folder.kind == "derived":
-            found = cache.read_folder(one.written)
-            if found is None or found[1].from_sha256 not in sources:
-                raise ValueError(f"{one.folder.name} is derived of no workload in it")
+    entries = {
+        folder: cache.read_folder(written.get(folder) or places[folder])
+        for folder in pack.manifest.folders
+        if folder.kind == "derived"
+    }
+    while kin := [
+        (folder, found[1])
+        for folder, found in entries.items()
+        if found is not None and found[1].from_sha256 in sources
+    ]:
+        for folder, manifest in kin:
+            sources.add(manifest.sha256)
+            del entries[folder]
+    if entries:
+        raise ValueError(f"{next(iter(entries)).name} is derived of no workload in it")
 
 
 def _publish(one: _Ready, place: Path, aside: Path) -> None:

@@ -79,9 +79,15 @@ def _workload(workload: Workload) -> _Source:
 
 
 def _derived(workload: Workload) -> Iterator[_Source]:
+    """Derived models, and those that they were made of: a run finds them by their descent."""
+    own = {model.sha256 for model in workload.spec.models}
+    entries = {manifest.sha256: (path, manifest) for path, manifest in cache.entries()}
     for model in workload.derived:
-        file = Path(model.path)
-        yield _source(file.parent, "derived", file.parent.name, [cache.MANIFEST, file.name])
+        made = model.sha256
+        while made not in own:
+            file, manifest = entries[made]
+            yield _source(file.parent, "derived", file.parent.name, [cache.MANIFEST, file.name])
+            made = manifest.from_sha256
 
 
 def _source(

@@ -14,6 +14,7 @@ _SAME = (
 )
 """Cells that differ in one of these answer different questions and are not ranked together."""
 _SHOWN_IF_OTHER = {
+    "workload_version": 1,
     "batch": 1,
     "streams": 1,
     "scenario": "single_stream",

@@ -1,8 +1,6 @@
 """Photographs that digits are scattered over: some to train on, others for what is judged.
 
-All are bundled with scikit-image and free to be passed on, as its documentation of each states:
-astronaut (NASA, public domain), coffee (R. Michetti, CC0), rocket (SpaceX, public domain), brick,
-grass and gravel (CC0Textures, CC0); chelsea (S. van der Walt, CC0), camera (L. Varshney, CC0).
+All are bundled with scikit-image and free to be passed on, as its documentation of each states.
 """
 
 from __future__ import annotations
@@ -17,6 +15,16 @@ if TYPE_CHECKING:
 
 TRAINING = ("astronaut", "coffee", "rocket", "brick", "grass", "gravel")
 HELD_OUT = ("chelsea", "camera")
+_RIGHTS = {
+    "astronaut": "NASA, public domain",
+    "coffee": "R. Michetti, CC0",
+    "rocket": "SpaceX, public domain",
+    "brick": "CC0Textures, CC0",
+    "grass": "CC0",
+    "gravel": "CC0Textures, CC0",
+    "chelsea": "S. van der Walt, CC0",
+    "camera": "L. Varshney, CC0",
+}
 _RGB_RANK = 3
 
 
@@ -41,5 +49,6 @@ def photographs(names: tuple[str, ...]) -> tuple[NDArray[np.uint8], ...]:
 
 
 def source(names: tuple[str, ...]) -> str:
-    """Say where photographs come from, with the package's version."""
-    return f"photographs of scikit-image {version('scikit-image')}: {', '.join(names)}"
+    """Say where photographs come from, with the package's version and each one's rights."""
+    told = ", ".join(f"{name} ({_RIGHTS[name]})" for name in names)
+    return f"photographs of scikit-image {version('scikit-image')}: {told}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import tempfile
@@ -15,17 +16,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BUILD_REMEDY = "pip install 'edgebench[build]'"
+_MODULES = {
+    "classifier": "pipeline",
+    "seeded": "seeded",
+    "detector": "detector",
+    "segmenter": "segmenter",
+}
 
 
 def build(name: str, data: Path | None, out: Path, say: Callable[[str], None]) -> None:
-    """Train a bundled workload from its recipe and write its whole folder anew.
+    """Make a bundled workload from its recipe and write its whole folder anew.
 
     The recipe is read from ``out/workload.toml``; its version is kept. The folder is replaced
     only when everything is done, so a build that fails or is interrupted changes nothing.
 
     Args:
         name: The workload; must be the one that the file names.
-        data: The folder with the data set's file.
+        data: The folder with the data set's file; None where the recipe needs none.
         out: The workload's folder.
         say: Gets one line a step.
 
@@ -34,16 +41,18 @@ def build(name: str, data: Path | None, out: Path, say: Callable[[str], None]) -
     """
     out = out.resolve()
     document = manifest.read(out)
-    manifest.recipe_of(document)
+    kind = manifest.kind_of(document)
+    recipe = manifest.recipe_of(document) if kind == "classifier" else None
     if document.get("name") != name:
         message = f"{out / manifest.FILE_NAME} describes {document.get('name')!r}, not {name!r}"
         raise UsageError(message, remedy=f"give the folder of {name}")
-    if data is None:
-        raise UsageError(f"{name} is trained on a data set", remedy="give its folder: --data")
+    if recipe is not None and data is None:
+        message = f"{name} is trained on the data set {recipe.dataset}, and no folder was given"
+        raise UsageError(message, remedy="name the folder that holds it: --data FOLDER")
     _quieten()
     try:
         # Imported here: TensorFlow takes seconds, and only a build needs it.
-        from edgebench.zoo import pipeline  # noqa: PLC0415
+        maker = importlib.import_module(f"edgebench.zoo.{_MODULES[kind]}")
     except ModuleNotFoundError as error:
         message = f"building a workload needs the package of {error.name}"
         raise UsageError(message, remedy=BUILD_REMEDY) from error
@@ -52,7 +61,7 @@ def build(name: str, data: Path | None, out: Path, say: Callable[[str], None]) -
     try:
         fresh = scratch / "new"
         shutil.copytree(out, fresh, ignore=shutil.ignore_patterns("models", "*.npz"))
-        pipeline.run(fresh, data, say)
+        maker.run(fresh, data, say)
         swap(fresh, out, scratch / "old")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

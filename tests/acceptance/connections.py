@@ -181,7 +181,7 @@ def main() -> int:
     parser.add_argument("--config", type=Path, help="as of `run`, for runtimes in other Pythons")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     options = parser.parse_args()
-    everything = [part for one in resources.workload_folders() for part in ("-w", one)]
+    everything = [part for one in resources.workload_folders(built=True) for part in ("-w", one)]
     verdict = Verdict()
     show_that_it_counts(verdict)
     with tempfile.TemporaryDirectory(prefix="edgebench-models-") as folder:

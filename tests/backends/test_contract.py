@@ -48,7 +48,7 @@ RAN: dict[tuple[str, str], set[str]] = {
 
 
 @pytest.mark.parametrize("batch", [1, 4])
-@pytest.mark.parametrize("workload_name", sorted(resources.workload_folders()))
+@pytest.mark.parametrize("workload_name", sorted(resources.workload_folders(built=True)))
 @pytest.mark.parametrize(("backend_name", "precision"), CELLS)
 def test_a_backend_keeps_the_contract_and_gives_the_right_answers(
     backend_name: str, precision: Precision, workload_name: str, batch: int

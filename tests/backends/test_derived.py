@@ -75,7 +75,7 @@ def ring(backend: Backend, path: Path, name: str, settings: Settings) -> list[An
 
 @pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.parametrize(("fmt", "precision"), RAN)
-@pytest.mark.parametrize("name", sorted(resources.workload_folders()))
+@pytest.mark.parametrize("name", sorted(resources.workload_folders(built=True)))
 def test_a_derived_model_keeps_the_contract_and_gives_the_right_answers(
     derived: Derive, name: str, fmt: str, precision: Precision, batch: int
 ) -> None:

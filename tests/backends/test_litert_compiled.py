@@ -23,7 +23,7 @@ PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8", "int8_dynamic")
 
 
 @pytest.mark.parametrize("batch", [1, 4])
-@pytest.mark.parametrize("workload_name", sorted(resources.workload_folders()))
+@pytest.mark.parametrize("workload_name", sorted(resources.workload_folders(built=True)))
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_it_keeps_the_contract_and_gives_the_right_answers(
     ask: Callable[..., Any], precision: Precision, workload_name: str, batch: int

@@ -23,7 +23,7 @@ HAS_CPU_FP16 = cv2.dnn.DNN_TARGET_CPU_FP16 in cv2.dnn.getAvailableTargets(
 )
 
 
-@pytest.mark.parametrize("workload", sorted(resources.workload_folders()))
+@pytest.mark.parametrize("workload", sorted(resources.workload_folders(built=True)))
 @pytest.mark.parametrize("format_name", ["onnx", "tflite"])
 @pytest.mark.parametrize("engine", ["auto", "classic", "new"])
 def test_both_formats_are_right_on_every_engine(
@@ -52,7 +52,7 @@ def test_fp16_weights_are_multiplied_in_fp32(ask: Callable[..., Any]) -> None:
     assert 0 < answer.fingerprint(ask("opencv-dnn", "fp32.tflite")) < 0.01
 
 
-@pytest.mark.parametrize("workload", sorted(resources.workload_folders()))
+@pytest.mark.parametrize("workload", sorted(resources.workload_folders(built=True)))
 def test_the_trap_of_quantised_files_that_run_in_float_is_reported(
     ask: Callable[..., Any], workload: str
 ) -> None:

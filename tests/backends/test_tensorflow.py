@@ -56,7 +56,7 @@ def ring(session: Session, name: str = "mnist_cnn", batch: int = 1) -> list[Any]
 
 @pytest.mark.parametrize("options", [{}, XLA], ids=["executor", "xla"])
 @pytest.mark.parametrize("batch", [1, 4])
-@pytest.mark.parametrize("name", sorted(resources.workload_folders()))
+@pytest.mark.parametrize("name", sorted(resources.workload_folders(built=True)))
 def test_a_derived_model_keeps_the_contract_and_gives_the_right_answers(
     derived: Derive, backend: Backend, name: str, batch: int, options: dict[str, str]
 ) -> None:

@@ -61,7 +61,7 @@ def ring(session: Session, name: str = "mnist_cnn") -> list[Any]:
 
 @pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.parametrize("precision", FILES)
-@pytest.mark.parametrize("name", sorted(resources.workload_folders()))
+@pytest.mark.parametrize("name", sorted(resources.workload_folders(built=True)))
 def test_a_derived_model_keeps_the_contract_and_gives_the_right_answers(
     derived: Derive, name: str, precision: Precision, batch: int
 ) -> None:

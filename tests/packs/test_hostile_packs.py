@@ -61,6 +61,7 @@ def entry(source: str = "0" * 64, **changes: object) -> Callable[[Path], object]
             "from_sha256": source,
             "format": "mnn",
             "precision": "fp32",
+            "view": "",
             "file": "model.mnn",
             "sha256": hashlib.sha256(model).hexdigest(),
             "size_byte": len(model),

@@ -17,7 +17,7 @@ from edgebench.derive import cache
 from edgebench.errors import UsageError
 from edgebench.packs import unpack, write
 from edgebench.runner import plan
-from edgebench.specs import sha256_of
+from edgebench.specs import ModelFormat, sha256_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 import tampered
@@ -42,24 +42,32 @@ def contents(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): sha256_of(path) for path in files}
 
 
-def derived(folder: Path, data: bytes = b"derived") -> str:
-    """An entry of the cache that says it was made of a workload; give its key."""
+def derived(
+    folder: Path,
+    data: bytes = b"derived",
+    source: str = "",
+    fmt: ModelFormat = "mnn",
+    when: str = "2026",
+) -> str:
+    """An entry of the cache that says it was made of a workload's file, or of another one."""
     scratch = cache.start()
     (scratch / "model.mnn").write_bytes(data)
-    source = sha256_of(folder / "models" / "fp32.onnx")
+    source = source or sha256_of(folder / "models" / "fp32.onnx")
+    view = cache.view_of(resources.open_workload(str(folder)))
     manifest = cache.Manifest(
         workload="tiny",
         from_sha256=source,
-        format="mnn",
+        format=fmt,
         precision="fp32",
+        view=view,
         file="model.mnn",
         sha256=sha256_of(scratch / "model.mnn"),
         size_byte=len(data),
-        tools={"MNN": "3"},
-        derived_at_utc="2026-01-01T00:00:00Z",
+        tools={"MNN": when},
+        derived_at_utc=when,
         edgebench_version="0",
     )
-    key = cache.key_of(source, "mnn", "fp32", manifest.tools, {})
+    key = cache.key_of(source, fmt, "fp32", manifest.tools, {}, view)
     cache.keep(scratch, manifest, key)
     return key
 
@@ -97,6 +105,19 @@ def test_derived_models_come_along_and_are_found_without_a_converter(tiny: Tiny)
     (model,) = plan.choose_workloads(["tiny"])["tiny"].derived
     assert (model.format, Path(model.path).read_bytes()) == ("mnn", b"derived")
     assert {one.state for one in unpack.unpack(path)} == {"already there"}
+
+
+def test_a_model_derived_of_a_derived_one_brings_that_along(tiny: Tiny) -> None:
+    folder = tiny()
+    key = derived(folder, b"between", fmt="onnx")
+    middle = sha256_of(cache.home() / "derived" / key / "model.mnn")
+    derived(folder, b"last", source=middle, fmt="ncnn")
+    derived(folder, b"newer", fmt="onnx", when="2027")  # it hides the one between
+    path = packed(folder, derived=True)
+    shutil.rmtree(cache.home())
+    assert len(unpack.unpack(path)) == 4
+    (workload,) = plan.choose_workloads(["tiny"]).values()
+    assert {Path(one.path).read_bytes() for one in workload.derived} == {b"newer", b"last"}
 
 
 def test_a_pack_without_what_was_to_be_derived_is_refused(tiny: Tiny) -> None:

@@ -21,7 +21,7 @@ for package in ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai_edg
 
 import keras  # noqa: E402
 
-from edgebench.zoo import export_onnx, export_tflite, networks, pipeline  # noqa: E402
+from edgebench.zoo import export_onnx, export_tflite, files, networks  # noqa: E402
 from edgebench.zoo.training import _augment  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,7 +70,7 @@ def test_a_float_convolution_is_noticed() -> None:
     ]
     assert counts == [3, 0, 0]
     with pytest.raises(UsageError, match=r"3 convolutions of fp32\.onnx still run in float"):
-        pipeline._must_be_integer(models / "fp32.onnx")
+        files.must_be_integer(models / "fp32.onnx")
 
 
 def test_augmentation_moves_and_mirrors_but_invents_nothing() -> None:

