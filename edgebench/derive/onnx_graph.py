@@ -109,8 +109,11 @@ class Graph:
         # Old files list their weights among the inputs.
         weights = {tensor.name for tensor in model.graph.initializer}
         given = [value for value in model.graph.input if value.name not in weights]
+        # Weights stay where they are: shapes are inferred on the rest, in copies that are small.
+        self._weights = list(model.graph.initializer)
+        model = _without_weights(model)
         if batch is not None:
-            model = _with_batch(model, {value.name for value in given}, batch)
+            _set_batch(model.graph, {value.name for value in given}, batch)
         self._opset = list(model.opset_import)
         self._infer(model)
         for _ in range(_ROUNDS):
@@ -194,7 +197,7 @@ class Graph:
             ModelRefusedError: An operator, or how it is used, is not known.
         """
         values: dict[str, Value] = {"": None, **given}
-        values |= {one.name: numpy_helper.to_array(one) for one in self._graph.initializer}
+        values |= {one.name: numpy_helper.to_array(one) for one in self._weights}
         for node in self._graph.node:
             args = [values[name] for name in node.input]
             if all(arg is None or isinstance(arg, np.ndarray) for arg in args):
@@ -258,16 +261,33 @@ def _constant(name: str, value: NDArray[Any]) -> onnx.NodeProto:
     return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(value))
 
 
-def _with_batch(model: onnx.ModelProto, names: Collection[str], batch: int) -> onnx.ModelProto:
-    """A copy for one batch; what the file says of the sizes of other values is left out."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    for value in copy.graph.input:
+def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy in which weights are inputs, but for those that may hold sizes."""
+    copy = onnx.ModelProto(ir_version=model.ir_version)
+    copy.opset_import.extend(model.opset_import)
+    copy.functions.extend(model.functions)
+    graph, source = copy.graph, model.graph
+    graph.name = source.name
+    graph.node.extend(source.node)
+    graph.input.extend(source.input)
+    graph.output.extend(source.output)
+    graph.value_info.extend(source.value_info)
+    known = {value.name for value in source.input}
+    for one in source.initializer:
+        if _small(one.dims):
+            graph.initializer.append(one)
+        elif one.name not in known:
+            graph.input.append(helper.make_tensor_value_info(one.name, one.data_type, one.dims))
+    return copy
+
+
+def _set_batch(graph: onnx.GraphProto, names: Collection[str], batch: int) -> None:
+    """Fix an open batch; what the file says of the sizes of other values is left out."""
+    for value in graph.input:
         dims = value.type.tensor_type.shape.dim
         if value.name in names and dims and not dims[0].HasField("dim_value"):
             dims[0].dim_value = batch
-    forget_sizes(copy.graph)
-    return copy
+    forget_sizes(graph)
 
 
 def forget_sizes(graph: onnx.GraphProto) -> None:

@@ -5,6 +5,8 @@ Reference: https://www.tensorflow.org/guide/saved_model.
 
 from __future__ import annotations
 
+import ctypes
+import gc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,8 +43,9 @@ class Made:
         self._last: set[str] = set()
         module = tf.Module()
         module.run = tf.function(self._run, input_signature=self._specs(), autograph=False)
-        self.function = module.run.get_concrete_function()
         tf.saved_model.save(module, str(folder), signatures=module.run)
+        del module
+        release()
 
     def _specs(self) -> list[Any]:
         specs = []
@@ -84,7 +87,16 @@ class Made:
         names = [identifier(one.name) for one in self.graph.inputs]
         pairs = zip(names, self.feeds(probes), strict=True)
         given = function(**{name: tf.constant(array) for name, array in pairs})
-        return self.named({name: tensor.numpy() for name, tensor in given.items()})
+        found = self.named({name: tensor.numpy() for name, tensor in given.items()})
+        del function, given
+        release()
+        return found
+
+
+def release() -> None:
+    """Give memory back: a graph holds its weights several times, and 100 MB of them are usual."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
 
 
 def write(job: Job) -> None:

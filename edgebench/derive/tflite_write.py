@@ -37,8 +37,9 @@ def write(job: Job) -> None:
         content = export_tflite.converted(converter, job.precision, _samples(job, made))
     except Exception as error:  # its own kinds are in no public module
         raise ModelRefusedError(f"TensorFlow's converter says: {_words(error)}") from error
-    target = Path(job.target)
-    target.write_bytes(content)
+    del converter
+    tensorflow_write.release()
+    Path(job.target).write_bytes(content)
     probes = onnx_check.drawn(made.graph.inputs)
     wanted = onnx_check.reference(Path(job.source), made.graph.outputs, probes)
     onnx_check.hold(_answers(made, content, probes), wanted, onnx_check.LIMITS[job.precision])
