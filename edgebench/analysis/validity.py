@@ -58,16 +58,23 @@ LIMITS: dict[tuple[Task, Precision], Limit] = {
     ),
     ("detection", "int8_dynamic"): Limit(0.90, None, "as int8: 0.993 was seen"),
     ("segmentation", "fp32"): Limit(0.9999, 0.98, "0.9999999 and every pixel were seen"),
-    ("segmentation", "fp16"): Limit(0.999, 0.98, "0.99998 and 0.997 of the pixels were seen"),
-    ("segmentation", "bf16"): Limit(0.99, 0.95, "0.9996 and 0.985 of the pixels were seen"),
+    ("segmentation", "fp16"): Limit(
+        0.999, 0.98, "0.999998 and 0.9999 of the pixels were seen, 0.9999 and 0.999 where bf16 ran"
+    ),
+    ("segmentation", "bf16"): Limit(
+        0.99,
+        0.95,
+        "0.9999 and 0.999 of the pixels were seen; 0.9996 and 0.98 of a network so little trained "
+        "that most pixels lay between classes",
+    ),
     ("segmentation", "int8"): Limit(
         0.90,
-        0.85,
-        "0.976 and 0.87 of the pixels were seen, of a network so little trained that most pixels "
-        "lay between classes; mIoU over labelled scenes is judged by itself",
+        0.95,
+        "0.996 and 0.996 of the pixels were seen; where nine of ten are background, few need be "
+        "wrong to lose a class; mIoU over labelled scenes is judged by itself",
     ),
     ("segmentation", "int8_dynamic"): Limit(
-        0.90, 0.85, "as int8: 0.997 and 0.96 of the pixels were seen"
+        0.90, 0.95, "as int8: 0.998 and 0.996 of the pixels were seen"
     ),
     ("other", "fp32"): Limit(
         0.9999, 0.98, "as classification: nothing is known of the numbers but their direction"

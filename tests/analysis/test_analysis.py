@@ -125,7 +125,8 @@ def test_outputs_that_do_not_match_make_a_cell_invalid(
 def test_every_task_and_precision_has_limits_and_a_reason_for_them() -> None:
     assert set(validity.LIMITS) == set(itertools.product(get_args(Task), PRECISIONS))
     for limit in validity.LIMITS.values():
-        assert 0 < (limit.min_top1_ratio or 0.5) <= limit.min_cosine <= 1
+        assert 0 < limit.min_cosine <= 1
+        assert limit.min_top1_ratio is None or 0 < limit.min_top1_ratio <= 1
         assert limit.reason
 
 
