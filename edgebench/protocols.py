@@ -72,6 +72,12 @@ class Tensor(msgspec.Struct, frozen=True, kw_only=True):
     """An output that has been through softmax: the runtime gives no logits."""
 
 
+def plain_name(name: str) -> str:
+    """A tensor's name without what converters make of it: ``serving_default_a/b:0`` is ``a_b``."""
+    bare = name.partition(":")[0].removeprefix("serving_default_")
+    return "".join(one if one.isalnum() else "_" for one in bare)
+
+
 Feeds = Mapping[str, "NDArray[Any]"]
 """One inference's inputs by name; images as (batch, height, width, channels)."""
 

@@ -32,6 +32,7 @@ from edgebench.records import (
 from edgebench.samples import Samples
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "derive"))  # planted converters and small models
 import second_env
 
 SKIPPED: list[str] = []

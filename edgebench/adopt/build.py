@@ -46,6 +46,8 @@ _KERAS = 10.0
 _CHANNELS_LAST = ("tflite", "savedmodel", "eim")
 _COLORS = (1, 3)
 _CLASSES_RANK = 2
+_SUM_TOLERANCE = 0.05
+"""Probabilities of 8 bits add up to 1 only roughly."""
 
 
 class Plan(NamedTuple):
@@ -95,7 +97,9 @@ def write(
         more_inputs=plan.inputs[1:],
         outputs=tuple(tensor.name for tensor in told.declared.outputs),
         preprocess=plan.preprocess,
-        postprocess=PostprocessSpec(softmax=bool(names)),
+        postprocess=PostprocessSpec(
+            softmax=bool(names) and not _is_softmax(folder / reference.path)
+        ),
         reference=reference,
         samples=_samples(plan, chosen, names, folder),
         calibration=_calibration(plan, chosen, folder),
@@ -215,10 +219,30 @@ def _reference(
         std=before.std if before else (),
     )
     target = made.rename(folder / "reference.npz")
-    with np.load(target, allow_pickle=False) as archive:
-        count = len(archive["inputs"])
+    count = _check_reference(target, plan.model.words, what)
     source = f"{what}; the model's own outputs on {plan.told.words}"
     return FileSpec(path=target.name, sha256=sha256_of(target), count=count, source=source)
+
+
+def _check_reference(path: Path, words: str, what: str) -> int:
+    """How many samples it has; answers that are no numbers are nothing to compare with."""
+    with np.load(path, allow_pickle=False) as archive:
+        for name in archive.files:
+            array = archive[name]
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise UsageError(
+                    f"--model {words}: its outputs for {what} hold NaN or infinity",
+                    remedy="give it inputs that it knows: --images FOLDER",
+                )
+        return len(archive["inputs"])
+
+
+def _is_softmax(path: Path) -> bool:
+    """Whether the answers have been through softmax already."""
+    with np.load(path, allow_pickle=False) as archive:
+        rows = archive["outputs"].reshape(len(archive["outputs"]), -1)
+    sums = np.abs(rows.sum(axis=1, dtype=np.float64) - 1)
+    return bool((rows >= 0).all() and (sums < _SUM_TOLERANCE).all())
 
 
 def _sizes(plan: Plan) -> tuple[int, int, int]:

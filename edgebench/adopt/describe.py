@@ -190,5 +190,6 @@ def _launch(model: Model, probe: Probe, runtimes: Runtimes, request: LaunchReque
     record = launcher.launch(request, runtimes.limits, log, settings.python)
     if record.status == "ok":
         return ""
-    reason = str(record.reason).replace(str(model.path), model.words)
+    reason = record.reason.replace(str(model.path), model.words)
+    reason = reason.replace(model.path.name, Path(model.words).name)
     return reason if record.status == "failed" else f"{record.status}: {reason}"

@@ -6,11 +6,11 @@ Keras loads it in its safe mode: a file with code of its own (a Lambda layer) is
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 
 from edgebench.backends import savedmodel_files
+from edgebench.backends.tensorflow_quiet import quiet
 from edgebench.derive import contract, make
 from edgebench.derive.contract import Job
 from edgebench.derive.tensorflow_ import installed
@@ -41,10 +41,10 @@ class Keras:
     def convert(self, job: Job) -> None:
         """Write the SavedModel as one file."""
         os.environ["KERAS_BACKEND"] = "tensorflow"
-        # urllib3, which Keras imports where it is installed, tries a socket of IPv6 where there is
-        # one; the filter would end the process for that.
-        socket.has_ipv6 = False
-        # Imported here: it imports TensorFlow, and the parent asks for names and versions only.
+        # Imported here: the parent asks for names and versions only. TensorFlow comes first, as
+        # `quiet` wants it: it would open a socket, and that ends this process.
+        with quiet():
+            import tensorflow  # noqa: F401, ICN001, PLC0415
         import keras  # noqa: PLC0415
 
         model = keras.saving.load_model(job.source, compile=False, safe_mode=True)

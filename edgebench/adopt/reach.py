@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from edgebench.derive import contract, reach
+from edgebench.derive import cache, contract, make, reach
 from edgebench.derive.calibration import Images
 from edgebench.derive.contract import Converter
 from edgebench.derive.reach import Cell
@@ -12,8 +12,6 @@ from edgebench.errors import UsageError
 from edgebench.protocols import Probe
 from edgebench.records import Precision
 from edgebench.specs import Workload
-
-ON_RANDOM = "random inputs"
 
 
 def derive(
@@ -36,6 +34,8 @@ def derive(
         say: Told what takes time, a line each.
         timeout_s: For one file.
     """
+    if not reachable(workload):
+        return cache.attach(workload), {}
     said = set(absent())
 
     def once(line: str) -> None:
@@ -47,6 +47,20 @@ def derive(
 
     images = images_of(workload)
     return reach.derive_all(workload, probes, precisions, images, once, timeout_s)
+
+
+def lacking(
+    workload: Workload, probes: Mapping[str, Probe], precisions: Sequence[Precision]
+) -> list[Cell]:
+    """What `derive` would try to make."""
+    found = reach.lacking(workload, list(probes.values()), precisions)
+    return found if reachable(workload) else []
+
+
+def reachable(workload: Workload) -> bool:
+    """Whether any converter, installed or not, takes what the workload has."""
+    every = (one for fmt in contract.CONVERTERS for one in contract.converters_of(fmt))
+    return any(make.source_of(workload, one) is not None for one in every)
 
 
 def absent() -> frozenset[str]:
@@ -69,5 +83,5 @@ def images_of(workload: Workload) -> Images:
     spec = workload.spec
     file = spec.calibration or spec.reference
     path = workload.file(spec.calibration.path) if spec.calibration else workload.reference_path
-    words = f"{file.count} given images" if spec.calibration and file else ON_RANDOM
+    words = f"{file.count} given images" if spec.calibration and file else cache.ON_RANDOM
     return Images(path=path, sha256=file.sha256 if file else "", words=words)

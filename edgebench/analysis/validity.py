@@ -43,23 +43,42 @@ LIMITS: dict[tuple[Task, Precision], Limit] = {
     ("classification", "int8_dynamic"): Limit(
         0.90, 0.85, "as int8: 0.998 and 0.98 of the answers were seen"
     ),
-    ("detection", "fp32"): Limit(0.9999, None, "as classification"),
-    ("detection", "fp16"): Limit(0.999, None, "as classification"),
-    ("detection", "bf16"): Limit(0.99, None, "as classification"),
-    ("detection", "int8"): Limit(0.90, None, "as classification"),
-    ("detection", "int8_dynamic"): Limit(0.90, None, "as int8"),
-    ("segmentation", "fp32"): Limit(0.9999, 0.98, "as classification"),
-    ("segmentation", "fp16"): Limit(0.999, 0.98, "as classification"),
-    ("segmentation", "bf16"): Limit(0.99, 0.95, "as classification"),
-    ("segmentation", "int8"): Limit(0.90, 0.85, "as classification"),
-    ("segmentation", "int8_dynamic"): Limit(0.90, 0.85, "as int8"),
-    ("other", "fp32"): Limit(0.9999, 0.98, "as classification"),
+    ("detection", "fp32"): Limit(
+        0.9999, None, "boxes and scores as they leave the network: 0.9999999 was seen"
+    ),
+    ("detection", "fp16"): Limit(
+        0.999, None, "0.99998 was seen, and 0.9997 where bf16 ran instead: mAP moved by 0.2 points"
+    ),
+    ("detection", "bf16"): Limit(0.99, None, "0.9997 was seen"),
+    ("detection", "int8"): Limit(
+        0.90,
+        None,
+        "0.98 was seen, and 0.94 of one converter, whose mAP lost 1.0 points; mAP over labelled "
+        "scenes is judged by itself",
+    ),
+    ("detection", "int8_dynamic"): Limit(0.90, None, "as int8: 0.993 was seen"),
+    ("segmentation", "fp32"): Limit(0.9999, 0.98, "0.9999999 and every pixel were seen"),
+    ("segmentation", "fp16"): Limit(0.999, 0.98, "0.99998 and 0.997 of the pixels were seen"),
+    ("segmentation", "bf16"): Limit(0.99, 0.95, "0.9996 and 0.985 of the pixels were seen"),
+    ("segmentation", "int8"): Limit(
+        0.90,
+        0.85,
+        "0.976 and 0.87 of the pixels were seen, of a network so little trained that most pixels "
+        "lay between classes; mIoU over labelled scenes is judged by itself",
+    ),
+    ("segmentation", "int8_dynamic"): Limit(
+        0.90, 0.85, "as int8: 0.997 and 0.96 of the pixels were seen"
+    ),
+    ("other", "fp32"): Limit(
+        0.9999, 0.98, "as classification: nothing is known of the numbers but their direction"
+    ),
     ("other", "fp16"): Limit(0.999, 0.98, "as classification"),
     ("other", "bf16"): Limit(0.99, 0.95, "as classification"),
     ("other", "int8"): Limit(0.90, 0.85, "as classification"),
-    ("other", "int8_dynamic"): Limit(0.90, 0.85, "as int8"),
+    ("other", "int8_dynamic"): Limit(0.90, 0.85, "as classification"),
 }
-"""Figures seen are the worst of every right backend on the bundled workloads (x86-64)."""
+"""Figures seen are the worst of every right backend on the bundled workloads and on the detector
+and the segmenter of digits (x86-64)."""
 NO_GATE = "random weights: int8 parity is no gate"
 """Caveat: what 8 bits leave of weights that mean nothing says nothing about a runtime."""
 _ANY = ParityLimits(min_cosine=-1.0, min_top1_ratio=0.0)

@@ -69,8 +69,8 @@ class CompiledSession:
 
     def _resize(self, settings: Settings) -> None:
         tensors = self._tensors("inputs")
-        declared = [Declared(t.name, sizes.any_batch(t.shape, settings)) for t in tensors]
-        wanted = sizes.resolve(declared, settings)
+        declared = [Declared(t.name, t.shape) for t in tensors]
+        wanted = sizes.resolve(sizes.any_batch(declared, settings), settings)
         for index, (tensor, shape) in enumerate(zip(tensors, wanted, strict=True)):
             if tensor.shape != shape:
                 self._model.resize_input_tensor(index, list(shape), _SIGNATURE, strict=False)

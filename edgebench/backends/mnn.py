@@ -151,10 +151,9 @@ class MnnSession:
         tensors = net.getSessionInputAll(session)
         told = {name: tuple(tensor.getShape()) for name, tensor in tensors.items()}
         # A batch that the file leaves open is told as 1.
-        declared = [
-            Declared(name, sizes.any_batch(shape, self._settings)) for name, shape in told.items()
-        ]
-        wanted = dict(zip(told, sizes.resolve(declared, self._settings), strict=True))
+        declared = [Declared(name, shape) for name, shape in told.items()]
+        settable = sizes.any_batch(declared, self._settings)
+        wanted = dict(zip(told, sizes.resolve(settable, self._settings), strict=True))
         if wanted != told:
             for name, tensor in tensors.items():
                 net.resizeTensor(tensor, wanted[name])

@@ -93,8 +93,13 @@ def _onnx(data: memoryview) -> Iterator[Declared]:
             kind = next(iter(fields(kind, number)), memoryview(b""))
         shape = next(iter(fields(kind, _SHAPE)), memoryview(b""))
         dtype = _ELEMENTS.get(_number(kind, _ELEMENT) or 0, "")
-        sizes = (_number(one, _DIM_VALUE) for one in fields(shape, _DIM))  # a named one is open
-        yield Declared(name, tuple(sizes), dtype)
+        sizes = (_number(one, _DIM_VALUE) for one in fields(shape, _DIM))
+        yield Declared(name, tuple(map(_fixed, sizes)), dtype)
+
+
+def _fixed(size: int | None) -> int | None:
+    """A named size is open, and so are 0 and -1 (which stands there as 2^64 - 1)."""
+    return size if size is not None and 0 < size < 1 << _VARINT_BITS else None
 
 
 def _number(data: memoryview, wanted: int) -> int | None:

@@ -16,9 +16,10 @@ import ncnn
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebench.backends import ncnn_files, shares
+from edgebench.backends import ncnn_files, shares, sizes
 from edgebench.backends.closed import closed
 from edgebench.backends.ncnn_files import FLOAT16, INT8, Layer
+from edgebench.backends.sizes import Declared
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
@@ -134,36 +135,55 @@ class NcnnSession:
         self._files = ncnn_files.unpack(model)
         self._layers = ncnn_files.read_layers(*self._files)
         self._options = _options(settings)
-        shape = (settings.batch, *ncnn_files.input_shape(self._layers))
-        self._mat, self._views = _matrix(shape)
         self._net = _load(*self._files, self._options)
-        sources, sinks = self._net.input_names(), self._net.output_names()
-        if len(sources) != 1 or len(sinks) != 1:
-            raise ModelRefusedError(
-                f"the model has {len(sources)} inputs and {len(sinks)} outputs, one each is taken"
-            )
-        self.inputs = (Tensor(name=sources[0], shape=shape, dtype="float32", layout="NCHW"),)
-        self._sink = sinks[0]
-        self._ends = self._net.input_indexes()[0], self._net.output_indexes()[0]
+        names = self._net.input_names()
+        if len(names) != 1:
+            raise ModelRefusedError(f"the model has {len(names)} inputs, one is taken by ncnn")
+        told = ncnn_files.input_shape(self._layers)
+        declared = Declared(names[0], None if told is None else [None, *told])
+        (shape,) = sizes.resolve([declared], settings)
+        self._mat, self._views = _matrix(shape)
+        layout = "NCHW" if len(shape) == _IMAGE_AXES + 1 else ""
+        self.inputs = (Tensor(name=names[0], shape=shape, dtype="float32", layout=layout),)
+        self._source = self._net.input_indexes()[0]
+        sinks = zip(self._net.output_names(), self._net.output_indexes(), strict=True)
+        # In the converter's order, which it tells by names: the file's is that of layers.
+        self._names, self._sinks = zip(*sorted(sinks, key=lambda one: _place(one[0])), strict=True)
         self._ring: list[NDArray[Any]] = []
         self._last: list[tuple[int, Any]] = []
         self.invoke = self._bound(self._net, self._last)
-        self.invoke()  # the output's shape is known when there is one
-        answer = self.read()[self._sink]
-        self.outputs = (Tensor(name=self._sink, shape=answer.shape, dtype="float32"),)
+        self.invoke()  # an output's shape is known when there is one
+        self.outputs = tuple(
+            Tensor(
+                name=name,
+                shape=array.shape,
+                dtype="float32",
+                layout="NCHW" if array.ndim == _IMAGE_AXES + 1 else "",
+            )
+            for name, array in self.read().items()
+        )
 
     def _bound(self, net: Any, last: list[tuple[int, Any]]) -> Callable[[], None]:  # noqa: ANN401
         """An inference as a closure: an extractor gives a blob once, so each call makes one."""
         create, mat = net.create_extractor, self._mat
-        source, sink = self._ends
-        last[:] = [(0, None)]
+        source, sinks = self._source, self._sinks
+        last[:] = [(0, None)] * len(sinks)
+        if len(sinks) == 1:
+            (sink,) = sinks
 
-        def invoke() -> None:
+            def invoke() -> None:
+                extractor = create()
+                extractor.input(source, mat)
+                last[0] = extractor.extract(sink)
+
+            return invoke
+
+        def invoke_all() -> None:
             extractor = create()
             extractor.input(source, mat)
-            last[0] = extractor.extract(sink)
+            last[:] = map(extractor.extract, sinks)
 
-        return invoke
+        return invoke_all
 
     def bind(self, ring: Sequence[Feeds]) -> None:
         """The ring, kept converted beside the input matrix."""
@@ -181,8 +201,11 @@ class NcnnSession:
             view[...] = array
 
     def read(self) -> dict[str, NDArray[Any]]:
-        """A copy of the last output; ncnn tells a failure only here."""
-        return {self._sink: _answer(self._last[0], self._settings.batch)}
+        """Copies of the last outputs; ncnn tells a failure only here."""
+        return dict(zip(self._names, self._answers(self._last), strict=True))
+
+    def _answers(self, last: Sequence[tuple[int, Any]]) -> list[NDArray[np.float32]]:
+        return [_answer(one, self._settings.batch) for one in last]
 
     def effective(self) -> Effective:
         """Options read back, the tags of the weights, and what a change of options changes.
@@ -192,7 +215,7 @@ class NcnnSession:
         """
         macs: Counter[str] = Counter()
         floating = self._floating()
-        whole = bool(np.isfinite(self.read()[self._sink]).all())
+        whole = all(bool(np.isfinite(array).all()) for array in self.read().values())
         for layer, count in self._products():
             kind = floating
             if layer.tag == INT8:
@@ -252,8 +275,10 @@ class NcnnSession:
             positions = 1
             if layer.kind != "InnerProduct":
                 extractor = self._net.create_extractor()
-                extractor.input(self._ends[0], self._mat)
-                _, blob = extractor.extract(layer.tops[0])
+                extractor.input(self._source, self._mat)
+                # Each of a transposed convolution's inputs meets every weight.
+                turned = layer.kind.startswith("Deconvolution")
+                _, blob = extractor.extract(layer.bottoms[0] if turned else layer.tops[0])
                 positions = blob.w * blob.h
             found.append((layer, positions * layer.weight.size))
         return found
@@ -272,8 +297,8 @@ class NcnnSession:
         last: list[tuple[int, Any]] = []
         self.invoke()
         self._bound(_load(*self._files, off | {"num_threads": self._settings.threads}), last)()
-        batch = self._settings.batch
-        return np.array_equal(_answer(last[0], batch), self.read()[self._sink], equal_nan=True)
+        pairs = zip(self._answers(last), self._answers(self._last), strict=True)
+        return all(np.array_equal(one, other, equal_nan=True) for one, other in pairs)
 
     def close(self) -> None:
         """Drop the net; ncnn frees it with its last reference."""
@@ -283,15 +308,21 @@ class NcnnSession:
         self._views.clear()
 
 
+def _place(name: str) -> int:
+    """Of an output that pnnx has named: ``out1`` -> 1; 0 of any other."""
+    number = name.removeprefix("out")
+    return int(number) if name.startswith("out") and number.isdecimal() else 0
+
+
 def _matrix(shape: tuple[int, ...]) -> tuple[Any, list[NDArray[np.float32]]]:
     """The runtime's own matrix for an input, and a view of each sample in it.
 
     Its channels lie apart as the runtime likes them; a matrix around a numpy array would not keep
     that array alive.
     """
-    batch, channels, height, width = shape
+    batch = shape[0]
     if batch == 1:
-        mat = ncnn.Mat(width, height, channels)
+        mat = ncnn.Mat(*reversed(shape[1:]))
         views = [np.asarray(mat)]
     elif hasattr(ncnn.Mat, "batch"):
         mat = ncnn.Mat(np.zeros(shape, np.float32), 0)

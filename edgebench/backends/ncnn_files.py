@@ -7,6 +7,7 @@ sha256 stands for the pair. Formats: ncnn's wiki, "param and model file structur
 
 from __future__ import annotations
 
+import math
 import struct
 import zipfile
 from collections.abc import Sequence
@@ -25,7 +26,11 @@ MAGIC = "7767517"
 FLOAT16, INT8 = 0x01306B47, 0x000D4B38
 FLOAT32 = (0, 0x0002C056)
 """Tags before the weights of a layer; a tag of 0 stands for float32 as it is."""
-_PRODUCTS = {"Convolution": (6, 5), "ConvolutionDepthWise": (6, 5), "InnerProduct": (2, 1)}
+_PRODUCTS = {
+    **dict.fromkeys(("Convolution", "ConvolutionDepthWise"), (6, 5)),
+    **dict.fromkeys(("Deconvolution", "DeconvolutionDepthWise"), (6, 5)),
+    "InnerProduct": (2, 1),
+}
 """Layers of multiplications: their parameters for the number of weights and for the bias."""
 _TYPES: dict[int, np.dtype[Any]] = {FLOAT16: np.dtype(np.float16), INT8: np.dtype(np.int8)}
 _NO_WEIGHTS = frozenset(
@@ -34,8 +39,11 @@ _NO_WEIGHTS = frozenset(
         *("ReLU", "Clip", "Sigmoid", "TanH", "Swish", "HardSwish", "HardSigmoid", "Softmax"),
         *("BinaryOp", "UnaryOp", "Eltwise", "Padding", "Crop", "Interp", "Reduction", "Dropout"),
         *("Squeeze", "ExpandDims", "ELU", "GELU", "Mish", "ShuffleChannel", "Cast", "Packing"),
+        *("MatMul", "Softplus", "PixelShuffle", "Reorg", "Tile", "Log", "Exp", "Erf", "GLU"),
     }
 )
+_PLAIN = ("LayerNorm", "MemoryData", "PReLU", "Scale", "BatchNorm", "InstanceNorm")
+"""Layers that hold float32 without a tag."""
 _NUM_OUTPUT, _GROUP, _INT8_TERM = 0, 7, 8
 _ALIGN_BYTE = 4
 
@@ -53,12 +61,24 @@ class Layer(msgspec.Struct, kw_only=True):
     weight: NDArray[np.float32] | NDArray[np.int8] | None = None
     """(n,), in the file's own order; float16 is widened."""
     bias: NDArray[np.float32] | None = None
+    plain: bytes = b""
+    """What a layer without multiplications holds, as it is."""
     scales: NDArray[np.float32] | None = None
     """int8 only: of the weights, an output channel (or group) each, then of the input."""
 
     def number(self, key: int, default: int = 0) -> int:
         """An integer parameter."""
         return int(self.parameters.get(key, default))
+
+    @property
+    def plain_count(self) -> int:
+        """Numbers of a layer of `_PLAIN`."""
+        first, affine = self.number(0), self.number(2, 1)
+        if self.kind == "MemoryData":
+            return math.prod(max(self.number(key), 1) for key in (0, 1, 11, 2))
+        if self.kind in ("LayerNorm", "InstanceNorm"):
+            return 2 * first if affine else 0
+        return first * {"Scale": 1 + self.number(1), "BatchNorm": 4}.get(self.kind, 1)
 
     @property
     def outputs(self) -> int:
@@ -90,19 +110,15 @@ def with_input_shape(param: bytes, shape: tuple[int, int, int]) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def input_shape(layers: Sequence[Layer]) -> tuple[int, int, int]:
-    """(channels, height, width) of the first Input layer.
+def input_shape(layers: Sequence[Layer]) -> tuple[int, ...] | None:
+    """(channels, height, width) of the first Input layer, or as many of the last as it has.
 
-    Raises:
-        ModelRefusedError: It does not say.
+    None where it does not say (0= 1= 2=): ncnn takes what it is given.
     """
     first = next((layer for layer in layers if layer.kind == "Input"), None)
-    sizes = [first.number(key) for key in (2, 1, 0)] if first else [0]
-    if not all(size > 0 for size in sizes):
-        raise ModelRefusedError(
-            "the Input layer of the param file does not say its size (0= 1= 2=)"
-        )
-    return sizes[0], sizes[1], sizes[2]
+    sizes = [first.number(key) for key in (2, 1, 0)] if first else []
+    told = tuple(size for size in sizes if size > 0)
+    return told if told and told == tuple(sizes[-len(told) :]) else None
 
 
 def pack(path: Path, param: bytes, weights: bytes) -> None:
@@ -160,6 +176,10 @@ def _layer(words: Sequence[str]) -> Layer:
 
 def _take(layer: Layer, data: bytes, at: int) -> int:
     """Read a layer's weights from ``at``; where the next layer's begin."""
+    if layer.kind in _PLAIN:
+        end = at + 4 * layer.plain_count
+        layer.plain = data[at:end]
+        return end
     if layer.kind not in _PRODUCTS:
         if layer.kind not in _NO_WEIGHTS:
             raise ModelRefusedError(f"ncnn's layer {layer.kind} ({layer.name}) is not known here")
@@ -199,6 +219,7 @@ def write_layers(layers: Sequence[Layer], blobs: int) -> tuple[bytes, bytes]:
             " ".join([layer.kind, layer.name, *counts, *layer.bottoms, *layer.tops, *pairs])
         )
         if layer.weight is None:
+            data += layer.plain
             continue
         raw = layer.weight.tobytes()
         data += struct.pack("<I", INT8 if layer.weight.dtype == np.int8 else 0)

@@ -43,9 +43,9 @@ class ProfiledSession(NcnnSession):
             self._calls,
             time.perf_counter_ns,
         )
-        source, sink = self._ends
+        source, sinks = self._source, self._sinks
         wanted = [layer.tops[0] for layer in self._timed()]
-        last[:] = [(0, None)]
+        last[:] = [(0, None)] * len(sinks)
 
         def invoke() -> None:
             extractor = create()
@@ -55,7 +55,7 @@ class ProfiledSession(NcnnSession):
             for name in wanted:
                 extractor.extract(name, _AS_IT_IS)
                 stamps.append(clock())
-            last[0] = extractor.extract(sink, _CONVERTED)
+            last[:] = [extractor.extract(sink, _CONVERTED) for sink in sinks]
             calls.append(stamps)
 
         return invoke

@@ -46,6 +46,8 @@ _ON_CPU = " (the CPU, by an OpenCL driver)"
 _IMAGE_RANK = 4
 _DTYPES = ("float32", "uint8", "int8", "int32", "int64")
 """Of inputs, as far as OpenCV has such arrays."""
+_BUFFERS = ("float32", "float16", "uint8", "int8", "int32")
+"""Types of arrays that its Python writes an output into."""
 PRODUCTS = ("Conv", "Deconv", "MatMul", "Gemm", "InnerProduct")
 _TUNING = ("spinning", "denormals_as_zero", "arena", "memory_pattern")
 """What `Case.tuning` is about; the module has no way to set or to ask for any of it."""
@@ -204,7 +206,9 @@ class OpenCVSession:
 
     def _run(self, inputs: Feeds) -> Sequence[NDArray[Any]]:
         self._set([inputs[tensor.name] for tensor in self.inputs])
-        self._first = list(self._net.forward(self._names))
+        made = self._net.forward(self._names)
+        # It gives None for what has no shape of its own, which no buffer can stand for.
+        self._first = [np.zeros(0) if one is None else one for one in made]
         return self._first
 
     def _set(self, arrays: Sequence[NDArray[Any]]) -> None:
@@ -220,9 +224,21 @@ class OpenCVSession:
         self._ring = [self._converted(feeds) for feeds in ring]
         if not self._out:
             self._out = [np.zeros(t.shape, dtype=t.dtype) for t in self.outputs]
-            # The compiled call, which writes into our buffers; forward() alone allocates one a
-            # call. It computes anew each time, also where the input has not changed.
-            self.invoke = functools.partial(self._net.forward, self._names, self._out)
+            self.invoke = self._bound()
+
+    def _bound(self) -> Callable[[], None]:
+        """The compiled call, which writes into our buffers; forward() alone allocates one a call.
+
+        It computes anew each time, also where the input has not changed.
+        """
+        if all(tensor.dtype in _BUFFERS for tensor in self.outputs):
+            return functools.partial(self._net.forward, self._names, self._out)
+        forward, names, out = self._net.forward, self._names, self._out
+
+        def invoke() -> None:  # a frame only to keep what it takes no buffer of ours for
+            out[:] = forward(names)
+
+        return invoke
 
     def _converted(self, feeds: Feeds) -> list[NDArray[Any]]:
         return [np.ascontiguousarray(feeds[t.name], dtype=t.dtype) for t in self.inputs]
@@ -293,7 +309,7 @@ class OpenCVSession:
 def _inputs(model: Path, settings: Settings) -> tuple[Tensor, ...]:
     """The file's inputs with their sizes, images as NCHW."""
     declared = model_files.inputs(model)
-    listed = [Declared(one.name, sizes.any_batch(one.shape, settings)) for one in declared]
+    listed = sizes.any_batch([Declared(one.name, one.shape) for one in declared], settings)
     found = []
     for one, shape in zip(declared, sizes.resolve(listed, settings), strict=True):
         if one.dtype not in _DTYPES:

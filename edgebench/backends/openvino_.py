@@ -134,12 +134,14 @@ class OpenVINOSession:
         self._device = device
         self._accelerator = settings.accelerator
         graph = openvino_files.read(core, model)
-        declared = [Declared(_name(port), _sizes(port, settings)) for port in graph.inputs]
-        graph.reshape(dict(zip(graph.inputs, sizes.resolve(declared, settings), strict=True)))
+        declared = [Declared(_name(port), _sizes(port)) for port in graph.inputs]
+        shapes = sizes.resolve(sizes.any_batch(declared, settings), settings)
+        graph.reshape(dict(zip(graph.inputs, shapes, strict=True)))
         self._compiled = core.compile_model(graph, device, _properties(core, device, settings))
         self._request = self._compiled.create_infer_request()
         ports = self._compiled.outputs
-        sizes.check_outputs(((_name(port), _told(port)) for port in ports), settings)
+        told = ((_name(port), _sizes(port) or [None]) for port in ports)
+        sizes.check_outputs(told, settings)
         self.inputs = tuple(_tensor(port) for port in self._compiled.inputs)
         self.outputs = tuple(_tensor(port) for port in ports)
         self._ring: list[list[NDArray[Any]]] = []
@@ -233,18 +235,11 @@ def _name(port: Any) -> str:  # noqa: ANN401 - the runtime's own port
     return min(map(str, port.get_names()), key=lambda name: (len(name), name))
 
 
-def _sizes(port: Any, settings: Settings) -> list[sizes.Size] | None:  # noqa: ANN401 - as above
-    """An input's sizes, but for its batch; None of an open rank."""
-    if port.partial_shape.rank.is_dynamic:
-        return None
-    return sizes.any_batch(_told(port), settings)
-
-
-def _told(port: Any) -> list[sizes.Size]:  # noqa: ANN401 - as above
-    """A port's sizes, None where one is open or may lie between two."""
+def _sizes(port: Any) -> list[sizes.Size] | None:  # noqa: ANN401 - as above
+    """A port's sizes, None where one is open or may lie between two; None of an open rank."""
     shape = port.partial_shape
     if shape.rank.is_dynamic:
-        return [None]
+        return None
     return [None if size.is_dynamic else size.get_length() for size in shape]
 
 

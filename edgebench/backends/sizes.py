@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.errors import ModelRefusedError
-from edgebench.protocols import Feeds, Settings, Tensor
+from edgebench.protocols import Feeds, Settings, Tensor, plain_name
 
 Size = int | str | None
 _IMAGE_RANK = 4
@@ -37,11 +37,12 @@ def resolve(declared: Sequence[Declared], settings: Settings) -> list[tuple[int,
             name, or it does not take that batch.
     """
     told = _told([one.name for one in declared], settings)
+    named = {plain_name(name) for name in settings.shapes}
     batch_names = {one.sizes[0] for one in declared if one.sizes and _name(one.sizes[0])}
     shapes = []
     for one in declared:
         sizes = _fitted(one, told.get(one.name), settings.batch)
-        if sizes is None and one.name in settings.shapes:
+        if sizes is None and one.name in told and plain_name(one.name) in named:
             raise ModelRefusedError(
                 f"{one.name} is {_words(one.sizes)} in the file, not {told[one.name]}"
             )
@@ -59,10 +60,19 @@ def resolve(declared: Sequence[Declared], settings: Settings) -> list[tuple[int,
     return shapes
 
 
-def any_batch(sizes: Sequence[Size], settings: Settings) -> list[Size]:
-    """The sizes for a runtime that can set a batch also where the file has one."""
-    settable = sizes and (settings.batch != 1 or len(sizes) == _IMAGE_RANK)
-    return [None, *sizes[1:]] if settable else list(sizes)
+def any_batch(declared: Sequence[Declared], settings: Settings) -> list[Declared]:
+    """The inputs for a runtime that can set a batch also where the file has one.
+
+    Inputs that begin with different sizes have no batch in common: one may be a state.
+    """
+    ranked = [one.sizes for one in declared if one.sizes is not None]
+    firsts = {sizes[0] if sizes else None for sizes in ranked}
+    images = any(len(sizes) == _IMAGE_RANK for sizes in ranked)
+    if len(firsts) != 1 or not all(ranked) or (settings.batch == 1 and not images):
+        return list(declared)
+    return [
+        one if one.sizes is None else Declared(one.name, [None, *one.sizes[1:]]) for one in declared
+    ]
 
 
 def open_shape(name: str, words: str) -> ModelRefusedError:
@@ -123,8 +133,13 @@ def tried(
 
 def _told(names: Sequence[str], settings: Settings) -> dict[str, tuple[int, ...]]:
     """Shapes by the file's names; those under other names in their order."""
-    found = {name: shape for name, shape in settings.shapes.items() if name in names}
-    spare = [shape for name, shape in settings.shapes.items() if name not in names]
+    plain = {plain_name(name): name for name in names}
+    found = {
+        plain[plain_name(name)]: shape
+        for name, shape in settings.shapes.items()
+        if plain_name(name) in plain
+    }
+    spare = [shape for name, shape in settings.shapes.items() if plain_name(name) not in plain]
     free = [name for name in names if name not in found]
     return found | (dict(zip(free, spare, strict=True)) if len(free) == len(spare) else {})
 

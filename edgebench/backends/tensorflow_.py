@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from tensorflow.python import pywrap_tfe
 from tensorflow.python.eager import core
 
-from edgebench.backends import savedmodel_files, tensorflow_proof
+from edgebench.backends import savedmodel_files, sizes, tensorflow_proof
 from edgebench.backends.closed import closed
+from edgebench.backends.sizes import Declared
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, Settings, Tensor
 from edgebench.records import Effective
@@ -132,13 +133,13 @@ class TensorFlowSession:
             raise ModelRefusedError(f"the SavedModel has no signature {_SIGNATURE}")
         self._signature = self._model.signatures[_SIGNATURE]
         specs = self._signature.structured_input_signature[1]
-        self.inputs = tuple(_tensor(name, spec, settings.batch) for name, spec in specs.items())
+        declared = [Declared(name, _sizes(spec)) for name, spec in specs.items()]
+        shapes = sizes.resolve(declared, settings)
+        self.inputs = tuple(map(_tensor, specs, specs.values(), shapes))
         self._names = sorted(self._signature.structured_outputs)
         self._traced, self._function = self._concrete()
-        self.outputs = tuple(
-            _tensor(name, spec, settings.batch)
-            for name, spec in zip(self._names, self._function.structured_outputs, strict=True)
-        )
+        made = self._function.structured_outputs
+        told: list[Sequence[sizes.Size]] = [_sizes(spec) or [None] for spec in made]
         self._ring: list[list[NDArray[Any]]] = []
         self._in = [_aligned(tensor) for tensor in self.inputs]
         self._bound = [tf.experimental.dlpack.from_dlpack(one.__dlpack__()) for one in self._in]
@@ -146,6 +147,15 @@ class TensorFlowSession:
         self._out: list[Any] = []
         self.invoke: Callable[[], None] = self._call(self._function)
         self.invoke()  # on zeros: only now the graph is optimised, or compiled by XLA, or refused
+        if any(None in shape for shape in told):
+            told = [*sizes.tried(self._answered, self.inputs)]
+        sizes.check_outputs(zip(self._names, told, strict=True), settings)
+        self.outputs = tuple(map(_tensor, self._names, made, told))
+
+    def _answered(self, inputs: Feeds) -> list[NDArray[Any]]:
+        self.feed(inputs)
+        self.invoke()
+        return [np.array(out) for out in self._out]
 
     def _concrete(self) -> tuple[Any, Any]:
         """The signature as a function of the batch, and that as it is called: ``(any, fixed)``."""
@@ -252,19 +262,19 @@ class TensorFlowSession:
         self._ring.clear()
 
 
-def _tensor(name: str, spec: Any, batch: int) -> Tensor:  # noqa: ANN401 - a TensorSpec
-    """A declared tensor with its first size set to ``batch``; no other may be open."""
-    sizes = spec.shape.as_list() if spec.shape.rank else []
-    if not sizes or None in sizes[1:]:
-        raise ModelRefusedError(f"{name} has the open shape {spec.shape}")
-    if sizes[0] not in {None, batch}:
-        raise ModelRefusedError(f"{name} is {sizes}: the model does not take a batch of {batch}")
+def _sizes(spec: Any) -> list[sizes.Size] | None:  # noqa: ANN401 - a TensorSpec
+    """None of an open rank."""
+    return None if spec.shape.rank is None else list(spec.shape.as_list())
+
+
+def _tensor(name: str, spec: Any, shape: Sequence[Any]) -> Tensor:  # noqa: ANN401 - as above
+    """A declared tensor, every size of it known."""
     return Tensor(
         name=name,
-        shape=(batch, *sizes[1:]),
+        shape=tuple(shape),
         dtype=np.dtype(spec.dtype.as_numpy_dtype).name,
         # Its kernels for the CPU know no other.
-        layout="NHWC" if len(sizes) == _IMAGE_RANK else "",
+        layout="NHWC" if len(shape) == _IMAGE_RANK else "",
     )
 
 

@@ -7,7 +7,7 @@ is applied by default on the CPU; what it took is read back from the interpreter
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +70,9 @@ class TFLiteSession:
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelRefusedError(" ".join(str(error).split())) from error
-        self.inputs = tuple(_tensor(d) for d in self._interpreter.get_input_details())
-        self.outputs = tuple(_tensor(d) for d in self._interpreter.get_output_details())
+        names = self._names()
+        self.inputs = tuple(_tensor(d, names) for d in self._interpreter.get_input_details())
+        self.outputs = tuple(_tensor(d, names) for d in self._interpreter.get_output_details())
         for tensor in self.inputs:
             sizes.check_batch(tensor.name, tensor.shape, settings)
         sizes.check_outputs(((one.name, one.shape) for one in self.outputs), settings)
@@ -84,10 +85,26 @@ class TFLiteSession:
     def _resize(self, settings: Settings) -> None:
         """Sizes that the file leaves open (-1 in its signature, or its batch) are set."""
         details = self._interpreter.get_input_details()
-        wanted = sizes.resolve([_declared(detail, settings) for detail in details], settings)
+        names = self._names()
+        declared = [_declared(detail, names) for detail in details]
+        wanted = sizes.resolve(sizes.any_batch(declared, settings), settings)
         for detail, shape in zip(details, wanted, strict=True):
             if tuple(int(size) for size in detail["shape"]) != shape:
                 self._interpreter.resize_tensor_input(detail["index"], list(shape))
+
+    def _names(self) -> dict[int, str]:
+        """Names by a tensor's index as the signature has them: those that the author gave.
+
+        Tensors themselves are called by what the converter made of them; without a signature, or
+        with several, their names have to do.
+        """
+        told: dict[str, Any] = getattr(self._interpreter, "_get_full_signature_list", dict)()
+        if len(told) != 1:
+            return {}
+        (signature,) = told.values()
+        sides = [signature["inputs"], signature["outputs"]]
+        names = {int(index): name for side in sides for name, index in side.items()}
+        return names if len(names) == sum(map(len, sides)) else {}
 
     def bind(self, ring: Sequence[Feeds]) -> None:
         """The interpreter's input tensors as views; the ring is kept converted beside them."""
@@ -113,8 +130,8 @@ class TFLiteSession:
         """Copies of the output tensors."""
         details = self._interpreter.get_output_details()
         return {
-            str(detail["name"]): self._interpreter.tensor(detail["index"])().copy()
-            for detail in details
+            tensor.name: self._interpreter.tensor(detail["index"])().copy()
+            for tensor, detail in zip(self.outputs, details, strict=True)
         }
 
     def effective(self) -> Effective:
@@ -162,11 +179,12 @@ class TFLiteSession:
         self._interpreter = None
 
 
-def _declared(detail: dict[str, Any], settings: Settings) -> Declared:
-    """An input as the file has it, but for its batch."""
+def _declared(detail: dict[str, Any], names: Mapping[int, str]) -> Declared:
+    """An input as the file has it; an open size is -1 in its signature and 1 in its shape."""
     signature = detail.get("shape_signature", detail["shape"])
     shape = [int(size) for size in (signature if len(signature) else detail["shape"])]
-    return Declared(str(detail["name"]), sizes.any_batch(shape, settings))
+    name = names.get(int(detail["index"]), str(detail["name"]))
+    return Declared(name, shape)
 
 
 def check_options(settings: Settings, *known: str) -> None:
@@ -200,9 +218,9 @@ def _delegates(runtime: Any, settings: Settings) -> list[Any]:  # noqa: ANN401 -
     return [tflite_delegates.load(runtime, settings.accelerator, settings.options)]
 
 
-def _tensor(detail: dict[str, Any]) -> Tensor:
+def _tensor(detail: dict[str, Any], names: Mapping[int, str]) -> Tensor:
     return Tensor(
-        name=str(detail["name"]),
+        name=names.get(int(detail["index"]), str(detail["name"])),
         shape=tuple(int(size) for size in detail["shape"]),
         dtype=np.dtype(detail["dtype"]).name,
     )

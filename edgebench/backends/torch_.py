@@ -21,9 +21,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from edgebench.backends import shares, torch_files, torch_witness
+from edgebench.backends import shares, sizes, torch_files, torch_witness
 from edgebench.backends.closed import closed
-from edgebench.backends.torch_files import Signature, first_line
+from edgebench.backends.sizes import Declared
+from edgebench.backends.torch_files import first_line
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, ProfilingSession, Settings, Tensor
 from edgebench.records import Effective
@@ -40,6 +41,7 @@ _GIVEN = os.environ.get(_CACHE)
 _UNSETTABLE = ("arena", "memory_pattern")
 """Of what `Case.tuning` is about; OpenMP's spinning is decided before torch is loaded."""
 _DENORMAL, _LANES = 1e-40, 32
+_IMAGE_RANK = 4
 
 
 _Session = TypeVar("_Session", bound="TorchSession")
@@ -104,23 +106,23 @@ class TorchSession:
         os.environ[_CACHE] = _GIVEN or _scratch().name
         _set_threads(settings)
         _set_engine(settings.options.get(_ENGINE, _SHIPPED_ENGINE))
-        self._module, signature, quantised = torch_files.read(model)
-        self._shape = _shape(signature, settings.batch)
-        self._prepare(quantised)
-        self._host = np.zeros(self._shape, np.float32)
-        held = torch.from_numpy(self._host)
-        self._in = held if settings.accelerator == "cpu" else held.to(settings.accelerator)
+        file = torch_files.read(model)
+        self._module = file.module
+        self.inputs = _tensors(file, settings)
+        self._prepare(file.quantised)
+        self._host = [np.zeros(one.shape, one.dtype) for one in self.inputs]
+        held = [torch.from_numpy(one) for one in self._host]
+        on_cpu = settings.accelerator == "cpu"
+        self._in = held if on_cpu else [one.to(settings.accelerator) for one in held]
         self._last: list[Any] = [None]
         self.invoke: Callable[[], None] = self._bound()
         self._try()
-        self.inputs = (
-            Tensor(name=signature.input_name, shape=self._shape, dtype="float32", layout="NCHW"),
-        )
         self.outputs = tuple(
-            Tensor(name=name, shape=tuple(array.shape), dtype="float32")
-            for name, array in zip(signature.output_names, self._answers(), strict=True)
+            Tensor(name=name, shape=tuple(array.shape), dtype=array.dtype.name)
+            for name, array in zip(file.output_names, self._answers(), strict=True)
         )
-        self._ring: list[NDArray[Any]] = []
+        sizes.check_outputs(((one.name, one.shape) for one in self.outputs), settings)
+        self._ring: list[list[NDArray[Any]]] = []
 
     def _prepare(self, quantised: bool) -> None:
         """The module as it is to run: on its device, in its type, compiled."""
@@ -151,10 +153,13 @@ class TorchSession:
 
     def _bound(self) -> Callable[[], None]:
         """An inference as a closure; entering inference mode costs 0.7 us."""
-        call, inputs, last = self._module, self._in, self._last
+        call, last = self._module, self._last
         mode = torch.inference_mode()
         if self._settings.options.get(_COMPILE) != "1":
             call = call.forward  # without the hooks that it has none of
+        if len(self._in) > 1:
+            return self._bound_all(call)
+        (inputs,) = self._in
 
         def invoke() -> None:
             with mode:
@@ -171,6 +176,19 @@ class TorchSession:
 
         return invoke_and_wait
 
+    def _bound_all(self, call: Callable[..., Any]) -> Callable[[], None]:
+        """The same for several inputs, whose arguments are unpacked in each call."""
+        inputs, last, mode = tuple(self._in), self._last, torch.inference_mode()
+        on_cpu = self._settings.accelerator == "cpu"
+        wait = (lambda: None) if on_cpu else torch.cuda.synchronize
+
+        def invoke() -> None:
+            with mode:
+                last[0] = call(*inputs)
+                wait()
+
+        return invoke
+
     def _try(self) -> None:
         """Run once: compiling happens here, shapes are known then, and failures are told."""
         try:
@@ -184,24 +202,29 @@ class TorchSession:
             raise ModelRefusedError(f"torch says: {first_line(error)}", remedy=remedy) from error
 
     def bind(self, ring: Sequence[Feeds]) -> None:
-        """The ring, kept converted beside the input buffer."""
-        name = self.inputs[0].name
-        self._ring = [np.ascontiguousarray(feeds[name], np.float32) for feeds in ring]
+        """The ring, kept converted beside the input buffers."""
+        self._ring = [
+            [np.ascontiguousarray(feeds[one.name], dtype=one.dtype) for one in self.inputs]
+            for feeds in ring
+        ]
 
     def stage(self, slot: int) -> None:
-        """Copy the slot into the input buffer."""
-        self._host[...] = self._ring[slot]
+        """Copy the slot into the input buffers."""
+        for buffer, array in zip(self._host, self._ring[slot], strict=True):
+            buffer[...] = array
         self._send()
 
     def feed(self, inputs: Feeds) -> None:
-        """Copy fresh inputs into the input buffer; numpy converts as it copies."""
-        self._host[...] = inputs[self.inputs[0].name]
+        """Copy fresh inputs into the input buffers; numpy converts as it copies."""
+        for buffer, one in zip(self._host, self.inputs, strict=True):
+            buffer[...] = inputs[one.name]
         self._send()
 
     def _send(self) -> None:
-        """To the device; on the CPU the buffer is the input itself."""
+        """To the device; on the CPU the buffers are the inputs themselves."""
         if self._settings.accelerator != "cpu":
-            self._in.copy_(torch.from_numpy(self._host))
+            for there, here in zip(self._in, self._host, strict=True):
+                there.copy_(torch.from_numpy(here))
             torch.cuda.synchronize()
 
     def read(self) -> dict[str, NDArray[Any]]:
@@ -211,17 +234,18 @@ class TorchSession:
 
     def _answers(self) -> list[NDArray[Any]]:
         last = self._last[0]
-        return [one.cpu().numpy() for one in (last if isinstance(last, tuple) else (last,))]
+        many = last if isinstance(last, (tuple, list)) else (last,)
+        return [one.cpu().numpy() for one in many]
 
     def effective(self) -> Effective:
         """Kernels by the profiler; multiplications by the dispatcher, where nothing is compiled."""
         found, compiled = torch_witness.kernels(self.invoke)
-        where, macs, ratio = self._in.device.type, Counter[str](), None
+        where, macs, ratio = self._in[0].device.type, Counter[str](), None
         if not compiled:
             seen = torch_witness.operators(self.invoke)
             for one in seen:
                 macs[one.precision] += one.macs
-            ratio = sum(one.device == where for one in seen) / len(seen)
+            ratio = sum(one.device == where for one in seen) / len(seen) if seen else None
         elif len(kinds := {precision for _, precision in found}) == 1:
             macs[kinds.pop()] = 1  # of a mixture only the dispatcher could tell what most are
         most = shares.of(macs)
@@ -252,7 +276,8 @@ class TorchSession:
     def close(self) -> None:
         """Drop the module; torch frees it with its last reference."""
         self.invoke = closed
-        self._module = self._in = None
+        self._module = None
+        self._in = []
         self._last[:] = [None]
 
 
@@ -286,22 +311,39 @@ def _set_engine(name: str) -> None:
     torch.backends.quantized.engine = name
 
 
-def _shape(signature: Signature, batch: int) -> tuple[int, ...]:
-    if signature.batch not in (None, batch):
-        raise ModelRefusedError(f"the file's batch is fixed at {signature.batch}, not {batch}")
-    return (batch, *signature.sample_shape)
+def _tensors(file: torch_files.File, settings: Settings) -> tuple[Tensor, ...]:
+    """The file's inputs with every size known."""
+    declared = [Declared(one.name, one.sizes) for one in file.inputs]
+    return tuple(
+        Tensor(
+            name=one.name,
+            shape=shape,
+            dtype=one.dtype,
+            layout="NCHW" if len(shape) == _IMAGE_RANK else "",
+        )
+        for one, shape in zip(file.inputs, sizes.resolve(declared, settings), strict=True)
+    )
 
 
 def _cast(module: Any, dtype: torch.dtype) -> None:  # noqa: ANN401 - a GraphModule
     """Weights and everything between input and output in another type."""
     module.to(dtype)
     graph = module.graph
-    for node in [one for one in graph.nodes if one.op == "placeholder"]:
+    for node in [one for one in graph.nodes if one.op == "placeholder" and _is_float(one)]:
         with graph.inserting_after(node):
             cast = graph.call_method("to", (node, dtype))
         node.replace_all_uses_with(cast, delete_user_cb=lambda user, cast=cast: user is not cast)
     end = next(one for one in graph.nodes if one.op == "output")
     with graph.inserting_before(end):
-        floats = [graph.call_method("to", (value, torch.float32)) for value in end.args[0]]
+        floats = [
+            graph.call_method("to", (value, torch.float32)) if _is_float(value) else value
+            for value in end.args[0]
+        ]
     end.args = (tuple(floats),)
     module.recompile()
+
+
+def _is_float(node: Any) -> bool:  # noqa: ANN401 - of a graph
+    """Whether its value is of a float type; so are those of which nothing is told."""
+    value = node.meta.get("val")
+    return not isinstance(value, torch.Tensor) or value.dtype.is_floating_point

@@ -112,7 +112,7 @@ def kernels(call: Callable[[], object]) -> tuple[list[tuple[str, str]], bool]:
     ]
     products.sort(key=lambda event: float(event["ts"]))
     ends = [float(event["ts"]) + float(event["dur"]) for event in products]
-    starts = [float(event["ts"]) for event in products[1:]] + [float("inf")]
+    starts = [*(float(event["ts"]) for event in products[1:]), float("inf")][: len(products)]
     return [
         (str(event["name"]), _traced(event))
         for event, end, following in zip(products, ends, starts, strict=True)

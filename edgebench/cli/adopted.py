@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 import msgspec
 
-from edgebench.adopt import reach, take
-from edgebench.adopt.describe import Runtimes
 from edgebench.cli import model_options
 from edgebench.cli.text import fill
 from edgebench.derive import cache
-from edgebench.derive.reach import Cell, lacking
 from edgebench.protocols import Probe
 from edgebench.runner import launcher
 from edgebench.runner.config import RunConfig, ordered_precisions
 from edgebench.specs import Workload
 from edgebench.units import BYTE_PER_MIB
+
+if TYPE_CHECKING:
+    from edgebench.derive.reach import Cell
 
 _DERIVING = 10.0
 """A converter may take so many times what a stage of a launch may."""
@@ -32,14 +32,13 @@ class Taken(NamedTuple):
     workloads: dict[str, Workload]
     faults: dict[str, dict[Cell, str]]
     """Why a format and precision of one could not be made."""
+    absent: dict[str, dict[str, None]]
+    """What no converter is installed for, by what is to be installed."""
 
     @property
     def keys(self) -> dict[str, str]:
         """What each was made of, as one hash; see `adopt.take.key_of`."""
         return {name: workload.folder.name for name, workload in self.workloads.items()}
-
-    absent: dict[str, dict[str, None]]
-    """What no converter is installed for, by what is to be installed."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -70,6 +69,12 @@ def taken(
     """
     about = msgspec.structs.asdict(config)
     model_options.check(config.models, about)
+    found, named = Taken({}, {}, {}), config.backends_named
+    if not config.models:
+        return found
+    from edgebench.adopt import reach, take
+    from edgebench.adopt.describe import Runtimes
+
     wanted = [model_options.request(model, about) for model in config.models]
     memory = config.memory_limit_mib
     limits = launcher.Limits(
@@ -78,15 +83,14 @@ def taken(
         memory_byte=memory * BYTE_PER_MIB if memory else None,
     )
     runtimes = Runtimes(probes, ask, config.backends, limits)
-    found, named = Taken({}, {}, {}), config.precisions or config.backends_named
     precisions = ordered_precisions(config.precisions)
     for one in take.take_all(wanted, runtimes, tuple(others), say):
         if derive:
             within_s = _DERIVING * config.timeout_s
             whole, faults = reach.derive(one, probes, precisions, say=say, timeout_s=within_s)
         else:
-            whole, cells = cache.attach(one), lacking(one, list(probes.values()), precisions)
-            faults = dict.fromkeys(cells, "would be derived first")
+            whole = cache.attach(one)
+            faults = dict.fromkeys(reach.lacking(one, probes, precisions), "would be derived first")
         found.workloads[one.spec.name] = whole
         found.faults[one.spec.name] = faults if named else _without_absent(faults, found.absent)
     return found
@@ -96,6 +100,8 @@ def _without_absent(
     faults: Mapping[Cell, str], absent: dict[str, dict[str, None]]
 ) -> dict[Cell, str]:
     """Faults of converters that are here; what nobody asked for and nothing makes is a note."""
+    from edgebench.adopt import reach
+
     lacking = reach.absent()
     for (fmt, precision), why in faults.items():
         if why in lacking:
@@ -109,7 +115,10 @@ def say(line: str) -> None:
 
 
 def _note(name: str, workload: Workload) -> str:
+    from edgebench.adopt import reach
+
     words = workload.spec.summary.partition("; ")[2]
-    calibrated = [m for m in workload.derived if reach.ON_RANDOM in m.tool]
-    more = f"; int8 is calibrated on {reach.ON_RANDOM}: give --images" if calibrated else ""
+    calibrated = [m for m in workload.derived if cache.ON_RANDOM in m.tool]
+    more = "" if reach.reachable(workload) else "; no converter reads it: nothing is derived"
+    more += f"; int8 is calibrated on {cache.ON_RANDOM}: give --images" if calibrated else ""
     return f"{name}: {words}{more}"

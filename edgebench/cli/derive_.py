@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
 
 import click
@@ -11,13 +10,9 @@ import click
 from edgebench import resources
 from edgebench.cli.main import EXIT_FAILED_CELLS
 from edgebench.cli.params import CommaList, flatten
-from edgebench.derive import calibration, contract, make
-from edgebench.derive.contract import Converter
-from edgebench.derive.make import NotDerivedError
+from edgebench.derive import calibration, contract, make, reach
 from edgebench.errors import UsageError
 from edgebench.records import PRECISIONS, Precision
-from edgebench.specs import Workload
-from edgebench.units import mib_from_byte
 
 
 @click.command("derive")
@@ -57,81 +52,66 @@ def command(
     data: str | None,
     timeout_s: float,
 ) -> None:
-    """Make models for ncnn, MNN ... from a workload's own, with the runtime's own converter.
+    """Make models for ncnn, MNN ... from a workload's own, with the runtimes' own converters.
 
     NAMES: workloads (default: all). Files go to the cache ($EDGEBENCH_CACHE, or edgebench/ in
     $XDG_CACHE_HOME), where `edgebench run` finds them. Converters run without a network.
     """
-    converters, wanted = _converters(flatten(formats)), flatten(precision)
-    _check_precisions(converters, wanted, named=bool(formats))
+    named, wanted = flatten(formats), flatten(precision)
+    found = _formats(named)
+    _check_precisions(found, wanted, named=bool(named))
+    cells = [cell for cell in reach.makeable() if cell[0] in found]
+    asked = [cell for cell in cells if not wanted or cell[1] in wanted]
     chosen = names or tuple(resources.workload_folders(built=True))
     workloads = [resources.open_built(name) for name in chosen]
     failed = False
     with tempfile.TemporaryDirectory(prefix="edgebench-calibration-") as scratch:
         for workload in workloads:
             images = calibration.choose(workload, data, Path(scratch))
-            for converter in converters:
-                for one in converter.precisions:
-                    if wanted and one not in wanted:
-                        continue
-                    made = _derive(workload, converter, one, images, timeout_s)
-                    # What nobody asked for by name and lacks its images is only told.
-                    lacking = images is None and one in converter.calibrated
-                    failed |= not made and (one in wanted or not lacking)
+            _, reasons = reach.fill(workload, asked, images, _say, timeout_s)
+            for fmt, one in reasons:
+                # What nobody asked for by name and lacks its images is only told.
+                lacking = images is None and one in contract.converter_of(fmt).calibrated
+                failed |= one in wanted or not lacking
     if failed:
         raise click.exceptions.Exit(EXIT_FAILED_CELLS)
 
 
-def _converters(formats: tuple[str, ...]) -> list[Converter]:
-    """The named converters, which must be installed, or all that are."""
-    if formats:
-        named = [contract.converter_of(fmt) for fmt in formats]
-        for converter in named:
-            contract.versions(converter)
-        return named
-    found = []
-    for fmt in contract.CONVERTERS:
-        converter = contract.converter_of(fmt)
-        try:
-            contract.versions(converter)
-        except UsageError as error:
-            click.echo(f"{fmt}: left out: {error}", err=True)
-        else:
-            found.append(converter)
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _formats(named: tuple[str, ...]) -> list[str]:
+    """The named formats, whose converter must be installed, or all whose converter is."""
+    if named:
+        for fmt in named:
+            contract.versions(contract.converter_of(fmt))
+        return list(named)
+    found: list[str] = [fmt for fmt in contract.CONVERTERS if _installed(fmt)]
     if not found:
         raise UsageError("no converter is installed", remedy="pip install 'edgebench[mnn]'")
     return found
 
 
-def _check_precisions(
-    converters: list[Converter], wanted: tuple[Precision, ...], *, named: bool
-) -> None:
-    """Refuse a precision that nothing makes, and a named format that makes none of them."""
-    made = {one for converter in converters for one in converter.precisions}
-    lacking = [one for one in wanted if one not in made]
-    idle = [one for one in converters if named and wanted and not {*wanted} & {*one.precisions}]
-    if lacking or idle:
-        each = "; ".join(f"{one.format}: {', '.join(one.precisions)}" for one in idle or converters)
-        what = f"{idle[0].format} in {', '.join(wanted)}" if idle else f"{lacking[0]} files"
-        raise UsageError(f"nothing derives {what}", remedy=f"choose from {each}")
-
-
-def _derive(
-    workload: Workload,
-    converter: Converter,
-    precision: Precision,
-    images: calibration.Images | None,
-    timeout_s: float,
-) -> bool:
-    """One file and its line; False where it could not be made."""
-    what = f"{workload.spec.name} {converter.format} {precision}"
-    start = time.monotonic()
+def _installed(fmt: str) -> bool:
     try:
-        made = make.derive(workload, converter, precision, images=images, timeout_s=timeout_s)
-    except NotDerivedError as error:
-        click.echo(f"{what}: {error}", err=True)
+        contract.versions(contract.converter_of(fmt))
+    except UsageError as error:
+        _say(f"{fmt}: left out: {error}")
         return False
-    how = f"made in {time.monotonic() - start:.1f} s" if made.fresh else "in the cache"
-    size = f"{mib_from_byte(made.manifest.size_byte):.2f} MiB"
-    click.echo(f"{what}: {how}, {size}", err=True)
     return True
+
+
+def _check_precisions(formats: list[str], wanted: tuple[Precision, ...], *, named: bool) -> None:
+    """Refuse a precision that nothing makes, and a named format that makes none of them."""
+    each: dict[str, list[Precision]] = {fmt: [] for fmt in formats}
+    for fmt, one in reach.makeable():
+        if fmt in each:
+            each[fmt].append(one)
+    made = {one for precisions in each.values() for one in precisions}
+    lacking = [one for one in wanted if one not in made]
+    idle = [fmt for fmt in each if named and wanted and not {*wanted} & {*each[fmt]}]
+    if lacking or idle:
+        listed = "; ".join(f"{fmt}: {', '.join(each[fmt])}" for fmt in idle or each)
+        what = f"{idle[0]} in {', '.join(wanted)}" if idle else f"{lacking[0]} files"
+        raise UsageError(f"nothing derives {what}", remedy=f"choose from {listed}")

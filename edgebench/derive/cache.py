@@ -24,6 +24,8 @@ from edgebench.records import PRECISIONS, Precision
 from edgebench.specs import ModelFormat, ModelSpec, Workload, sha256_of
 
 MANIFEST = "manifest.json"
+ON_RANDOM = "random inputs"
+"""What a model was calibrated on (`Manifest.calibration`) of which nobody gave images."""
 _PART = ".part-"
 _STALE_S = 24 * 3600.0
 _KEY_DIGITS = 32
@@ -39,8 +41,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     format: ModelFormat
     precision: Precision
     layout: Literal["NCHW", "NHWC"] = "NCHW"
-    view: str
-    """As `view_of` has it."""
+    view: str = ""
+    """As `view_of` has it; empty where any fits."""
     file: str
     sha256: str
     size_byte: int
@@ -79,13 +81,13 @@ def view_of(workload: Workload) -> str:
     return hashlib.sha256(msgspec.json.encode([inputs, spec.mean, spec.std])).hexdigest()
 
 
-def key_of(
+def key_of(  # noqa: PLR0917 - all that shapes a file
     from_sha256: str,
     fmt: str,
     precision: str,
     tools: Mapping[str, str],
     settings: Mapping[str, str],
-    view: str,
+    view: str = "",
 ) -> str:
     """The name of an entry: sha256 over all that shapes its file."""
     parts = [from_sha256, fmt, precision, sorted(tools.items()), sorted(settings.items()), view]
@@ -124,7 +126,7 @@ def attach(workload: Workload) -> Workload:
     What was made of a derived file is the workload's too.
     """
     view = view_of(workload)
-    left = [entry for entry in entries() if entry[1].view == view]
+    left = [entry for entry in entries() if entry[1].view in ("", view)]
     sources = {model.sha256 for model in workload.spec.models}
     newest: dict[tuple[str, str], tuple[Path, Manifest]] = {}
     while found := [entry for entry in left if entry[1].from_sha256 in sources]:

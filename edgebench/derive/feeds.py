@@ -1,7 +1,7 @@
 """What a model is calibrated on, as it takes it: one sample at a time, since many are large.
 
-The file is an ``.npz`` with ``images`` (n, h, w, c) uint8, which are normalised here, or, of a model
-that takes something else or several inputs, ``inputs``, ``inputs_1`` ... (n, ...) as they are.
+The file is an ``.npz`` with ``images`` (n, h, w, c) uint8, which are normalised here; of a model
+that takes something else, or several inputs, ``inputs``, ``inputs_1`` ... (n, ...) as they are.
 """
 
 from __future__ import annotations

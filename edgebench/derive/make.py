@@ -11,7 +11,7 @@ import sys
 import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -82,22 +82,49 @@ def derive(
     if (found := cache.read(key)) is not None:
         return Made(path=found[0], manifest=found[1], fresh=False)
     job = _job(workload, source, converter, precision, used)
+    described = _described(workload, source, converter, precision, settings)
+    if used:
+        described = msgspec.structs.replace(described, calibration=used.words)
+    return _kept(job, described, key, timeout_s)
+
+
+def _described(
+    workload: Workload,
+    source: ModelSpec,
+    converter: Converter,
+    precision: Precision,
+    settings: dict[str, str],
+) -> Manifest:
+    """What is known of a file before it is made."""
+    return Manifest(
+        workload=workload.spec.name,
+        from_sha256=source.sha256,
+        format=converter.format,
+        precision=precision,
+        layout=_LAYOUTS.get(converter.format, "NCHW"),
+        view=cache.view_of(workload),
+        tools=contract.versions(converter),
+        settings=settings,
+        file=f"model.{converter.suffix}",
+        sha256="",
+        size_byte=0,
+        derived_at_utc="",
+        edgebench_version=__version__,
+    )
+
+
+def _kept(job: Job, described: Manifest, key: str, timeout_s: float) -> Made:
+    """Make the file and put it into the cache; what only it can tell is filled in."""
     folder = cache.start()
     try:
-        target = folder / f"model.{converter.suffix}"
+        target = folder / described.file
         network = convert(job, target, timeout_s)
-        manifest = Manifest(
-            workload=workload.spec.name,
-            from_sha256=source.sha256,
-            format=converter.format,
-            precision=precision,
-            layout=_LAYOUTS.get(converter.format, "NCHW"),
-            view=view,
-            tools=tools,
-            settings=settings,
-            calibration=used.words if used else "",
+        manifest = msgspec.structs.replace(
+            described,
             network=network,
-            **_facts(target),
+            sha256=sha256_of(target),
+            size_byte=target.stat().st_size,
+            derived_at_utc=datetime.now(timezone.utc).isoformat(timespec="microseconds"),
         )
         return Made(path=cache.keep(folder, manifest, key), manifest=manifest, fresh=True)
     finally:
@@ -116,17 +143,6 @@ def _used(
             remedy="name its data set, or the folder of it, with --data",
         )
     return images
-
-
-def _facts(target: Path) -> dict[str, Any]:
-    """What a manifest says of the file itself, and when it was made."""
-    return {
-        "file": target.name,
-        "sha256": sha256_of(target),
-        "size_byte": target.stat().st_size,
-        "derived_at_utc": datetime.now(timezone.utc).isoformat(timespec="microseconds"),
-        "edgebench_version": __version__,
-    }
 
 
 def source_of(workload: Workload, converter: Converter) -> ModelSpec | None:
@@ -198,7 +214,8 @@ def _run(job: Job, folder: Path, timeout_s: float) -> tuple[str, str]:
     kept = {name: os.environ[name] for name in _KEEP if name in os.environ}
     # Whatever a converter wants to leave in a home, or among temporary files, goes with the folder.
     own = {"HOME": str(home), "XDG_CACHE_HOME": str(home), "TMPDIR": str(temporary)}
-    environment = kept | own | {"OMP_NUM_THREADS": "1"}
+    # onnxruntime would call its maker, and be ended for it.
+    environment = kept | own | {"OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
     with (folder / "log").open("w+b") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "edgebench.derive.child"],

@@ -55,6 +55,7 @@ class Ncnn:
             from edgebench.derive import ncnn_int8  # noqa: PLC0415
 
             param, weights = ncnn_int8.quantise(param, weights, job)
+        _load(param)
         ncnn_files.pack(Path(job.target), param, weights)
 
     def _pnnx(self, job: Job) -> tuple[bytes, bytes]:
@@ -82,6 +83,23 @@ class Ncnn:
         channels, height, width = sizes
         param = ncnn_files.with_input_shape(files[0].read_bytes(), (height, width, channels))
         return param, files[1].read_bytes()
+
+
+def _load(param: bytes) -> None:
+    """Let the runtime read the layers: pnnx writes down what it knows no layer for as it is.
+
+    Raises:
+        ModelRefusedError: It does not know one.
+    """
+    import ncnn  # noqa: PLC0415 - the parent asks this module for names and versions only
+
+    if ncnn.Net().load_param_mem(param.decode()):
+        kinds = sorted(
+            {line.split()[0] for line in param.decode().splitlines()[2:] if line.strip()}
+        )
+        raise ModelRefusedError(
+            f"ncnn cannot read what pnnx made: one of {', '.join(kinds)} is no layer of its"
+        )
 
 
 def _sizes(job: Job) -> tuple[int, ...]:

@@ -23,6 +23,8 @@ from edgebench.derive.feeds import Feeds
 from edgebench.errors import ModelRefusedError
 
 _LARGEST = 127.0
+_QUANTISED = ("Convolution", "ConvolutionDepthWise", "InnerProduct")
+"""What ncnn has in int8."""
 _TERM = 8
 _PER_CHANNEL, _PER_GROUP = "2", "1"
 """Values of parameter 8: what ncnn2int8 writes for plain and for grouped convolutions."""
@@ -41,7 +43,7 @@ def quantise(param: bytes, weights: bytes, job: Job) -> tuple[bytes, bytes]:
         ModelRefusedError: A layer's weights cannot be read, or nothing is there to be quantised.
     """
     layers = ncnn_files.read_layers(param, weights)
-    products = [layer for layer in layers if layer.weight is not None]
+    products = [layer for layer in layers if layer.kind in _QUANTISED]
     if not products:
         raise ModelRefusedError("the model has no convolution or inner product to quantise")
     names = [layer.bottoms[0] for layer in products]

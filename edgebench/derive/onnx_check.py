@@ -32,7 +32,8 @@ LIMITS: Mapping[str, float] = {
     "int8_dynamic": np.finfo(np.float64).max,
 }
 """Of what a runtime's own tools made of a file that is read right."""
-_LEAST_NORM = 1e-30
+_LEAST_RMS = 1e-4
+"""Of an answer; a smaller one (probabilities of nothing) is no measure of what is lost."""
 
 
 def drawn(inputs: Sequence[Entry]) -> dict[str, NDArray[Any]]:
@@ -72,7 +73,7 @@ def hold(made: Mapping[str, NDArray[Any]], wanted: Mapping[str, NDArray[Any]], m
         found = made[name]
         error = np.inf
         if found.shape == right.shape:
-            size = max(float(np.linalg.norm(right)), _LEAST_NORM)
+            size = max(float(np.linalg.norm(right)), _LEAST_RMS * np.sqrt(right.size))
             error = float(np.linalg.norm(found.astype(np.float64) - right)) / size
         if not error <= most:  # NaN is no agreement
             raise ModelRefusedError(

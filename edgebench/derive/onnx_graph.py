@@ -6,8 +6,9 @@ module says (`torch_operators`, `tensorflow_operators`). Reference: https://onnx
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import onnx
@@ -22,6 +23,19 @@ Value = Any
 None for an input that is left out."""
 _DOMAINS = ("", "ai.onnx")
 _IMAGE_RANK = 4
+_ROUNDS = 8
+"""Of inferring, at most: each may make constants of what the one before found."""
+_SMALL = 64
+"""Elements of a value that may hold sizes."""
+_OF_SIZES = frozenset(
+    {
+        *("Constant", "Cast", "Gather", "Slice", "Concat", "Squeeze", "Unsqueeze", "Identity"),
+        *("Add", "Sub", "Mul", "Div", "Floor", "Ceil", "Reshape", "ReduceProd", "Range"),
+        *("ConstantOfShape", "Equal", "Where", "Expand", "Min", "Max"),
+    }
+)
+"""Operators that sizes are computed with."""
+_T = TypeVar("_T")
 
 
 class Entry(NamedTuple):
@@ -97,15 +111,48 @@ class Graph:
         given = [value for value in model.graph.input if value.name not in weights]
         if batch is not None:
             model = _with_batch(model, {value.name for value in given}, batch)
-        self._graph = shape_inference.infer_shapes(model, data_prop=True).graph
         self._opset = list(model.opset_import)
+        self._infer(model)
+        for _ in range(_ROUNDS):
+            if not self._settle(model):
+                break
+        self.inputs = tuple(self._entry(value, images) for value in given)
+        self.outputs = tuple(value.name for value in self._graph.output)
+
+    def _infer(self, model: onnx.ModelProto) -> None:
+        self._graph = shape_inference.infer_shapes(model, data_prop=True).graph
         self._shapes = {
             value.name: _shape(value)
             for value in (*self._graph.input, *self._graph.value_info, *self._graph.output)
             if value.type.tensor_type.HasField("shape")
         }
-        self.inputs = tuple(self._entry(value, images) for value in given)
-        self.outputs = tuple(value.name for value in self._graph.output)
+
+    def _settle(self, model: onnx.ModelProto) -> bool:
+        """Make constants of sizes that are known now, so that more is; False at the end."""
+        known = {one.name: one for one in self._graph.initializer if _small(one.dims)}
+        values: dict[str, Value] = {name: numpy_helper.to_array(one) for name, one in known.items()}
+        changed = False
+        nodes = []
+        for node in self._graph.node:
+            made = None
+            if (size := self._size(node)) is not None:
+                made = [size]
+            elif node.op_type in _OF_SIZES and all(not one or one in values for one in node.input):
+                made = self._computed(node, [values.get(one) for one in node.input])
+            if made is None or not _small(made[0].shape):
+                nodes.append(node)
+                continue
+            values[node.output[0]] = made[0]
+            nodes.append(_constant(node.output[0], made[0]))
+            changed |= node.op_type != "Constant"
+        if changed:
+            copy = onnx.ModelProto()
+            copy.CopyFrom(model)
+            copy.graph.CopyFrom(self._graph)
+            del copy.graph.node[:]
+            copy.graph.node.extend(nodes)
+            self._infer(copy)
+        return changed
 
     def _entry(self, value: onnx.ValueInfoProto, images: Collection[str] | None) -> Entry:
         shape, kind = self._shapes.get(value.name), value.type.tensor_type.elem_type
@@ -162,8 +209,8 @@ class Graph:
 
     def _size(self, node: onnx.NodeProto) -> NDArray[np.int64] | None:
         """What a Shape gives, where no size is open."""
-        shape = self._shapes.get(node.input[0], (None,))
-        if node.op_type != "Shape" or None in shape:
+        shape = self._shapes.get(node.input[0]) if node.op_type == "Shape" else None
+        if shape is None or None in shape:
             return None
         asked = {one.name: helper.get_attribute_value(one) for one in node.attribute}
         return np.array(shape, np.int64)[asked.get("start", 0) : asked.get("end")]
@@ -186,6 +233,29 @@ def _made(op: Op, known: Collection[str], make: Callable[[Op], Value]) -> list[V
     except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
         raise ModelRefusedError(f"{op.kind} ({op.node.name}): {error}") from error
     return made if isinstance(made, list) else [made]
+
+
+def imported(model: onnx.ModelProto, images: Collection[str], make: Callable[[Graph], _T]) -> _T:
+    """What ``make`` gives of a graph; where its operators allow no open batch, of one of 1.
+
+    Raises:
+        ModelRefusedError: It cannot be made either way.
+    """
+    graph = Graph(model, images)
+    try:
+        return make(graph)
+    except Exception:
+        if not graph.open_batch:
+            raise
+    return make(Graph(model, images, 1))
+
+
+def _small(shape: Iterable[int]) -> bool:
+    return math.prod(shape) <= _SMALL
+
+
+def _constant(name: str, value: NDArray[Any]) -> onnx.NodeProto:
+    return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(value))
 
 
 def _with_batch(model: onnx.ModelProto, names: Collection[str], batch: int) -> onnx.ModelProto:

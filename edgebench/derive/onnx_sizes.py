@@ -25,7 +25,29 @@ def settled(job: Job) -> Job:
     Raises:
         ModelRefusedError: The workload says otherwise than the file.
     """
-    declared = model_files.inputs(Path(job.source))
+    declared, job = _named(job, job.source)
+    inputs = job.inputs
+    sizes = {
+        one.name: _sizes(job, one.name, found.shape)
+        for one, found in zip(inputs, declared, strict=True)
+    }
+    if any(found.shape[1:] != sizes[found.name][1:] or _odd(found.shape) for found in declared):
+        job = msgspec.structs.replace(job, source=str(_copy(job, sizes)))
+    return job
+
+
+def named(job: Job) -> Job:
+    """The job as of the file that was made: its inputs by the names there, channels first.
+
+    Raises:
+        ModelRefusedError: The file has another number of inputs.
+    """
+    _, made = _named(job, job.target)
+    return msgspec.structs.replace(made, layout="NCHW")
+
+
+def _named(job: Job, path: str) -> tuple[tuple[model_files.Declared, ...], Job]:
+    declared = model_files.inputs(Path(path))
     names = [one.name for one in declared]
     if len(names) != len(job.inputs):
         raise ModelRefusedError(
@@ -37,14 +59,7 @@ def settled(job: Job) -> Job:
     else:  # other names than in the workload's other files: the order tells
         pairs = zip(job.inputs, names, strict=True)
         inputs = tuple(msgspec.structs.replace(one, name=name) for one, name in pairs)
-    job = msgspec.structs.replace(job, inputs=inputs)
-    sizes = {
-        one.name: _sizes(job, one.name, found.shape)
-        for one, found in zip(inputs, declared, strict=True)
-    }
-    if any(found.shape[1:] != sizes[found.name][1:] or _odd(found.shape) for found in declared):
-        job = msgspec.structs.replace(job, source=str(_copy(job, sizes)))
-    return job
+    return declared, msgspec.structs.replace(job, inputs=inputs)
 
 
 def _odd(shape: _Sizes) -> bool:

@@ -23,7 +23,7 @@ _HUB: Cell = ("onnx", "fp32")
 """What everything else is made of."""
 
 
-def derive_all(
+def derive_all(  # noqa: PLR0917 - what is made, for whom, of what
     workload: Workload,
     probes: Mapping[str, Probe] | Iterable[Probe],
     precisions: Sequence[Precision],

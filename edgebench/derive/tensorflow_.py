@@ -37,7 +37,7 @@ class SavedModel:
             installed(): "'edgebench[tensorflow]'",
             "onnx": "'edgebench[convert]'",
             # Tells whether the result is right.
-            "onnxruntime": "'edgebench[onnxruntime]'",
+            "onnxruntime": "'edgebench[convert]'",
         }
 
     def settings(self, precision: Precision) -> Mapping[str, str]:

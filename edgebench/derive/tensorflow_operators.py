@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from edgebench.derive import tensorflow_shapes
+from edgebench.derive import tensorflow_more, tensorflow_shapes
 from edgebench.derive.onnx_graph import Op, Value
+from edgebench.derive.tensorflow_more import elementwise
 from edgebench.derive.tensorflow_values import (
     IMAGE_RANK,
     Held,
@@ -21,16 +22,6 @@ from edgebench.derive.tensorflow_values import (
     static,
     stays_last,
 )
-
-
-def _elementwise(function: Callable[..., Value]) -> Callable[..., Value]:
-    """An operator that knows no axes."""
-
-    def run(_: Op, *values: Value) -> Held:
-        last = stays_last(*values)
-        return Held(function(*(map(channels_last if last else first, values))), last)
-
-    return run
 
 
 def _add(op: Op, left: Value, right: Value) -> Value:
@@ -44,7 +35,7 @@ def _add(op: Op, left: Value, right: Value) -> Value:
             rank, channels = tensor.shape.rank, tensor.shape[-1]
             if rank in {2, IMAGE_RANK} and bias.shape[-1:] == (channels,) == (bias.size,):
                 return Held(tf.nn.bias_add(tensor, bias.reshape(-1)), last)
-    return _elementwise(tf.add)(op, left, right)
+    return elementwise(tf.add)(op, left, right)
 
 
 def _pads(op: Op, sizes: Sequence[int], kernel: Sequence[int]) -> Value:
@@ -88,6 +79,29 @@ def _convolution(op: Op, value: Value, weights: Value, bias: Value = None) -> He
         parts = zip(tf.split(tensor, groups, -1), np.split(kernel, groups, -1), strict=True)
         convolved = [tf.nn.conv2d(a, b, strides, padding, dilations=dilations) for a, b in parts]
         out = tf.concat(convolved, -1)
+    return Held(out if bias is None else tf.nn.bias_add(out, static(bias)), last=True)
+
+
+def _transposed(op: Op, value: Value, weights: Value, bias: Value = None) -> Held:
+    """A convolution the other way round: the whole of what it gives, then cut to its pads."""
+    kernel = static(weights).transpose(2, 3, 1, 0)
+    tensor, strides = channels_last(value), op.get("strides", [1, 1])
+    if op.get("group", 1) != 1 or set(op.get("dilations", [1])) != {1}:
+        raise ValueError("groups and dilations are not known here")
+    if op.get("auto_pad", b"NOTSET") != b"NOTSET" or "output_shape" in op.attributes:
+        raise ValueError("only explicit pads are known here")
+    sizes = [
+        (size - 1) * step + wide
+        for size, step, wide in zip(tensor.shape[1:3], strides, kernel.shape[:2], strict=True)
+    ]
+    shape = (tf.shape(tensor)[0], *sizes, kernel.shape[2])
+    whole = tf.nn.conv2d_transpose(tensor, kernel, shape, strides, "VALID")
+    top, left, bottom, right = op.get("pads", [0, 0, 0, 0])
+    more = op.get("output_padding", [0, 0])
+    below, beside = bottom - more[0], right - more[1]
+    padded = tf.pad(whole, ((0, 0), (0, max(-below, 0)), (0, max(-beside, 0)), (0, 0)))
+    ends = sizes[0] - max(below, 0) + max(-below, 0), sizes[1] - max(beside, 0) + max(-beside, 0)
+    out = padded[:, top : ends[0], left : ends[1], :]
     return Held(out if bias is None else tf.nn.bias_add(out, static(bias)), last=True)
 
 
@@ -137,21 +151,6 @@ def _ceiled(op: Op, sizes: Sequence[int], kernel: Sequence[int]) -> Value:
         over = (size + before + after - wide) % step
         made.append((before, after + (step - over if over else 0)))
     return tuple(made) if any(map(any, made)) else "VALID"
-
-
-def _reduce(function: Callable[..., Value], axes: Sequence[int] | None) -> Callable[..., Value]:
-    """A reduction; ``axes`` where the operator has them by its name."""
-
-    def run(op: Op, value: Held, given: Value = None) -> Held:
-        chosen = axes or static(given)
-        chosen = list(op.get("axes", [])) if chosen is None else list(chosen)
-        keep = bool(op.get("keepdims", 1))
-        last = stays_last(value) and keep
-        tensor = value.tensor if last else first(value)
-        places = [axis_of(value, axis, last=last) for axis in chosen]
-        return Held(function(tensor, places or None, keepdims=keep), last)
-
-    return run
 
 
 def _gemm(op: Op, value: Value, weights: Value, bias: Value = None) -> Held:
@@ -206,62 +205,25 @@ def _clip(op: Op, value: Value, low: Value = None, high: Value = None) -> Held:
     return Held(tensor if most is None else tf.minimum(tensor, np.float32(most)), value.last)
 
 
-def _activation(function: Callable[..., Value], **defaults: float) -> Callable[[Op, Held], Held]:
-    """An operator on one value, with numbers as attributes."""
-
-    def run(op: Op, value: Held) -> Held:
-        numbers = [op.get(name, default) for name, default in defaults.items()]
-        return Held(function(value.tensor, *numbers), value.last)
-
-    return run
-
-
-def _hard_sigmoid(tensor: Value, alpha: float = 1 / 6, beta: float = 0.5) -> Value:
-    if alpha == 1 / 6 or abs(alpha - 1 / 6) < 1e-6:  # noqa: PLR2004 - float32 of a sixth
-        return tf.nn.relu6(tensor + beta * 6.0) * np.float32(1 / 6)
-    return tf.clip_by_value(alpha * tensor + beta, 0.0, 1.0)
-
-
-def _prelu(value: Value, slope: Value) -> Value:
-    return tf.maximum(value, 0.0) + slope * tf.minimum(value, 0.0)
-
-
 def _same(_: Op, value: Value, *__: Value) -> Value:
     return value
 
 
 OPERATORS: Mapping[str, Callable[..., Value]] = {
     **tensorflow_shapes.OPERATORS,
+    **tensorflow_more.OPERATORS,
     "Add": _add,
     "AveragePool": _pool,
     "BatchNormalization": _normalise,
     "Clip": _clip,
     "Conv": _convolution,
-    "Div": _elementwise(tf.divide),
+    "ConvTranspose": _transposed,
     "Dropout": _same,
-    "Elu": _activation(tf.nn.elu),
-    "Exp": _activation(tf.exp),
     "Gemm": _gemm,
-    "GlobalAveragePool": _reduce(tf.reduce_mean, (2, 3)),
-    "GlobalMaxPool": _reduce(tf.reduce_max, (2, 3)),
-    "HardSigmoid": _activation(_hard_sigmoid, alpha=0.2, beta=0.5),
-    "HardSwish": _activation(lambda x: x * _hard_sigmoid(x)),
     "Identity": _same,
-    "LeakyRelu": _activation(tf.nn.leaky_relu, alpha=0.01),
     "MatMul": lambda _, *values: Held(tf.matmul(*map(first, values)), last=False),
     "MaxPool": _pool,
-    "Mul": _elementwise(tf.multiply),
-    "PRelu": _elementwise(_prelu),
-    "Pow": _elementwise(tf.pow),
-    "ReduceMax": _reduce(tf.reduce_max, None),
-    "ReduceMean": _reduce(tf.reduce_mean, None),
-    "ReduceSum": _reduce(tf.reduce_sum, None),
-    "Relu": _activation(tf.nn.relu),
     "Resize": _resize,
-    "Sigmoid": _activation(tf.sigmoid),
     "Softmax": _softmax,
-    "Sqrt": _activation(tf.sqrt),
-    "Sub": _elementwise(tf.subtract),
-    "Tanh": _activation(tf.tanh),
     "Upsample": _resize,
 }

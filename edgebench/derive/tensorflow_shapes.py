@@ -27,6 +27,8 @@ from edgebench.derive.tensorflow_values import (
 
 def _reshape(_: Op, value: Value, shape: Value) -> Held:
     plain = first(value)
+    if isinstance(shape, Held) and (known := tf.get_static_value(shape.tensor)) is not None:
+        shape = known
     if isinstance(shape, Held):
         return Held(tf.reshape(plain, first(shape)), last=False)
     sizes: list[Value] = [
@@ -134,9 +136,30 @@ def _cast(op: Op, value: Held) -> Held:
     return Held(tf.cast(value.tensor, kind), value.last)
 
 
+def _expand(_: Op, value: Value, shape: Value) -> Held:
+    plain, sizes = first(value), static(shape)
+    whole = tf.broadcast_static_shape(plain.shape, tf.TensorShape(list(map(int, sizes))))
+    return Held(tf.broadcast_to(plain, whole), last=False)
+
+
+def _to_space(op: Op, value: Held) -> Held:
+    if op.get("mode", b"DCR") != b"DCR":
+        raise ValueError("only the mode DCR is known here")
+    return Held(tf.nn.depth_to_space(channels_last(value), op.attributes["blocksize"]), last=True)
+
+
+def _best(op: Op, value: Held) -> Held:
+    axis = op.get("axis", 0)
+    out = tf.argmax(first(value), axis)
+    return Held(tf.expand_dims(out, axis) if op.get("keepdims", 1) else out, last=False)
+
+
 OPERATORS: Mapping[str, Callable[..., Value]] = {
+    "ArgMax": _best,
     "Cast": _cast,
     "Concat": _concat,
+    "DepthToSpace": _to_space,
+    "Expand": _expand,
     "Flatten": _flatten,
     "Gather": _gather,
     "Pad": _pad,

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from edgebench.backends import savedmodel_files
 from edgebench.derive import contract, onnx_check
 from edgebench.derive.contract import Job
-from edgebench.derive.onnx_graph import Graph
+from edgebench.derive.onnx_graph import Graph, imported
 from edgebench.derive.tensorflow_operators import OPERATORS
 from edgebench.derive.tensorflow_values import TO_FIRST, TO_LAST, Held, first
-from edgebench.errors import ModelRefusedError
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -94,30 +93,17 @@ def write(job: Job) -> None:
     Raises:
         ModelRefusedError: It has an operator that is not known here, or the result is wrong.
     """
-    made = imported(job)
+    made = imported(onnx.load(job.source), job.images, lambda graph: checked(graph, job))
     savedmodel_files.pack(made.folder, Path(job.target))
 
 
-def imported(job: Job, batch: int | None = None) -> Made:
+def checked(graph: Graph, job: Job) -> Made:
     """The job's source as a SavedModel in the scratch, held against ONNX Runtime.
-
-    Where its operators do not allow an open batch, it is one of 1.
 
     Raises:
         ModelRefusedError: It has an operator that is not known here, or the result is wrong.
     """
-    model = onnx.load(job.source)
-    graph = Graph(model, job.images, batch)
-    try:
-        return _checked(graph, job, "saved")
-    except (ModelRefusedError, ValueError, TypeError, tf.errors.OpError):
-        if not graph.open_batch:
-            raise
-        return _checked(Graph(model, job.images, 1), job, "single")
-
-
-def _checked(graph: Graph, job: Job, name: str) -> Made:
-    made = Made(graph, contract.scratch(job) / name)
+    made = Made(graph, contract.scratch(job) / ("saved" if graph.open_batch else "single"))
     probes = onnx_check.drawn(graph.inputs)
     wanted = onnx_check.reference(Path(job.source), graph.outputs, probes)
     onnx_check.hold(made.answers(probes), wanted, onnx_check.MAX_FLOAT_ERROR)

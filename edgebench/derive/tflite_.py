@@ -1,4 +1,4 @@
-"""TFLite's files from an ONNX file: the importer of `tensorflow_write`, then TensorFlow's converter.
+"""TFLite's files of an ONNX file: by `tensorflow_write`, then by TensorFlow's own converter.
 
 As the zoo makes them: channels last, a batch of one that a runtime resizes, float32 in and out.
 """

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import onnx
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from edgebench.derive import onnx_check, tensorflow_write
 from edgebench.derive.contract import Job
 from edgebench.derive.feeds import Feeds
+from edgebench.derive.onnx_graph import Graph
 from edgebench.derive.tensorflow_write import Arrays, Made
 from edgebench.errors import ModelRefusedError
 from edgebench.zoo import export_tflite
@@ -28,7 +30,8 @@ def write(job: Job) -> None:
     Raises:
         ModelRefusedError: An operator is not known here, TensorFlow cannot, or the result is wrong.
     """
-    made = tensorflow_write.imported(job, batch=1)
+    graph = Graph(onnx.load(job.source), job.images, 1)
+    made = tensorflow_write.checked(graph, job)
     converter = tf.lite.TFLiteConverter.from_saved_model(str(made.folder))
     try:
         content = export_tflite.converted(converter, job.precision, _samples(job, made))
@@ -41,10 +44,16 @@ def write(job: Job) -> None:
     onnx_check.hold(_answers(made, content, probes), wanted, onnx_check.LIMITS[job.precision])
 
 
-def _samples(job: Job, made: Made) -> Iterator[list[NDArray[Any]]]:
+def _samples(job: Job, made: Made) -> Iterator[dict[str, NDArray[Any]]]:
     if job.precision == "int8":
         for sample in Feeds(job):
-            yield made.feeds(sample)
+            yield _named(made, sample)
+
+
+def _named(made: Made, probes: Arrays) -> dict[str, NDArray[Any]]:
+    """Inputs as the signature names them: the converter has an order of its own."""
+    names = [tensorflow_write.identifier(one.name) for one in made.graph.inputs]
+    return dict(zip(names, made.feeds(probes), strict=True))
 
 
 def _words(error: Exception) -> str:
@@ -57,6 +66,4 @@ def _answers(made: Made, content: bytes, probes: Arrays) -> dict[str, NDArray[An
     """What the file gives, as ONNX does."""
     interpreter = tf.lite.Interpreter(model_content=content)
     runner = interpreter.get_signature_runner(_SIGNATURE)
-    names = [tensorflow_write.identifier(one.name) for one in made.graph.inputs]
-    answers = runner(**dict(zip(names, made.feeds(probes), strict=True)))
-    return made.named(answers)
+    return made.named(runner(**_named(made, probes)))

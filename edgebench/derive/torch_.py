@@ -23,11 +23,11 @@ class Torch:
     suffix = "pt"
     calibrated: tuple[Precision, ...] = ("int8",)
     tools: Mapping[str, str] = MappingProxyType(
-        # The last one tells whether the result is right.
         {
             "torch": "'edgebench[torch]'",
             "onnx": "'edgebench[convert]'",
-            "onnxruntime": "'edgebench[onnxruntime]'",
+            # Tells whether the result is right.
+            "onnxruntime": "'edgebench[convert]'",
         }
     )
 

@@ -7,17 +7,25 @@ Here every layer is one of torch's own.
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import fx, nn
 
 from edgebench.derive.onnx_graph import Graph, Op, Value
 
 Maker = Callable[["Importer", Op], Value]
 """Puts an operator into the new graph; gives its output, or a list of its outputs."""
+
+
+def identifier(name: str) -> str:
+    """A name that an argument in Python may have, and that no function of torch has."""
+    plain = "".join(one if one.isalnum() else "_" for one in name)
+    return f"of_{plain}" if not plain.isidentifier() or keyword.iskeyword(plain) else plain
 
 
 class Importer:
@@ -41,8 +49,7 @@ class Importer:
             ModelRefusedError: An operator, or how it is used, is not known here.
         """
         given = {
-            one.name: self._graph.placeholder(f"input_{place}" if place else "image")
-            for place, one in enumerate(self.source.inputs)
+            one.name: self._graph.placeholder(identifier(one.name)) for one in self.source.inputs
         }
         made = self.source.run(given, self._makers, lambda op: self._makers[op.kind](self, op))
         outputs = tuple(made.values())
@@ -72,8 +79,10 @@ class Importer:
         """A constant of one element as a number: torch quantises sums and products with those."""
         if not isinstance(value, np.ndarray):
             return value
-        if value.size == 1:
-            return value.item()
+        return value.item() if value.size == 1 else self.held(value)
+
+    def held(self, value: NDArray[Any]) -> fx.Node:
+        """A constant as a buffer of the module."""
         name = f"constant_{len(list(self._root.buffers(recurse=False)))}"
         self._root.register_buffer(name, torch.from_numpy(value.copy()))
         return self._graph.get_attr(name)

@@ -7,7 +7,6 @@ because torch's layers have none. Reference: https://onnx.ai/onnx/operators/.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from edgebench.derive import torch_shapes
 from edgebench.derive.onnx_graph import Op, Value
 from edgebench.derive.torch_import import Importer, Maker
 
@@ -178,43 +178,6 @@ def _hard_sigmoid(to: Importer, op: Op) -> Value:
     return to.call(torch.clamp, scaled, 0.0, 1.0)
 
 
-def _shape(to: Importer, op: Op) -> NDArray[np.int64]:
-    """A shape as a constant: its batch is -1, which a later Reshape fills in."""
-    shape = to.source.shape(op.node.input[0])
-    if None in shape[1:]:
-        raise ValueError(f"{shape} is open beside its batch")
-    sizes = np.array([-1 if size is None else size for size in shape], np.int64)
-    return sizes[op.get("start", 0) : op.get("end")]
-
-
-def _reshape(to: Importer, op: Op) -> Value:
-    """Sizes by what ONNX infers; the one that is open there is what torch fills in."""
-    sizes = [-1 if size is None else size for size in to.source.shape(op.node.output[0])]
-    if sizes.count(-1) > 1:
-        sizes = op.numbers("shape", 1) or sizes
-    return to.call(torch.reshape, op.args[0], tuple(sizes))
-
-
-def _flatten(to: Importer, op: Op) -> Value:
-    if op.get("axis", 1) != 1:
-        raise ValueError("its axis is not 1")
-    return to.call(torch.flatten, op.args[0], 1)
-
-
-def _squeeze(to: Importer, op: Op) -> Value:
-    axes = op.numbers("axes", 1)
-    if axes is None:
-        raise ValueError("it names no axes")  # without, a batch of 1 would be squeezed too
-    return to.call(torch.squeeze, op.args[0], tuple(axes))
-
-
-def _unsqueeze(to: Importer, op: Op) -> Value:
-    value = op.args[0]
-    for axis in sorted(op.numbers("axes", 1) or []):
-        value = to.call(torch.unsqueeze, value, axis)
-    return value
-
-
 def _pad(to: Importer, op: Op) -> Value:
     pads = op.numbers("pads", 1) or []
     fill = (op.numbers("value", 2) or [0.0])[0]
@@ -240,17 +203,6 @@ def _resize(to: Importer, op: Op) -> Value:
     )
 
 
-def _split(to: Importer, op: Op) -> Value:
-    axis = int(op.get("axis", 0))
-    sizes = [to.source.shape(name)[axis] for name in op.node.output]
-    parts = to.call(torch.split, op.args[0], sizes, dim=axis)
-    return [to.call(operator.getitem, parts, place) for place in range(len(sizes))]
-
-
-def _concat(to: Importer, op: Op) -> Value:
-    return to.call(torch.cat, list(op.args), dim=int(op.attributes["axis"]))
-
-
 def _layer(make: Callable[[Op], nn.Module]) -> Maker:
     """A layer that has no weights."""
     return lambda to, op: to.layer(make(op), op.args[0])
@@ -261,41 +213,109 @@ def _function(function: Callable[..., Any]) -> Maker:
     return lambda to, op: to.call(function, *op.args)
 
 
+def _conv_transpose(to: Importer, op: Op) -> Value:
+    weight, bias = op.args[1], op.arg(2)
+    top, left, bottom, right = op.get("pads", [0, 0, 0, 0])
+    if (top, left) != (bottom, right) or op.get("auto_pad", b"NOTSET") != b"NOTSET":
+        raise ValueError("paddings that differ by side are not known here")
+    group = int(op.get("group", 1))
+    layer = nn.ConvTranspose2d(
+        weight.shape[0],
+        weight.shape[1] * group,
+        weight.shape[2:],
+        tuple(op.get("strides", [1, 1])),
+        (top, left),
+        tuple(op.get("output_padding", [0, 0])),
+        group,
+        bias=bias is not None,
+        dilation=tuple(op.get("dilations", [1, 1])),
+    )
+    layer.weight = _parameter(weight)
+    layer.bias = None if bias is None else _parameter(bias)
+    return to.layer(layer, op.args[0])
+
+
+def _reduced(function: Callable[..., Any]) -> Maker:
+    """A reduction over named axes."""
+    return lambda to, op: to.call(
+        function, op.args[0], op.numbers("axes", 1), keepdim=bool(op.get("keepdims", 1))
+    )
+
+
+def _folded(function: Callable[..., Any]) -> Maker:
+    """An operator on any number of values, two at a time."""
+
+    def run(to: Importer, op: Op) -> Value:
+        out, *rest = op.args
+        for one in rest:
+            out = to.call(function, out, one)
+        return out
+
+    return run
+
+
+def _prelu(to: Importer, op: Op) -> Value:
+    low = to.call(torch.mul, to.call(torch.clamp, op.args[0], None, 0.0), op.args[1])
+    return to.call(torch.add, to.call(torch.clamp, op.args[0], 0.0), low)
+
+
+def _layer_norm(to: Importer, op: Op) -> Value:
+    scale, shift = op.args[1], op.arg(2)
+    layer = nn.LayerNorm(scale.shape, eps=float(op.get("epsilon", 1e-5)), bias=shift is not None)
+    layer.weight = _parameter(scale)
+    if shift is not None:
+        layer.bias = _parameter(shift)
+    return to.layer(layer, op.args[0])
+
+
 MAKERS: dict[str, Maker] = {
+    **torch_shapes.MAKERS,
+    "Abs": _function(torch.abs),
     "Add": _add,
     "AveragePool": _average_pool,
     "BatchNormalization": _batch_norm,
     "Clip": _clip,
-    "Concat": _concat,
     "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
     "Div": _function(torch.div),
     "Dropout": lambda _, op: op.args[0],
+    "Elu": _layer(lambda op: nn.ELU(op.get("alpha", 1.0))),
+    "Erf": _function(torch.erf),
     "Exp": _function(torch.exp),
-    "Flatten": _flatten,
+    "Floor": _function(torch.floor),
     "Gemm": _linear,
+    "Gelu": _layer(lambda op: nn.GELU(op.get("approximate", b"none").decode())),
     "GlobalAveragePool": _layer(lambda _: nn.AdaptiveAvgPool2d(1)),
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _layer(lambda _: nn.Hardswish()),
     "Identity": lambda _, op: op.args[0],
+    "GlobalMaxPool": _layer(lambda _: nn.AdaptiveMaxPool2d(1)),
+    "LayerNormalization": _layer_norm,
     "LeakyRelu": _layer(lambda op: nn.LeakyReLU(op.get("alpha", 0.01))),
     "MatMul": _linear,
-    "Max": _function(torch.maximum),
+    "Log": _function(torch.log),
+    "Max": _folded(torch.maximum),
     "MaxPool": _max_pool,
-    "Min": _function(torch.minimum),
+    "Min": _folded(torch.minimum),
+    "Mish": _layer(lambda _: nn.Mish()),
     "Mul": _function(torch.mul),
+    "Neg": _function(torch.neg),
+    "PRelu": _prelu,
     "Pad": _pad,
+    "Pow": _function(torch.pow),
+    "Reciprocal": _function(torch.reciprocal),
+    "ReduceMax": _reduced(torch.amax),
     "ReduceMean": _mean,
+    "ReduceMin": _reduced(torch.amin),
+    "ReduceSum": _reduced(torch.sum),
     "Relu": _layer(lambda _: nn.ReLU()),
-    "Reshape": _reshape,
     "Resize": _resize,
-    "Shape": _shape,
     "Sigmoid": _layer(lambda _: nn.Sigmoid()),
     "Softmax": _layer(lambda op: nn.Softmax(op.get("axis", -1))),
-    "Split": _split,
-    "Squeeze": _squeeze,
+    "Softplus": _layer(lambda _: nn.Softplus()),
+    "Sqrt": _function(torch.sqrt),
     "Sub": _function(torch.sub),
+    "Sum": _folded(torch.add),
     "Tanh": _layer(lambda _: nn.Tanh()),
-    "Transpose": lambda to, op: to.call(torch.permute, op.args[0], tuple(op.attributes["perm"])),
-    "Unsqueeze": _unsqueeze,
 }
 """By ONNX's name."""

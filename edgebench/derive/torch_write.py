@@ -12,6 +12,7 @@ import os
 import threading
 import warnings
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from edgebench.backends.torch_files import EXTRA, Signature, first_line
 from edgebench.derive import contract, onnx_check
 from edgebench.derive.contract import Job
 from edgebench.derive.feeds import Feeds
-from edgebench.derive.onnx_graph import Graph
+from edgebench.derive.onnx_graph import Graph, imported
 from edgebench.derive.torch_import import Importer
 from edgebench.derive.torch_operators import MAKERS
 from edgebench.errors import ModelRefusedError
@@ -47,21 +48,25 @@ def write(job: Job) -> None:
     os.environ[_CACHE] = str(contract.scratch(job))  # else it makes a folder of its own in /tmp
     warnings.simplefilter("ignore")  # torch's deprecations; this process can do nothing about them
     _share_no_bars()
-    graph = Graph(onnx.load(job.source), job.images)
-    signature = _signature(graph)
+    imported(onnx.load(job.source), job.images, lambda graph: _write(graph, job))
+
+
+def _write(graph: Graph, job: Job) -> None:
     module = Importer(graph, MAKERS).run()
-    quantised = job.precision == "int8"
-    samples = Feeds(job) if quantised else None
-    count = signature.batch or onnx_check.PROBES
-    drawn = samples.rows(0, count) if samples else onnx_check.drawn(graph.inputs)
-    (probes,) = drawn.values()
-    wanted = onnx_check.reference(Path(job.source), graph.outputs, drawn)
-    onnx_check.hold(_answers(module, probes, signature), wanted, onnx_check.MAX_FLOAT_ERROR)
+    samples = Feeds(job) if job.precision == "int8" else None
+    if samples:
+        _one_image(graph)
+    count = graph.inputs[0].sizes(onnx_check.PROBES)[0] if graph.inputs[0].shape else 1
+    probes = samples.rows(0, count) if samples else onnx_check.drawn(graph.inputs)
+    wanted = onnx_check.reference(Path(job.source), graph.outputs, probes)
+    onnx_check.hold(_answers(module, probes, graph), wanted, onnx_check.MAX_FLOAT_ERROR)
     try:
         if samples:
-            module = _quantised(module, samples, signature)
-            onnx_check.hold(_answers(module, probes, signature), wanted, onnx_check.MAX_INT8_ERROR)
-        _save(module, probes, signature, Path(job.target), script=quantised)
+            module = _quantised(module, samples, _one_image(graph))
+            onnx_check.hold(_answers(module, probes, graph), wanted, onnx_check.MAX_INT8_ERROR)
+            _save_script(module, _one_image(graph), count, Path(job.target))
+        else:
+            _save(module, graph, Path(job.target))
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
         raise ModelRefusedError(f"torch says: {first_line(error)}") from error
 
@@ -72,11 +77,20 @@ def _share_no_bars() -> None:
         importlib.import_module("tqdm").tqdm.set_lock(threading.RLock())
 
 
-def _signature(graph: Graph) -> Signature:
-    shapes = [one.shape for one in graph.inputs]
-    if len(shapes) != 1 or not graph.inputs[0].image:
-        raise ModelRefusedError(f"a torch file of edgebench takes one image, not {shapes}")
-    batch, channels, height, width = shapes[0]
+def _is_one_image(graph: Graph) -> bool:
+    return len(graph.inputs) == 1 and graph.inputs[0].image
+
+
+def _one_image(graph: Graph) -> Signature:
+    """What a file tells of itself, where it takes one image.
+
+    Raises:
+        ModelRefusedError: It takes something else.
+    """
+    if not _is_one_image(graph):
+        shapes = [one.shape for one in graph.inputs]
+        raise ModelRefusedError(f"int8 of torch takes one image here, not {shapes}")
+    batch, channels, height, width = graph.inputs[0].shape
     return Signature(
         input_name=graph.inputs[0].name,
         batch=batch,
@@ -87,12 +101,12 @@ def _signature(graph: Graph) -> Signature:
 
 def _answers(
     module: Any,  # noqa: ANN401 - a GraphModule
-    probes: NDArray[np.float32],
-    signature: Signature,
+    probes: Mapping[str, NDArray[Any]],
+    graph: Graph,
 ) -> dict[str, NDArray[Any]]:
-    made = module(torch.from_numpy(probes))
+    made = module(*(torch.from_numpy(probes[one.name]) for one in graph.inputs))
     tensors = made if isinstance(made, tuple) else (made,)
-    return {name: one.numpy() for name, one in zip(signature.output_names, tensors, strict=True)}
+    return {name: one.numpy() for name, one in zip(graph.outputs, tensors, strict=True)}
 
 
 def _quantised(module: torch.fx.GraphModule, samples: Feeds, signature: Signature) -> Any:  # noqa: ANN401 - a GraphModule
@@ -110,29 +124,46 @@ def _quantised(module: torch.fx.GraphModule, samples: Feeds, signature: Signatur
     return convert_fx(prepared)
 
 
-def _save(
+def _save_script(
     module: Any,  # noqa: ANN401 - a GraphModule
-    probes: NDArray[np.float32],
     signature: Signature,
+    count: int,
     target: Path,
-    *,
-    script: bool,
 ) -> None:
-    example = torch.zeros(probes.shape)  # lies in the file
-    extra = {EXTRA: msgspec.json.encode(signature).decode()}
-    if script:
-        whole = target.with_suffix(".whole")
-        torch.jit.save(torch.jit.trace(module, example), str(whole), _extra_files=extra)
-        _strip(whole, target)
-        return
-    shapes = None
-    if signature.batch is None:
-        shapes = ({0: torch.export.Dim("batch")},)
-    program = torch.export.export(module, (example,), dynamic_shapes=shapes)
+    whole, example = target.with_suffix(".whole"), torch.zeros((count, *signature.sample_shape))
+    torch.jit.save(torch.jit.trace(module, example), str(whole), _extra_files=_extra(signature))
+    _strip(whole, target)
+
+
+def _save(module: torch.fx.GraphModule, graph: Graph, target: Path) -> None:
+    """A program; one that takes more than an image tells its inputs and outputs itself."""
+    extra = _extra(_one_image(graph)) if _is_one_image(graph) else {}
+    if not extra:
+        _name_outputs(module, graph.outputs)
+    shapes = [one.sizes(onnx_check.PROBES) for one in graph.inputs]
+    kinds = [torch.from_numpy(np.zeros(0, one.dtype)).dtype for one in graph.inputs]
+    examples = [torch.zeros(shape, dtype=kind) for shape, kind in zip(shapes, kinds, strict=True)]
+    batch = torch.export.Dim("batch") if graph.open_batch else None
+    dynamic = tuple({0: batch} if None in one.shape else None for one in graph.inputs)
+    program = torch.export.export(
+        module, tuple(examples), dynamic_shapes=dynamic if graph.open_batch else None
+    )
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # of this machine, as in `_strip`
     with target.open("wb") as file:
         torch.export.save(program, file, extra_files=extra)
+
+
+def _extra(signature: Signature) -> dict[str, str]:
+    return {EXTRA: msgspec.json.encode(signature).decode()}
+
+
+def _name_outputs(module: torch.fx.GraphModule, names: Sequence[str]) -> None:
+    """Let the module answer with a dictionary."""
+    (output,) = (node for node in module.graph.nodes if node.op == "output")
+    made = output.args[0] if isinstance(output.args[0], tuple) else (output.args[0],)
+    output.args = (dict(zip(names, made, strict=True)),)
+    module.recompile()
 
 
 def _strip(whole: Path, target: Path) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.errors import ModelRefusedError
-from edgebench.measure import boxes, tensors
+from edgebench.measure import boxes
 from edgebench.measure.masks import masks
-from edgebench.protocols import Session, Tensor
+from edgebench.protocols import Session, Tensor, plain_name
 from edgebench.wire import LaunchRequest
 
 Outputs: TypeAlias = Mapping[str, NDArray[Any]]
@@ -84,7 +84,7 @@ def offsets_and_scores(outputs: Sequence[Tensor], known: Sequence[str]) -> tuple
             "a detector has two outputs, offsets of boxes (n, anchors, 4) and scores "
             f"(n, anchors, 1 + classes); this model has {told}"
         )
-    named = [name for name in offsets if known and tensors.plain(name) == tensors.plain(known[0])]
+    named = [name for name in offsets if known and plain_name(name) == plain_name(known[0])]
     first = (named or offsets)[0]
     (scores,) = (tensor.name for tensor in outputs if tensor.name != first)
     return first, scores

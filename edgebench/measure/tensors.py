@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.errors import ModelRefusedError
-from edgebench.protocols import Session, Tensor
+from edgebench.protocols import Session, Tensor, plain_name
 from edgebench.specs import InputSpec
 from edgebench.wire import Described, LaunchRequest
 
@@ -84,8 +84,7 @@ def random(session: Session, request: LaunchRequest) -> tuple[Array, ...]:
     for number, tensor in enumerate(session.inputs):
         sample = sample_shape(tensor, request.case.batch)
         image = number >= len(request.inputs) or request.inputs[number].image
-        first = _channels_first(tensor, request.model_layout) and image
-        if first and len(sample) == _IMAGE_RANK - 1:
+        if _channels_first(tensor, request.model_layout) and image:
             sample = (*sample[1:], sample[0])
         made.append(_drawn(rng, (request.ring, *sample), np.dtype(tensor.dtype)))
     return tuple(made)
@@ -127,7 +126,8 @@ def batched(shape: Shape, batch: int) -> bool:
 
 
 def _channels_first(tensor: Tensor, layout: str) -> bool:
-    return (tensor.layout or layout) == "NCHW"
+    """Whether it is an image (n, c, h, w)."""
+    return len(tensor.shape) == _IMAGE_RANK and (tensor.layout or layout) == "NCHW"
 
 
 class Plug(NamedTuple):
@@ -219,7 +219,8 @@ def pair(
     found: dict[int, int] = {}
     free = list(range(count))
     for number, name in enumerate(mine):
-        wanted = next((k for k in free if k < len(names) and plain(name) == plain(names[k])), None)
+        same = (k for k in free if k < len(names) and plain_name(name) == plain_name(names[k]))
+        wanted = next(same, None)
         if wanted is not None:
             found[number] = wanted
             free.remove(wanted)
@@ -234,11 +235,6 @@ def pair(
             found[number] = next((k for k in free if fits(number, k)), free[0])
             free.remove(found[number])
     return [found[number] for number in range(len(mine))]
-
-
-def plain(name: str) -> str:
-    """A name without what converters add: ``serving_default_x:0`` -> ``x``."""
-    return name.partition(":")[0].removeprefix("serving_default_")
 
 
 def in_order(
@@ -280,12 +276,21 @@ def in_order(
 
 
 def _turned(array: Array, tensor: Tensor, layout: str, wanted: Shape | None = None) -> Array:
-    """An output that is an image (n, h, w, c); as it is where only that has the wanted shape."""
-    if array.ndim != _IMAGE_RANK or not _channels_first(tensor, layout):
-        return array
-    turned = array.transpose(0, 2, 3, 1)
-    as_is = wanted is not None and turned.shape[1:] != wanted and array.shape[1:] == wanted
-    return array if as_is else turned
+    """An output that is an image (n, h, w, c), unless only another way has the wanted shape."""
+    ways = [array]
+    if array.ndim == len(tensor.shape) == _IMAGE_RANK:
+        ways.insert(not _channels_first(tensor, layout), array.transpose(0, 2, 3, 1))
+    if wanted is None:
+        return ways[0]
+    if exact := [one for one in ways if one.shape[1:] == wanted]:
+        return exact[0]
+    # Converters drop and add sizes of 1.
+    alike = [one for one in ways if _long(one.shape[1:]) == _long(wanted)]
+    return alike[0].reshape(len(array), *wanted) if alike else ways[0]
+
+
+def _long(shape: Shape) -> list[int]:
+    return [size for size in shape if size != 1]
 
 
 def as_reference(session: Session, outputs: Sequence[Array], layout: str) -> tuple[Array, ...]:

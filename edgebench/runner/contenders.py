@@ -108,6 +108,7 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True):
             model_layout=self.layout,
             model_sha256=self.case.source_sha256,
             reference_path=str(self.reference),
+            task="other",
             warmup_s=_TURNS.warmup_s,
             warmup_max_s=_TURNS.warmup_max_s,
             measure_s=_TURNS.measure_s,

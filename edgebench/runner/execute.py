@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from edgebench import stats
+from edgebench.derive import cache
 from edgebench.host.cpu import ROOT
 from edgebench.records import PlannedCase, Record
 from edgebench.runner import budget, durations, journal, launcher, leftovers, requests, schedule
@@ -260,7 +261,7 @@ class Execution:
         took_s = time.monotonic() - start
         self._extra_s.append(took_s - durations.launch_s(planned.case, self.preset))
         self.measured += 1
-        caveats = [*record.caveats, self._waited.caveat] if self._waited.caveat else record.caveats
+        caveats = [*record.caveats, *filter(None, [self._waited.caveat, self._of_model(planned)])]
         record = msgspec.structs.replace(
             record,
             launch_ns=int(took_s * NS_PER_S),
@@ -268,6 +269,13 @@ class Execution:
             caveats=tuple(caveats),
         )
         return self._keep(record)
+
+    def _of_model(self, planned: PlannedCase) -> str:
+        """What is to be known of the model's file beside its figures."""
+        case = planned.case
+        model = self.plan.workloads[case.workload].model(case.format, case.file_precision)
+        on_random = model is not None and f"calibrated on {cache.ON_RANDOM}" in model.tool
+        return f"{case.file_precision} is calibrated on {cache.ON_RANDOM}" if on_random else ""
 
     def _keep(self, record: Record) -> Record:
         self.store.append(record)

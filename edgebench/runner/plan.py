@@ -233,24 +233,9 @@ def _cells(
     faults: Faults | None,
 ) -> Iterator[PlannedCase]:
     name, spec = probe.name, workload.spec
-    wanted = probe.serves.get(precision, precision)
-    model = _model(workload, formats, wanted)
-    skip = ""
-    if precision not in probe.precisions:
-        skip = probe.refuses.get(precision) or f"{name} has no {precision}"
-    elif model is None:
-        skip = f"{spec.name} has no {wanted} model as {' or '.join(formats)}"
-    derivable = next((fmt for fmt in formats if fmt in CONVERTERS), None)
-    told = (faults or {}).items()
-    of_mine = (why for (fmt, made), why in told if fmt in formats and made == wanted)
-    fault = next(of_mine, "")
-    if fault and model is None:
-        skip = fault
-    elif faults is None and derivable and precision in probe.precisions and model is None:
-        line = f"edgebench workloads derive {spec.name} --format {derivable}"
-        lacking = precision == "int8" and spec.calibration is None
-        skip += f" ({line}{' --data DIR' if lacking else ''})"
-    elif skip and precision not in config.precisions and model is None:
+    model = _model(workload, formats, probe.serves.get(precision, precision))
+    skip, mendable = _hole(workload, probe, formats, precision, faults=faults, model=model)
+    if skip and not mendable and precision not in config.precisions and model is None:
         return  # nobody asked for it and nothing could run it: not a hole in the table
     backend = config.backends.get(name, BackendConfig())
     where = accelerators.asked(config, backend)
@@ -277,6 +262,33 @@ def _cells(
             skip=skip or ("" if accelerator in known else _lacks(probe, accelerator)),
             **_told(spec, precision),
         )
+
+
+def _hole(
+    workload: Workload,
+    probe: Probe,
+    formats: tuple[str, ...],
+    precision: Precision,
+    *,
+    faults: Faults | None,
+    model: ModelSpec | None,
+) -> tuple[str, bool]:
+    """Why a case cannot be; and whether only a model is lacking that can be, or was to be, made."""
+    spec, wanted = workload.spec, probe.serves.get(precision, precision)
+    if precision not in probe.precisions:
+        return probe.refuses.get(precision) or f"{probe.name} has no {precision}", False
+    if model is not None:
+        return "", False
+    for (fmt, made), why in (faults or {}).items():
+        if fmt in formats and made == wanted:
+            return why, True
+    skip = f"{spec.name} has no {wanted} model as {' or '.join(formats)}"
+    derivable = next((fmt for fmt in formats if fmt in CONVERTERS), None)
+    if faults is not None or derivable is None:
+        return skip, False
+    line = f"edgebench workloads derive {spec.name} --format {derivable}"
+    lacking = precision == "int8" and spec.calibration is None
+    return f"{skip} ({line}{' --data DIR' if lacking else ''})", True
 
 
 def _told(spec: WorkloadSpec, precision: Precision) -> dict[str, Any]:

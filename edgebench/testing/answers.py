@@ -40,7 +40,9 @@ def same(one: Answer, other: Answer) -> bool:
 
 
 def check_session(
-    session: Session, ring: Sequence[Feeds], reference: Sequence[NDArray[Any]]
+    session: Session,
+    ring: Sequence[Feeds],
+    reference: Sequence[NDArray[Any] | Sequence[NDArray[Any]]],
 ) -> None:
     """Bind a ring, and hold every answer against the others; the ring is bound afterwards.
 
@@ -68,12 +70,15 @@ def check_session(
     _check_moment(session, other)
     _check_feed(session, ring, first, other)
     _check_binding(session, ring, first, other)
+    _check_every_input(session, ring, first)
     kept = all(
         same(a, {k: np.asarray(v) for k, v in b.items()}) for a, b in zip(given, ring, strict=True)
     )
     require(kept, "bind(), stage() or invoke() writes into the arrays that bind() was given")
     for slot, right in enumerate(reference):
-        _check_right(next(iter(answer(session, slot).values())), right)
+        wanted = [right] if isinstance(right, np.ndarray) else right
+        for ours, one in zip(answer(session, slot).values(), wanted, strict=False):
+            _check_right(ours, one)
 
 
 def check_unmoved(session: Session) -> None:
@@ -138,6 +143,25 @@ def _check_binding(session: Session, ring: Sequence[Feeds], first: Answer, other
     require(same(answer(session, 0), first), "bind() of a ring of one gives another answer")
     session.bind(ring)
     require(same(answer(session, 1), other), "bind() of a larger ring gives another answer")
+
+
+def _check_every_input(session: Session, ring: Sequence[Feeds], first: Answer) -> None:
+    """Each of several inputs changes the answer: none is left as it was, or given to another."""
+    for name in ring[0] if len(ring[0]) > 1 else ():
+        mixed = {**ring[0], name: ring[1][name]}
+        session.bind([mixed, ring[0]])
+        words = f"another {name} gives the same answer: stage() must set every input"
+        require(not same(answer(session, 0), first), words)
+        session.feed(mixed)
+        session.invoke()
+        words = f"another {name} gives the same answer: feed() must set every input"
+        require(not same(session.read(), first), words)
+    session.bind(ring)
+
+
+def distance(one: NDArray[Any], other: NDArray[Any]) -> float:
+    """The largest difference of two elements."""
+    return float(np.abs(one.astype(np.float64) - other.astype(np.float64)).max())
 
 
 def _check_right(ours: NDArray[Any], right: NDArray[Any]) -> None:

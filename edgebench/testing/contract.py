@@ -22,6 +22,7 @@ from edgebench.testing.answers import answer, require, same
 _NOWHERE = "no-such-accelerator"
 _MEMBERS = ("name", "formats", "precisions", "probe", "open")
 _SLOTS = 4
+_IMAGE_RANK = 4
 _LAYOUTS = {"", "NCHW", "NHWC"}
 
 
@@ -41,7 +42,8 @@ def bundled(
     """A bundled model in the first format that a backend reads, with inputs and right answers.
 
     Raises:
-        UsageError: No bundled model comes in such a format and precision.
+        UsageError: No bundled model comes in such a format and precision, or the workload has
+            several inputs or outputs.
         ModelRefusedError: The backend cannot open it.
     """
     chosen, probe = resources.open_workload(workload), backend.probe()
@@ -51,6 +53,11 @@ def bundled(
     if model is None:
         raise UsageError(
             f"{workload} has no {of_file} model as {' or '.join(probe.formats)}",
+            remedy="call check_backend with a model and inputs of your own",
+        )
+    if len(chosen.spec.inputs) > 1 or len(chosen.spec.outputs) > 1:
+        raise UsageError(
+            f"{workload} has several inputs or outputs",
             remedy="call check_backend with a model and inputs of your own",
         )
     settings = Settings(precision=precision, batch=batch)
@@ -72,7 +79,7 @@ def check_backend(
     model: Path,
     ring: Sequence[Feeds],
     settings: Settings | None = None,
-    reference: Sequence[NDArray[Any]] = (),
+    reference: Sequence[NDArray[Any] | Sequence[NDArray[Any]]] = (),
 ) -> None:
     """Hold a backend against the contract of `edgebench.protocols`, as every built-in one is.
 
@@ -90,7 +97,8 @@ def check_backend(
         model: A model file it should run.
         ring: At least two different inputs, as ``bind`` takes them.
         settings: How to open the model.
-        reference: The right answer to the ring's inputs (first output); nothing: not compared.
+        reference: The right answer to each of the ring's inputs: an array for the first output, or
+            one for each, in the session's order. Nothing: not compared.
 
     Raises:
         AssertionError: It breaks the contract; the message says which part, and how to mend it.
@@ -104,7 +112,7 @@ def check_backend(
         _check_effective(session.effective(), probe, settings)
         answers.check_unmoved(session)
         _check_another(backend, model, settings, session, ring)
-        alone = [next(iter(answer(session, slot).values())) for slot in (0, 1)]
+        alone = [list(answer(session, slot).values()) for slot in (0, 1)]
     finally:
         session.close()
     _check_closed(session)
@@ -189,7 +197,10 @@ def _check_tensors(session: Session, ring: Sequence[Feeds], settings: Settings) 
             raise AssertionError(f"{what}: {tensor.dtype!r} is no numpy dtype") from None
     for tensor in session.inputs:
         batch = tensor.shape[0] if tensor.shape else None
-        require(batch == settings.batch, f"{tensor.name}: batch {batch}, asked {settings.batch}")
+        # One sample may have no batch, but for an image.
+        single = settings.batch == 1 and len(tensor.shape) != _IMAGE_RANK
+        sound = single or batch == settings.batch
+        require(sound, f"{tensor.name}: batch {batch}, asked {settings.batch}")
         for feeds in ring:
             require(tensor.name in feeds, f"the ring has no input {tensor.name!r}")
             shape = np.shape(feeds[tensor.name])
@@ -240,7 +251,7 @@ def _check_batch(
     model: Path,
     settings: Settings,
     ring: Sequence[Feeds],
-    alone: Sequence[NDArray[Any]],
+    alone: Sequence[Sequence[NDArray[Any]]],
 ) -> None:
     """Twice the batch, where the runtime can: each half of the answer belongs to its input."""
     try:
@@ -249,15 +260,20 @@ def _check_batch(
         return
     try:
         session.bind([{name: np.concatenate([ring[0][name], ring[1][name]]) for name in ring[0]}])
-        together = next(iter(answer(session, 0).values()))
+        together = list(answer(session, 0).values())
     finally:
         session.close()
-    shape = (2 * alone[0].shape[0], *alone[0].shape[1:])
-    words = f"a batch twice as large answers {together.shape}, not {shape}: refuse it in open()"
-    require(together.shape == shape, words)
-    for half, (ours, other) in zip(np.split(together, 2), (alone, alone[::-1]), strict=True):
+    for whole, single in zip(together, alone[0], strict=True):
+        shape = (2 * single.shape[0], *single.shape[1:]) if single.shape else None
+        words = f"a batch twice as large answers {whole.shape}, not {shape}: refuse it in open()"
+        require(whole.shape == shape, words)
+    halves = zip(*(np.split(whole, 2) for whole in together), strict=True)
+    for half, (ours, other) in zip(halves, (alone, alone[::-1]), strict=True):
         # Not equal: a dynamically quantised model takes its scale over the whole batch.
-        near, far = (float(np.abs(half - one).max()) for one in (ours, other))
+        near, far = (
+            sum(answers.distance(a, b) for a, b in zip(half, one, strict=True))
+            for one in (ours, other)
+        )
         require(near < far, "in a larger batch an input has another one's answer")
 
 

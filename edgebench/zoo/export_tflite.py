@@ -37,14 +37,15 @@ def export(model: Any, calibration: NDArray[Any], folder: Path) -> None:  # noqa
 def converted(
     converter: Any,  # noqa: ANN401 - TensorFlow's own
     precision: str,
-    samples: Iterable[list[NDArray[Any]]],
+    samples: Iterable[list[NDArray[Any]] | dict[str, NDArray[Any]]],
 ) -> bytes:
     """One file.
 
     Args:
         converter: A TFLiteConverter of the float32 model.
         precision: One of `PRECISIONS`.
-        samples: Calibration inputs in the model's order, a batch of one each; read for int8 only.
+        samples: Calibration inputs, a batch of one each, in the model's order or by the names of
+            its signature; read for int8 only.
     """
     _configure(converter, precision, samples)
     # The exporter prints to stdout, where only data belongs.
@@ -68,7 +69,7 @@ def tool(precision: str) -> str:
 def _configure(
     converter: Any,  # noqa: ANN401 - TensorFlow's own
     precision: str,
-    samples: Iterable[list[NDArray[Any]]],
+    samples: Iterable[list[NDArray[Any]] | dict[str, NDArray[Any]]],
 ) -> None:
     if precision == "fp32":
         return

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import onnx
+import onnx.version_converter
 from onnxruntime.quantization import (
     CalibrationDataReader,
     QuantFormat,
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+_OPSET = 13
+"""The first with scales by channel."""
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
@@ -44,6 +48,11 @@ def half(source: Path, target: Path) -> None:
 
 def prepare(source: Path, target: Path) -> None:
     """Write the file that the quantisers take."""
+    model = onnx.load(source)
+    opset = next((one.version for one in model.opset_import if not one.domain), _OPSET)
+    if opset < _OPSET:
+        source = target.with_suffix(".newer.onnx")
+        onnx.save(onnx.version_converter.convert_version(model, _OPSET), source)
     # Shapes and folded constants are what the quantisers need to see every weight. Symbolic
     # shapes need sympy and add nothing to a graph without control flow.
     quant_pre_process(source, target, skip_symbolic_shape=True)

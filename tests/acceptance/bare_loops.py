@@ -229,8 +229,11 @@ ONE_BY_ONE = ("edge-impulse",)
 
 def derive(fmt: str, workload: str) -> None:
     """A model in a runtime's own format; where that fails, the backend's case does and says so."""
+    source = resources.open_workload(workload)
+    if source.model(fmt, "fp32") is not None:
+        return
     try:
-        make.derive(resources.open_workload(workload), contract.converter_of(fmt), "fp32")
+        make.derive(source, contract.converter_of(fmt), "fp32")
     except EdgebenchError as error:
         print(f"      {workload} as {fmt}: {error}", flush=True)
 

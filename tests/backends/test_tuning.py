@@ -41,6 +41,10 @@ def open_session(
     return session
 
 
+SHIPPED = {"onnx", "tflite"}
+"""Formats that every bundled workload has."""
+
+
 @pytest.mark.parametrize("tuning", TUNINGS)
 @pytest.mark.parametrize(
     "backend_name", [name for name in plugins.names(plugins.BACKENDS) if name != "tflite-runtime"]
@@ -49,7 +53,9 @@ def test_every_backend_tells_of_each_setting(
     backend_name: str, tuning: Tuning, derived: Callable[..., Made], tmp_path: Path
 ) -> None:
     (first, *_) = plugins.open_backend(backend_name).formats
-    path = derived("mnist_cnn", first, "fp32").path if first in CONVERTERS else None
+    path = (
+        derived("mnist_cnn", first, "fp32").path if first in CONVERTERS.keys() - SHIPPED else None
+    )
     changes = {}
     if first == "eim":
         path, changes = standin(tmp_path / "model.eim"), {"mean": (0.0,), "std": (255.0,)}

@@ -25,6 +25,7 @@ class Plain:
     """Copies its source."""
 
     format: ModelFormat = "mnn"
+    sources: tuple[ModelFormat, ...] = ("onnx",)
     precisions: tuple[Precision, ...] = ("fp32", "int8")
     suffix = "copy"
     calibrated: tuple[Precision, ...] = ("int8",)
@@ -123,3 +124,12 @@ class LeavesFiles(Plain):
         Path("left-here").write_text("x", encoding="utf-8")
         tempfile.mkstemp()
         super().convert(job)
+
+
+class FromTFLite(Plain):
+    """Copies another format."""
+
+    format: ModelFormat = "onnx"
+    sources: tuple[ModelFormat, ...] = ("tflite",)
+    precisions: tuple[Precision, ...] = ("fp32",)
+    calibrated: tuple[Precision, ...] = ()

@@ -32,7 +32,7 @@ HERE = Path(__file__).resolve().parent
 @pytest.fixture(autouse=True)
 def _converters_are_importable(monkeypatch: pytest.MonkeyPatch) -> None:
     """The child imports a converter by its module's name."""
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    monkeypatch.setenv("PYTHONPATH", str(HERE), prepend=os.pathsep)
     monkeypatch.syspath_prepend(str(HERE))
 
 

@@ -14,6 +14,7 @@ from edgebench.backends.ncnn_files import Layer
 from edgebench.derive.contract import Job
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Settings
+from edgebench.specs import InputSpec
 
 pytest.importorskip("ncnn", reason="needs ncnn")
 SHAPE = (8, 8, 4)
@@ -66,8 +67,7 @@ def job(tmp_path: Path) -> tuple[Job, NDArray[np.uint8]]:
         converter="",
         source="",
         precision="int8",
-        input_name="in0",
-        input_shape=SHAPE,
+        inputs=(InputSpec(name="in0", shape=SHAPE),),
         calibration=str(tmp_path / "images.npz"),
         mean=(127.5,),
         std=(127.5,),

@@ -177,6 +177,13 @@ def test_map_of_cases_worked_out_by_hand(scenes: list[Scene], expected: float) -
     assert judged(scenes) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("things", [[LEFT, RIGHT], [RIGHT, LEFT]])
+def test_of_two_things_overlapped_alike_no_order_decides(things: list[Box]) -> None:
+    # The first box is half over each: it takes the left one, and the second finds nothing left.
+    found = [(0, 8, WHOLE), (0, 4, LEFT)]
+    assert judged([(found, [(0, place) for place in things])]) == pytest.approx(1 / 2)
+
+
 def test_nothing_to_find_is_no_figure() -> None:
     with pytest.raises(ModelRefusedError, match="hold no boxes"):
         judged([([(0, 8, LEFT)], [])])
