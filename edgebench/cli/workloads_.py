@@ -149,7 +149,7 @@ def build(name: str, data: Path | None, out: Path | None) -> None:
         build_workload(name, data, out or recipe, say)
         return
     home = resources.workload_home()
-    # A stable place: what a long training keeps beside its folder is found by the next try.
+    # No `folders.scratch`, which ends what is a day old: so may a training be.
     making = home / ".building" / name
     try:
         making.mkdir(parents=True, exist_ok=True)

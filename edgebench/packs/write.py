@@ -51,7 +51,7 @@ def pack(names: Sequence[str], path: Path, *, derived: bool = False) -> Manifest
             chosen = " ".join(workload.spec.name for workload in workloads)
             remedy = f"edgebench workloads derive {chosen}"
             raise UsageError("no model is derived of what is to be packed", remedy=remedy)
-        sources += entries.values()
+        sources += [entries[root] for root in sorted(entries)]
     manifest = Manifest(
         edgebench_version=__version__, folders=tuple(source.folder for source in sources)
     )
@@ -81,13 +81,15 @@ def _workload(workload: Workload) -> _Source:
 def _derived(workload: Workload) -> Iterator[_Source]:
     """Derived models, and those that they were made of: a run finds them by their descent."""
     own = {model.sha256 for model in workload.spec.models}
-    entries = {manifest.sha256: (path, manifest) for path, manifest in cache.entries()}
-    for model in workload.derived:
-        made = model.sha256
-        while made not in own:
-            file, manifest = entries[made]
-            yield _source(file.parent, "derived", file.parent.name, [cache.MANIFEST, file.name])
-            made = manifest.from_sha256
+    entries = list(cache.entries())
+    paths = {model.path for model in workload.derived}
+    parents = {manifest.sha256: (path, manifest) for path, manifest in entries}
+    left = [entry for entry in entries if str(entry[0]) in paths]
+    while left:
+        file, manifest = left.pop()
+        yield _source(file.parent, "derived", file.parent.name, [cache.MANIFEST, file.name])
+        if manifest.from_sha256 not in own:
+            left.append(parents[manifest.from_sha256])
 
 
 def _source(

@@ -128,17 +128,17 @@ def judge_run(verdict: Verdict, name: str, own: Path, home: Path, formats: Seque
     """Every cell of the unpacked workload."""
     line = [str(own / "edgebench"), "run", "-w", name, "-p", "fp32,int8", "--json"]
     done = run(line, home, home, wall=True)
-    cells = json.loads(done.stdout) if done.returncode == 0 else []
+    cells = json.loads(done.stdout or "[]")
     good = [cell for cell in cells if cell["status"] == "ok" and cell["validity"] != "invalid"]
     told = "" if done.returncode == 0 else f": {done.stderr.strip()[-300:]}"
     figure = f"{len(good)} of {len(cells)} cells{told}"
     passed = len(good) == len(cells) > 0
     verdict.check("run: ok, parity valid", figure, "all, at least one", passed=passed)
     for cell in cells:
-        print(
-            f"      {cell['backend']:12} {cell['precision']:5} {cell['status']} "
-            f"{cell['validity']} {cell['latency_p50_ms']:.3g} ms, cosine {cell['parity_cosine']}"
-        )
+        seen = f"{cell['latency_p50_ms']} ms, cosine {cell['parity_cosine']}"
+        words = cell.get("reason") or seen
+        state = f"{cell['status']} {cell['validity']}"
+        print(f"      {cell['backend']:12} {cell['precision']:5} {state}: {words}")
     backends = {cell["backend"] for cell in cells}
     wanted = {"onnxruntime", "litert", *formats}
     verdict.check(

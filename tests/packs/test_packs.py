@@ -107,6 +107,17 @@ def test_derived_models_come_along_and_are_found_without_a_converter(tiny: Tiny)
     assert {one.state for one in unpack.unpack(path)} == {"already there"}
 
 
+def test_two_cells_of_the_same_bytes_both_come_along(tiny: Tiny) -> None:
+    folder = tiny()
+    derived(folder, fmt="ncnn")
+    derived(folder, fmt="mnn")
+    path = packed(folder, derived=True)
+    shutil.rmtree(cache.home())
+    assert len(unpack.unpack(path)) == 3
+    found = plan.choose_workloads(["tiny"])["tiny"].derived
+    assert [model.format for model in found] == ["mnn", "ncnn"]
+
+
 def test_a_model_derived_of_a_derived_one_brings_that_along(tiny: Tiny) -> None:
     folder = tiny()
     key = derived(folder, b"between", fmt="onnx")
