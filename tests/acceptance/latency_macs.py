@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import onnx
+import pandas as pd
 from command_line import edgebench, with_workloads
 from verdict import Verdict
 from workload_matrix import Row, cell, rows_of
@@ -36,7 +37,6 @@ from workload_matrix import Row, cell, rows_of
 from edgebench import load, resources
 from edgebench.analysis import work
 from edgebench.analysis.work import Standing
-from edgebench.report import work_chart
 from edgebench.report.table import number
 
 LARGEST_UNEXPLAINED_RATIO = 0.25
@@ -181,6 +181,17 @@ def explained(
     return found
 
 
+def draw(frame: pd.DataFrame, out: Path) -> None:
+    """The picture alone, for a note."""
+    # Imported here: Altair wants `packaging`, which is not our packaging.py.
+    sys.path.remove(str(Path(__file__).resolve().parent))
+    from edgebench.report import work_chart
+
+    chart = work_chart.work(frame)
+    for suffix in ("png", "svg"):
+        chart.save(str(out / f"latency_macs.{suffix}"))
+
+
 def main() -> int:
     """Draw, profile, print, judge; give the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -196,9 +207,7 @@ def main() -> int:
         page = options.out / "report.html"
         edgebench("report", str(options.run), "--html", str(page), "--json")
         frame = load(options.run)
-        chart = work_chart.work(frame)
-        for suffix in ("png", "svg"):
-            chart.save(str(options.out / f"latency_macs.{suffix}"))
+        draw(frame, options.out)
         standings = work.standings(rows_of(frame))
         found = explained(options.run, standings, environment, options.out / "profiles")
     drawn = 'id="chart-work"' in page.read_text(encoding="utf-8")

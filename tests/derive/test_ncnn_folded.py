@@ -51,4 +51,4 @@ def test_one_convolution_is_left_and_gives_the_same_answers(tmp_path: Path) -> N
         onnxruntime.InferenceSession(str(path)).run(None, {"x": image})[0]
         for path in (plain, folded)
     ]
-    np.testing.assert_allclose(*answers, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(answers[0], answers[1], rtol=1e-4, atol=1e-5)
