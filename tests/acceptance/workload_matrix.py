@@ -32,8 +32,8 @@ from verdict import ROOT, Verdict
 
 from edgebench import load, resources
 from edgebench.derive import contract
-from edgebench.derive.contract import CONVERTERS
 from edgebench.report.table import number
+from edgebench.specs import WorkloadSpec
 from edgebench.units import human_s
 
 WORKLOADS = (
@@ -55,6 +55,30 @@ def readable() -> dict[str, list[str]]:
     return {one["name"]: one["formats"] for one in told if one["available"]}
 
 
+def lacking(spec: WorkloadSpec, read: Sequence[Sequence[str]]) -> dict[str, list[str]]:
+    """Precisions to derive of each format, so that every backend has all that can be made.
+
+    Args:
+        spec: The workload, with the models that it ships.
+        read: Formats that each backend reads, best first.
+    """
+    made: dict[str, list[str]] = {}
+    shipped = {(model.format, model.precision) for model in spec.models}
+    for formats, precision in itertools.product(read, PRECISIONS):
+        if not any((fmt, precision) in shipped for fmt in formats):
+            able = [fmt for fmt in formats if precision in makes(fmt)]
+            for fmt in able[:1]:
+                made.setdefault(fmt, []).append(precision)
+    return {fmt: list(dict.fromkeys(precisions)) for fmt, precisions in made.items()}
+
+
+def makes(fmt: str) -> set[str]:
+    """Precisions that a format can be derived in; none where nothing makes it."""
+    if fmt not in contract.CONVERTERS:
+        return set()
+    return {one for converter in contract.converters_of(fmt) for one in converter.precisions}
+
+
 def derive(
     options: argparse.Namespace, formats: dict[str, list[str]], environment: dict[str, str]
 ) -> float:
@@ -62,13 +86,9 @@ def derive(
     start = time.monotonic()
     for name in options.workloads:
         spec = resources.open_workload(name).spec
-        shipped = {model.format for model in spec.models}
-        lacking = [formats[one] for one in options.backends if not shipped & {*formats[one]}]
-        for fmt in dict.fromkeys(itertools.chain.from_iterable(lacking)):
-            if fmt not in CONVERTERS:
-                continue
-            made = [one for one in PRECISIONS if one in contract.converter_of(fmt).precisions]
-            asked = ["--format", fmt, "-p", ",".join(made), "--timeout", "900"]
+        read = [formats[backend] for backend in options.backends]
+        for fmt, precisions in lacking(spec, read).items():
+            asked = ["--format", fmt, "-p", ",".join(precisions), "--timeout", "900"]
             if spec.calibration is None and "dataset" in spec.recipe:
                 asked += ["--data", str(options.data)]
             # Whatever is not made is a hole of the run, with its reason.
