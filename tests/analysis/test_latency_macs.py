@@ -18,7 +18,7 @@ from edgebench.analysis.work import Standing
 def profile(*operators: tuple[str, str, float], call_us: float = 100.0) -> dict[str, Any]:
     """A profile of ``(operator, kind, us)``."""
     return {
-        "profiled_us": call_us,
+        "plain_us": call_us,
         "operators_us": sum(us for _, _, us in operators),
         "operators": [
             {"operator": name, "kind": kind, "kernel": "", "duration_us": us}
