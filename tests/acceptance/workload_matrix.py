@@ -55,21 +55,19 @@ def readable() -> dict[str, list[str]]:
     return {one["name"]: one["formats"] for one in told if one["available"]}
 
 
-def lacking(spec: WorkloadSpec, read: Sequence[Sequence[str]]) -> dict[str, list[str]]:
-    """Precisions to derive of each format, so that every backend has all that can be made.
+def lacking(spec: WorkloadSpec, read: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
+    """Formats and precisions to derive, so that every backend has all that can be made.
 
     Args:
         spec: The workload, with the models that it ships.
         read: Formats that each backend reads, best first.
     """
-    made: dict[str, list[str]] = {}
+    made: list[tuple[str, str]] = []
     shipped = {(model.format, model.precision) for model in spec.models}
     for formats, precision in itertools.product(read, PRECISIONS):
         if not any((fmt, precision) in shipped for fmt in formats):
-            able = [fmt for fmt in formats if precision in makes(fmt)]
-            for fmt in able[:1]:
-                made.setdefault(fmt, []).append(precision)
-    return {fmt: list(dict.fromkeys(precisions)) for fmt, precisions in made.items()}
+            made += [(fmt, precision) for fmt in formats if precision in makes(fmt)][:1]
+    return list(dict.fromkeys(made))
 
 
 def makes(fmt: str) -> set[str]:
@@ -87,9 +85,9 @@ def derive(
     for name in options.workloads:
         spec = resources.open_workload(name).spec
         read = [formats[backend] for backend in options.backends]
-        for fmt, precisions in lacking(spec, read).items():
-            asked = ["--format", fmt, "-p", ",".join(precisions), "--timeout", "900"]
-            if spec.calibration is None and "dataset" in spec.recipe:
+        for fmt, precision in lacking(spec, read):
+            asked = ["--format", fmt, "-p", precision, "--timeout", "900"]
+            if precision == "int8" and spec.calibration is None and "dataset" in spec.recipe:
                 asked += ["--data", str(options.data)]
             # Whatever is not made is a hole of the run, with its reason.
             edgebench(
