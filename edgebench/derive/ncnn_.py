@@ -6,7 +6,6 @@ holds a program that needs nothing else; its Python package imports torch and is
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Mapping
 from importlib.metadata import distribution
@@ -22,6 +21,8 @@ from edgebench.specs import ModelFormat
 
 _CALLS = "pnnx/pnnx"
 _HALF: tuple[Precision, ...] = ("fp16",)
+_ERRORS = 3
+"""onnxruntime's level of messages."""
 
 
 class Ncnn:
@@ -34,14 +35,20 @@ class Ncnn:
     calibrated: tuple[Precision, ...] = ("int8",)
     tools: Mapping[str, str] = MappingProxyType(
         # Without --no-deps pip would bring torch, which nothing here uses.
-        {"pnnx": "--no-deps pnnx", "ncnn": "'edgebench[ncnn]'"}
+        {
+            "pnnx": "--no-deps pnnx",
+            "ncnn": "'edgebench[ncnn]'",
+            "onnxruntime": "'edgebench[onnxruntime]'",
+        }
     )
 
     def settings(self, precision: Precision) -> Mapping[str, str]:
         """How weights are stored; bf16 is made from float32 when the runtime loads it."""
+        graph = {"graph": "folded"}
         if precision == "int8":
-            return {"weights": "int8 by output channel, absmax", "activations": "int8, absmax"}
-        return {"weights": "float16" if precision in _HALF else "float32"}
+            weights = {"weights": "int8 by output channel, absmax"}
+            return {**graph, **weights, "activations": "int8, absmax"}
+        return {**graph, "weights": "float16" if precision in _HALF else "float32"}
 
     def convert(self, job: Job) -> None:
         """Write the pair of files as one zip.
@@ -61,8 +68,8 @@ class Ncnn:
     def _pnnx(self, job: Job) -> tuple[bytes, bytes]:
         """``(param, bin)`` by the converter's program; its other outputs stay in the scratch."""
         folder = contract.scratch(job)
-        # A copy: it writes its outputs beside the input, and names them after it.
-        copy = shutil.copyfile(job.source, folder / "model.onnx")
+        # A file of its own: it writes its outputs beside the input, and names them after it.
+        copy = _folded(Path(job.source), folder / "model.onnx")
         sizes = _sizes(job)
         program = str(distribution("pnnx").locate_file(_CALLS))
         shape = f"inputshape=[1,{','.join(map(str, sizes))}]"
@@ -100,6 +107,23 @@ def _load(param: bytes) -> None:
         raise ModelRefusedError(
             f"ncnn cannot read what pnnx made: one of {', '.join(kinds)} is no layer of its"
         )
+
+
+def _folded(source: Path, target: Path) -> Path:
+    """The model with padding, scales and offsets put into the convolutions beside them.
+
+    pnnx leaves what tf2onnx makes of batch normalisation as layers of their own, and padding of
+    one side only as a layer that ncnn does not have.
+    """
+    # Imported here: the parent asks this module for names and versions only.
+    import onnxruntime  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(target)
+    options.log_severity_level = _ERRORS
+    onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+    return target
 
 
 def _sizes(job: Job) -> tuple[int, ...]:

@@ -29,6 +29,8 @@ _SHAPES = (
 _WIDTH_PX, _HEIGHT_PX = 480, 400
 _ROOM = 1.6
 """Between the outermost points and the frame, as a factor."""
+_WIDEST = 10.0
+"""Beyond the outermost points intervals are cut: one of two launches may span powers of ten."""
 _NAMES_PX = 13
 """Between names of workloads, which stand upright."""
 _MIN_TICKS = 2
@@ -75,12 +77,14 @@ def _panel(
 ) -> alt.LayerChart | alt.FacetChart:
     cells = pd.DataFrame([{**row, "call_mmac": analysis.call_mmac(row)} for row in group])
     cells = cells.reindex(columns=list(_POINT))
-    lows, highs = (
-        cells[f"latency_p50_{end}_ms"].combine_first(cells["latency_p50_ms"]).astype(float)
-        for end in ("lo", "hi")
-    )
+    middle = cells["latency_p50_ms"].astype(float)
+    low, high = (cells[f"latency_p50_{end}_ms"].astype(float) for end in ("lo", "hi"))
+    lowest, highest = middle.min(), middle.max()
+    if low.notna().any():
+        lowest = min(lowest, max(low.min(), lowest / _WIDEST))
+        highest = max(highest, min(high.max(), highest * _WIDEST))
     x_ends = (cells["call_mmac"].min() / _ROOM, cells["call_mmac"].max() * _ROOM)
-    y_ends = (float(lows.min()) / _ROOM, float(highs.max()) * _ROOM)
+    y_ends = (float(lowest) / _ROOM, float(highest) * _ROOM)
     x = alt.X("call_mmac:Q", scale=_log(x_ends), axis=_axis(x_ends), title="MMAC of a call")
     y, y_low = (
         alt.Y(f"{name}:Q", scale=_log(y_ends), axis=_axis(y_ends), title="median latency (ms)")
@@ -91,7 +95,7 @@ def _panel(
     colour = alt.Color("backend:N", scale=alt.Scale(domain=backends, range=colours))
     shape = alt.Shape("backend:N", scale=alt.Scale(domain=backends, range=shapes))
     known = cells.dropna(subset=["latency_p50_lo_ms", "latency_p50_hi_ms"])
-    bars = _data(known).mark_rule(strokeWidth=1.2, opacity=0.8)
+    bars = _data(known).mark_rule(strokeWidth=1.2, opacity=0.8, clip=True)
     layers = [
         *_speeds(cells["work_rate_gmacps"], x_ends, y_ends, (x, y)),
         *_names(cells, y_ends, (x, y)),

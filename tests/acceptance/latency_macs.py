@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import onnx
+import pandas as pd
 from command_line import edgebench, with_workloads
 from verdict import Verdict
 from workload_matrix import Row, cell, rows_of
@@ -36,12 +37,13 @@ from workload_matrix import Row, cell, rows_of
 from edgebench import load, resources
 from edgebench.analysis import work
 from edgebench.analysis.work import Standing
-from edgebench.report import work_chart
 from edgebench.report.table import number
 
 LARGEST_UNEXPLAINED_RATIO = 0.25
 SMALLEST_DENSE_RATIO = 0.5
 """Share of dense operators from which a cell that is faster than its MACs suggest is explained."""
+TRIES = 3
+"""Cells on the line that are profiled until one can be."""
 CALLS = (30, 5, 1)
 """To profile; fewer where a runtime's buffer holds no more."""
 DEPTHWISE = re.compile(r"depthwise|dwconv|group_?conv|convolutiondw", re.IGNORECASE)
@@ -57,7 +59,7 @@ FOLLOWING = frozenset({"Add", "Mul", "Relu", "Clip", "BatchNormalization", "Hard
 
 
 class Split(NamedTuple):
-    """Where a call's time goes, as shares of the profiled call."""
+    """Where a call's time goes, as shares of it."""
 
     dense_ratio: float
     depthwise_ratio: float
@@ -107,7 +109,8 @@ def split(profile: Mapping[str, Any], depthwise: frozenset[str]) -> Split:
         depthwise: Of the ONNX file, for runtimes that call every convolution the same.
     """
     operators = profile["operators"]
-    call_us, operators_us = float(profile["profiled_us"]), float(profile["operators_us"])
+    # A plain call: what looking costs lies between the operators of a profiled one.
+    call_us, operators_us = float(profile["plain_us"]), float(profile["operators_us"])
     whole_us = max(call_us, operators_us)
     shares: Counter[str] = Counter({OUTSIDE: (whole_us - operators_us) / whole_us})
     for one in operators:
@@ -154,6 +157,19 @@ def profile(run: Path, row: Row, environment: Mapping[str, str], out: Path) -> S
     return reason
 
 
+def beside(
+    run: Path, standings: Sequence[Standing], environment: Mapping[str, str], out: Path
+) -> str:
+    """The profile of the cell nearest to the line that can be profiled, in words."""
+    words = ""
+    for one in list(reversed(standings))[:TRIES]:
+        found = profile(run, one.row, environment, out)
+        words = f"{one.row['workload']}: {found if isinstance(found, str) else found.words()}"
+        if isinstance(found, Split):
+            break
+    return words
+
+
 def explained(
     run: Path, standings: Sequence[Standing], environment: Mapping[str, str], out: Path
 ) -> list[Verdicts]:
@@ -168,10 +184,7 @@ def explained(
         key = (one.row["backend"], one.row["precision"])
         if key not in usual:
             same = [s for s in standings if (s.row["backend"], s.row["precision"]) == key]
-            nearest = same[-1]
-            seen = profile(run, nearest.row, environment, out)
-            words = seen if isinstance(seen, str) else seen.words()
-            usual[key] = f"{nearest.row['workload']}: {words}"
+            usual[key] = beside(run, same, environment, out)
         print(
             f"| {cell(one.row)} | {number(one.ratio)} | {verdict.why} | {usual[key]} "
             f"| {'yes' if verdict.explained else 'NO'} |",
@@ -179,6 +192,17 @@ def explained(
         )
         found.append(verdict)
     return found
+
+
+def draw(frame: pd.DataFrame, out: Path) -> None:
+    """The picture alone, for a note."""
+    # Imported here: Altair wants `packaging`, which is not our packaging.py.
+    sys.path.remove(str(Path(__file__).resolve().parent))
+    from edgebench.report import work_chart
+
+    chart = work_chart.work(frame)
+    for suffix in ("png", "svg"):
+        chart.save(str(out / f"latency_macs.{suffix}"))
 
 
 def main() -> int:
@@ -196,9 +220,7 @@ def main() -> int:
         page = options.out / "report.html"
         edgebench("report", str(options.run), "--html", str(page), "--json")
         frame = load(options.run)
-        chart = work_chart.work(frame)
-        for suffix in ("png", "svg"):
-            chart.save(str(options.out / f"latency_macs.{suffix}"))
+        draw(frame, options.out)
         standings = work.standings(rows_of(frame))
         found = explained(options.run, standings, environment, options.out / "profiles")
     drawn = 'id="chart-work"' in page.read_text(encoding="utf-8")

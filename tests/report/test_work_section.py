@@ -113,6 +113,15 @@ def test_missing_ends_of_an_interval_are_not_drawn_as_0() -> None:
     assert "NaN" not in json.dumps(work_chart.work(frame.frame(rows)).to_dict())
 
 
+def test_an_interval_that_says_nothing_does_not_crush_the_picture() -> None:
+    rows = rows_of("mnn")
+    rows[0]["latency_p50_lo_ms"], rows[0]["latency_p50_hi_ms"] = 1e-9, 1e9
+    panel = work_chart.work(frame.frame(rows)).to_dict()["vconcat"][0]
+    low, high = panel["layer"][-1]["encoding"]["y"]["scale"]["domain"]
+    assert low > 1e-3
+    assert high < 1e4
+
+
 def test_a_frame_without_work_gives_an_empty_chart() -> None:
     found = frame.frame(rows_of("mnn")).assign(work_mmac=None)
     assert work_chart.work(found).to_dict()["vconcat"] == []
