@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 import onnx
 import tensorflow as tf
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _IMAGE_RANK = 4
+_FOLDED = "batch_normalisation_folded_by"
 PRECISIONS = ("fp32", "fp16", "int8", "int8_dynamic")
 
 
@@ -42,6 +44,8 @@ def export(
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     plain = folder / "fp32.onnx"
     onnx.save(_from_keras(model, opset), plain)
+    if normalised(model):
+        _fold(plain)
     onnx_precisions.half(plain, folder / "fp16.onnx")
     with tempfile.TemporaryDirectory() as scratch:
         prepared = Path(scratch) / "prepared.onnx"
@@ -51,7 +55,41 @@ def export(
         onnx_precisions.dynamic(prepared, folder / "int8_dynamic.onnx")
 
 
-def tool(precision: str, opset: int) -> str:
+def normalised(model: Any) -> bool:  # noqa: ANN401 - a Keras model
+    """Whether a model has batch normalisation, which its convolutions can take over."""
+    return any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
+
+
+def _fold(path: Path) -> None:
+    """Put scales, offsets and padding into the convolutions beside them; drop idle transposes.
+
+    tf2onnx leaves them as operators of their own. Some runtimes fold them when they load a file
+    and some do not: what would be compared then is the exporter.
+    """
+    import onnxruntime as ort  # noqa: PLC0415 - only a build needs a session
+
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(path)
+    options.log_severity_level = 3
+    ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    model = onnx.load(path)
+    plain = [one for one in model.opset_import if not one.domain]
+    del model.opset_import[:]
+    model.opset_import.extend(plain)
+    del model.graph.value_info[:]
+    _renumber(model.graph)
+    onnx.helper.set_model_props(model, {_FOLDED: f"onnxruntime {version('onnxruntime')}"})
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+def is_folded(path: Path) -> bool:
+    """Whether batch normalisation was folded in an fp32 file that this module made."""
+    return any(one.key == _FOLDED for one in onnx.load(path).metadata_props)
+
+
+def tool(precision: str, opset: int, *, folded: bool = False) -> str:
     """Say which tools made a file of this precision, and in which versions."""
     ort = f"onnxruntime {version('onnxruntime')}"
     how = {
@@ -60,7 +98,8 @@ def tool(precision: str, opset: int) -> str:
         "int8": f"; {ort} quantize_static QDQ, U8 activations, S8 per-channel weights",
         "int8_dynamic": f"; {ort} quantize_dynamic, U8 activations, U8 per-tensor weights",
     }
-    return f"tf2onnx {version('tf2onnx')}, opset {opset}{how[precision]}"
+    fold = f"; batch normalisation folded by {ort}" if folded else ""
+    return f"tf2onnx {version('tf2onnx')}, opset {opset}{fold}{how[precision]}"
 
 
 def _from_keras(model: Any, opset: int) -> Any:  # noqa: ANN401

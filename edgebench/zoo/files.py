@@ -74,7 +74,11 @@ def every(folder: Path) -> Iterator[tuple[Path, str, str]]:
 
 def row(path: Path, fmt: str, precision: str, opset: int) -> dict[str, Any]:
     """A file's entry in workload.toml, without accuracy."""
-    onnx_file = fmt == "onnx"
+    if fmt == "onnx":
+        folded = export_onnx.is_folded(path.with_name("fp32.onnx"))
+        tool = export_onnx.tool(precision, opset, folded=folded)
+    else:
+        tool = export_tflite.tool(precision)
     return {
         "path": f"models/{path.name}",
         "format": fmt,
@@ -82,7 +86,7 @@ def row(path: Path, fmt: str, precision: str, opset: int) -> dict[str, Any]:
         "layout": LAYOUTS[fmt],
         "sha256": manifest.file_sha256(path),
         "size_byte": path.stat().st_size,
-        "tool": export_onnx.tool(precision, opset) if onnx_file else export_tflite.tool(precision),
+        "tool": tool,
     }
 
 
