@@ -83,14 +83,14 @@ import sys
 import psutil  # it looks at the platform when it is imported
 sys.platform = "darwin"
 sys.modules["fcntl"] = None
-sys.argv = ["edgebench", "run"]
 from edgebench.cli.main import main
 main()
 """
 
 
-def test_running_elsewhere_than_on_linux_is_refused_in_a_line() -> None:
-    command = [sys.executable, "-c", RUN_ELSEWHERE]
+@pytest.mark.parametrize("line", ["run", "workloads new mine --model mine.onnx"])
+def test_running_elsewhere_than_on_linux_is_refused_in_a_line(line: str) -> None:
+    command = [sys.executable, "-c", RUN_ELSEWHERE, *line.split()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "needs Linux" in done.stderr

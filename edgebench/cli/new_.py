@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,8 @@ from typing import Any
 import click
 
 from edgebench import plugins
-from edgebench.adopt import take
-from edgebench.adopt.describe import Runtimes
-from edgebench.cli import adopted, model_options
+from edgebench.cli import model_options
 from edgebench.errors import UsageError
-from edgebench.runner import launcher
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
@@ -38,6 +36,16 @@ def command(name: str, model: str, out: Path | None, **about: Any) -> None:  # n
     It holds the model, what it answers and your images, and a workload.toml to edit: raise its
     version whenever a file of it changes. `edgebench run -w ./NAME` measures it.
     """
+    if sys.platform != "linux":
+        raise UsageError(
+            f"`edgebench workloads new` needs Linux on x86_64 or aarch64, this is {sys.platform}",
+            remedy="keep it on the device and copy the folder here",
+        )
+    from edgebench.adopt import take  # after that check: what runs a model needs Linux
+    from edgebench.adopt.describe import Runtimes
+    from edgebench.cli import adopted
+    from edgebench.runner import launcher
+
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name[:80]!r} cannot name a workload", remedy=f"use {_NAME.pattern}")
     target = (out or Path(name)).absolute()
@@ -61,5 +69,7 @@ def command(name: str, model: str, out: Path | None, **about: Any) -> None:  # n
 
 def _installed() -> dict[str, Any]:
     """Every backend of this machine that can be asked."""
+    from edgebench.runner import launcher
+
     probes = launcher.probe(plugins.names(plugins.BACKENDS))
     return {probe.name: probe for probe in probes if probe.available}
