@@ -10,9 +10,12 @@ from click import Command, Context, Group
 
 from edgebench.cli.main import cli
 from edgebench.report import columns
+from edgebench.specs import read_workload
 
 ROOT = Path(__file__).resolve().parent.parent
 READMES = sorted(ROOT.glob("README*.md"))
+WORKLOAD_CELLS = 8
+"""Name, task, input, network, multiply-accumulates, parameters, weights, the figure of fp32."""
 
 
 def part(text: str, name: str) -> str:
@@ -20,6 +23,15 @@ def part(text: str, name: str) -> str:
     found = re.search(rf"<!-- {re.escape(name)} -->\n(.*?)<!-- end -->", text, re.DOTALL)
     assert found, f"there is no part {name!r}"
     return found.group(1).strip()
+
+
+def figures_of(folder: Path) -> tuple[str, ...]:
+    """Size, work and parameters as a README tells them, from a workload's own file."""
+    spec = read_workload(folder).spec
+    assert spec.macs
+    assert spec.parameters
+    size = "x".join(str(one) for one in spec.input.shape)
+    return size, f"{spec.macs / 1e6:,.1f} M", f"{spec.parameters / 1e6:.2f} M"
 
 
 def test_the_glossary_is_the_one_in_the_code() -> None:
@@ -36,6 +48,18 @@ def test_the_other_languages_have_every_column_and_the_same_outputs() -> None:
         names = re.findall(r"^\| `(\w+)` \|", part(text, "columns"), re.MULTILINE)
         assert names == [column.name for column in columns.COLUMNS], readme.name
         assert [output for output in outputs if output not in text] == [], readme.name
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_a_readme_has_every_workload_with_its_own_figures(readme: Path) -> None:
+    told = {}
+    for line in readme.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == WORKLOAD_CELLS and cells[0].startswith("`"):
+            told[cells[0].strip("`")] = (cells[2], cells[4], cells[5])
+    assert told == {
+        path.parent.name: figures_of(path.parent) for path in ROOT.glob("workloads/*/workload.toml")
+    }
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
