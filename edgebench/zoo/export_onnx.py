@@ -41,11 +41,8 @@ def export(
         folder: An existing folder.
         opset: Of the files.
     """
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     plain = folder / "fp32.onnx"
-    onnx.save(_from_keras(model, opset), plain)
-    if normalised(model):
-        _fold(plain)
+    export_fp32(model, plain, opset)
     onnx_precisions.half(plain, folder / "fp16.onnx")
     with tempfile.TemporaryDirectory() as scratch:
         prepared = Path(scratch) / "prepared.onnx"
@@ -53,6 +50,20 @@ def export(
         feeds = ({"input": image[np.newaxis]} for image in calibration.transpose(0, 3, 1, 2))
         onnx_precisions.static(prepared, folder / "int8.onnx", feeds)
         onnx_precisions.dynamic(prepared, folder / "int8_dynamic.onnx")
+
+
+def export_fp32(model: Any, path: Path, opset: int) -> None:  # noqa: ANN401
+    """Write the file that the others are made of; the same weights give the same bytes.
+
+    Args:
+        model: As `export` takes it.
+        path: The file to write.
+        opset: ONNX operator set of the file.
+    """
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    onnx.save(_from_keras(model, opset), path)
+    if normalised(model):
+        _fold(path)
 
 
 def normalised(model: Any) -> bool:  # noqa: ANN401 - a Keras model

@@ -75,7 +75,7 @@ def test_the_same_seed_gives_the_same_bytes(built: Workload, tmp_path: Path) -> 
     model = fresh()
     assert networks.source_sha256(networks.weights_of(model)) == built.spec.source_sha256
     again = tmp_path / "fp32.onnx"
-    again.write_bytes(export_onnx._from_keras(model, 17).SerializeToString())
+    export_onnx.export_fp32(model, again, 17)
     assert again.read_bytes() == (built.folder / "models" / "fp32.onnx").read_bytes()
 
 
