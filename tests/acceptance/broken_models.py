@@ -3,7 +3,7 @@
 Passes: exit 2 with one line, or exit 0 or 3 where a cell failed or is invalid and says why (one
 runtime may take what another one refuses). Never a traceback, a death by a signal, more than a
 minute, or a file outside of results and cache. Prints a table; ``NAME ...`` runs some of them,
-``-b`` names backends (default: all that are installed).
+``--every 3`` each third, ``-b`` names backends (default: all that are installed).
 """
 
 from __future__ import annotations
@@ -128,10 +128,14 @@ def main() -> int:
     """Run every broken model; give the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="some of the models")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="each Nth model")
     parser.add_argument("-b", "--backend", default="", help="backends, with commas")
     parser.add_argument("--wide", action="store_true", help="whole lines")
     given = parser.parse_args()
-    chosen = {n: m for n, m in broken.BROKEN.items() if not given.names or n in given.names}
+    if unknown := sorted(set(given.names) - broken.BROKEN.keys()):
+        parser.error(f"no such model: {', '.join(unknown)}")
+    names = given.names or list(broken.BROKEN)[:: given.every]
+    chosen = {name: broken.BROKEN[name] for name in names}
     verdict = Verdict()
     cell = b'{"backend": "b", "status": "%s", "validity": "valid"}'
     planted, _ = judge(3, b"[%s]" % (cell % b"failed"), b"Traceback")
