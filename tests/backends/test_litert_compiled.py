@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ai_edge_litert.compiled_model import CompiledModel, HardwareAccelerator
+from shipped import shipping
 
 from edgebench import resources
 from edgebench.analysis.validity import parity_fault
@@ -23,15 +24,20 @@ PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8", "int8_dynamic")
 
 
 @pytest.mark.parametrize("batch", [1, 4])
-@pytest.mark.parametrize("workload_name", sorted(resources.workload_folders(built=True)))
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(
+    ("precision", "workload_name"),
+    [(one, name) for one in PRECISIONS for name in shipping(f"{one}.tflite")],
+)
 def test_it_keeps_the_contract_and_gives_the_right_answers(
     ask: Callable[..., Any], precision: Precision, workload_name: str, batch: int
 ) -> None:
     file = f"{precision}.tflite"
     told = ask("litert", file, workload_name, precision=precision, batch=batch, options=COMPILED)
     assert parity_fault(told.parity, precision) == ""
-    assert told.effective.words == "CompiledModel fully accelerated"
+    # XNNPACK leaves int8's average pool out, which the interpreter's plan tells too.
+    planned = ask("litert", file, workload_name, precision=precision, batch=batch).effective
+    degree = "fully" if planned.accelerator_ops_ratio == 1.0 else "not fully"
+    assert told.effective.words == f"CompiledModel {degree} accelerated"
     assert told.effective.precision is None  # it tells no types
     settings = Settings(precision=precision, batch=batch, options=COMPILED)
     workload = resources.open_workload(workload_name)
