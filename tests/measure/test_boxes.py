@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,6 +144,25 @@ def test_outputs_of_other_anchors_are_one_line(
 def test_maps_without_sizes_are_refused() -> None:
     with pytest.raises(ModelRefusedError, match="2 feature maps and sizes of 1"):
         boxes.anchors(BoxesSpec(feature_maps=((2, 2), (1, 1)), sizes=(((0.5, 0.5),),)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"feature_maps": ((1 << 20, 1 << 20),)}, "1099511627776 anchors"),
+        ({"feature_maps": ((-2, -2),)}, "not above 0"),
+        ({"sizes": (((0.5, float("nan")),),)}, "not finite"),
+        ({"sizes": ((),)}, "has 0 anchors"),
+        ({"variances": (0.0, 0.2)}, "not above 0"),
+    ],
+)
+def test_anchors_that_cannot_be_made_are_one_line_and_take_no_memory(
+    changes: dict[str, Any], words: str
+) -> None:
+    plain: dict[str, Any] = {"feature_maps": ((2, 2),), "sizes": (((0.5, 0.5),),)}
+    assert len(boxes.anchors(BoxesSpec(**plain))) == 4
+    with pytest.raises(ModelRefusedError, match=words):
+        boxes.anchors(BoxesSpec(**plain | changes))
 
 
 def tensor(name: str, *shape: int) -> Tensor:

@@ -76,7 +76,7 @@ def _lead(standings: Sequence[Standing], odd: Sequence[Standing]) -> str:
     return (
         f"{len(odd)} of {len(standings)} cells lie further than {analysis.FACTOR:g} times from "
         "the line through the workloads of their backend"
-        f"{' (`edgebench profile` tells where their time goes):' if odd else '.'}"
+        f"{' (edgebench profile tells where their time goes):' if odd else '.'}"
     )
 
 
