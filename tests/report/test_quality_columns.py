@@ -143,3 +143,13 @@ def test_only_what_could_be_judged_and_was_not_is_noted(mixed: list[Row]) -> Non
 def test_a_table_of_classifiers_stays_as_it_was(rows_of: Callable[..., list[Row]]) -> None:
     top1 = Accuracy(samples=1000, correct=991, source="digits")
     assert table.default_columns(rows_of(({}, {}, {"accuracy": top1})))[-1] == "top1_ratio"
+
+
+def test_the_worst_launch_tells_how_many_integers_are_right(
+    rows_of: Callable[..., list[Row]],
+) -> None:
+    index = Parity(samples=16, cosine=1.0, max_abs_error=3.0, top1_ratio=None, equal_ratio=0.875)
+    (row, other) = rows_of(({}, {}, {"parity": index}), (SSD, {}, {}))
+    assert (row["parity_equal_ratio"], row["parity_top1_ratio"]) == (0.875, None)
+    assert row["validity"] == "invalid"
+    assert other["parity_equal_ratio"] is None
