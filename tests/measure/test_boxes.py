@@ -201,3 +201,5 @@ def test_a_mask_is_the_likeliest_class_of_each_pixel_in_either_layout() -> None:
     assert np.array_equal(masks.masks(logits.transpose(0, 3, 1, 2), channels_first=True), last)
     with pytest.raises(ModelRefusedError, match="is no mask"):
         masks.masks(logits[0], channels_first=False)
+    with pytest.raises(ModelRefusedError, match="one logit a pixel tells no class"):
+        masks.masks(logits[..., :1], channels_first=False)
