@@ -133,8 +133,8 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     max_abs_error: float
     """Over the same outputs."""
     top1_ratio: float | None
-    """Share of samples with the reference's largest output; None but for one output (n, classes).
-    """
+    """Share of samples with the reference's largest output; None but for one output that is a
+    number a class, of two or more."""
     equal_ratio: float | None = None
     """Share of elements that are the reference's, the least of any output of an integer type (an
     index, an argmax); None where there is none."""

@@ -98,12 +98,12 @@ def standings(rows: Sequence[Row]) -> list[Standing]:
 
     Args:
         rows: Of `edgebench.report.rows`. Those without known work or of too few workloads are
-            left out.
+            left out, and so are invalid ones: how fast a wrong answer came bends no line.
     """
     found: list[Standing] = []
     for group in groups(rows):
         series: defaultdict[tuple[object, ...], list[Row]] = defaultdict(list)
-        for row in group:
+        for row in (one for one in group if one.get("validity") != "invalid"):
             series[tuple(row.get(name) for name in SERIES)].append(row)
         for mine in series.values():
             count = _workloads(mine)

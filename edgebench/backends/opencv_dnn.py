@@ -189,7 +189,8 @@ class OpenCVSession:
         self.inputs = _inputs(model, settings)
         self._names = list(self._net.getUnconnectedOutLayersNames())
         # No shape of an output is known before.
-        told = sizes.tried(self._run, self.inputs)
+        first: list[Sequence[NDArray[Any]]] = []
+        told = sizes.tried(lambda feeds: self._run(feeds, first), self.inputs)
         sizes.check_outputs(zip(self._names, told, strict=True), settings)
         layout = "NCHW" if model.suffix == ".tflite" else ""
         self.outputs = tuple(
@@ -199,17 +200,17 @@ class OpenCVSession:
                 dtype=array.dtype.name,
                 layout=layout if array.ndim == _IMAGE_RANK else "",
             )
-            for name, array in zip(self._names, self._first, strict=True)
+            for name, array in zip(self._names, first[0], strict=True)
         )
         self._ring: list[list[NDArray[Any]]] = []
         self._out: list[NDArray[Any]] = []
 
-    def _run(self, inputs: Feeds) -> Sequence[NDArray[Any]]:
+    def _run(self, inputs: Feeds, kept: list[Sequence[NDArray[Any]]]) -> Sequence[NDArray[Any]]:
         self._set([inputs[tensor.name] for tensor in self.inputs])
         made = self._net.forward(self._names)
         # It gives None for what has no shape of its own, which no buffer can stand for.
-        self._first = [np.zeros(0) if one is None else one for one in made]
-        return self._first
+        kept.append([np.zeros(0) if one is None else one for one in made])
+        return kept[-1]
 
     def _set(self, arrays: Sequence[NDArray[Any]]) -> None:
         """Hand arrays to the net, which copies them; one input has no need of a name."""

@@ -26,14 +26,13 @@ def read(core: Any, path: Path) -> Any:  # noqa: ANN401 - the runtime's own Core
     """
     if not zipfile.is_zipfile(path):
         return core.read_model(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            xml, weights = archive.read(XML), archive.read(BIN)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise ModelRefusedError(f"{path.name} is no pair of OpenVINO files: {error}") from None
-    with tempfile.TemporaryDirectory(prefix="edgebench-") as name:
-        folder = Path(name)
-        (folder / XML).write_bytes(xml)
-        (folder / BIN).write_bytes(weights)
+    with tempfile.TemporaryDirectory(prefix="edgebench-") as folder:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                # On the disk at once: in memory the weights would count as the model's peak.
+                xml = archive.extract(XML, folder)
+                archive.extract(BIN, folder)
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            raise ModelRefusedError(f"{path.name} is no pair of OpenVINO files: {error}") from None
         # Weights are mapped from the file, which the kernel keeps for as long as they are.
-        return core.read_model(folder / XML)
+        return core.read_model(xml)

@@ -115,20 +115,21 @@ def tried(
     run: Callable[[Feeds], Sequence[NDArray[Any]]], inputs: Sequence[Tensor]
 ) -> list[tuple[Size, ...]]:
     """Shapes of the outputs as two unlike inputs make them; a size that differs stays open."""
-    ramp = [np.arange(np.prod(one.shape)) % 97 / 97 for one in inputs]
-    first, second = (
-        run(
-            {
-                t.name: (scale * r).reshape(t.shape).astype(t.dtype)
-                for t, r in zip(inputs, ramp, strict=True)
-            }
-        )
-        for scale in (0, 1)
-    )
+    first = run({one.name: np.zeros(one.shape, one.dtype) for one in inputs})
+    second = run({one.name: _ramp(one) for one in inputs})
     return [
         tuple(a if a == b else None for a, b in zip(one.shape, other.shape, strict=True))
         for one, other in zip(first, second, strict=True)
     ]
+
+
+def _ramp(tensor: Tensor) -> NDArray[Any]:
+    """Many values of an input's range: 0 to 1, of pixels larger ones, of an index 0 and 1."""
+    places, dtype = np.arange(np.prod(tensor.shape)), np.dtype(tensor.dtype)
+    if dtype.kind == "f":
+        return (places % 97 / 97).reshape(tensor.shape).astype(dtype)
+    pixels = dtype.name in {"uint8", "int8"}
+    return (places % (97 if pixels else 2)).reshape(tensor.shape).astype(dtype)
 
 
 def _told(names: Sequence[str], settings: Settings) -> dict[str, tuple[int, ...]]:

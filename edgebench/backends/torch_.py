@@ -179,15 +179,20 @@ class TorchSession:
     def _bound_all(self, call: Callable[..., Any]) -> Callable[[], None]:
         """The same for several inputs, whose arguments are unpacked in each call."""
         inputs, last, mode = tuple(self._in), self._last, torch.inference_mode()
-        on_cpu = self._settings.accelerator == "cpu"
-        wait = (lambda: None) if on_cpu else torch.cuda.synchronize
 
         def invoke() -> None:
             with mode:
                 last[0] = call(*inputs)
-                wait()
 
-        return invoke
+        if self._settings.accelerator == "cpu":
+            return invoke
+
+        def invoke_and_wait() -> None:
+            with mode:
+                last[0] = call(*inputs)
+                torch.cuda.synchronize()
+
+        return invoke_and_wait
 
     def _try(self) -> None:
         """Run once: compiling happens here, shapes are known then, and failures are told."""

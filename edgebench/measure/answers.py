@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgebench.errors import ModelRefusedError
 from edgebench.measure import boxes
 from edgebench.measure.masks import masks
+from edgebench.measure.tensors import told_first
 from edgebench.protocols import Session, Tensor, plain_name
 from edgebench.wire import LaunchRequest
 
@@ -46,8 +47,9 @@ def of(request: LaunchRequest, session: Session) -> Callable[[Outputs], object]:
         return segmenter(request, session)
     if request.task == "other":
         return lambda outputs: outputs
-    softmax = softmax and not session.outputs[0].probabilities
-    return lambda outputs: likeliest(outputs, labels, softmax=softmax)
+    logits = session.outputs[told_first(session, request.outputs)]
+    softmax = softmax and not logits.probabilities
+    return lambda outputs: likeliest(outputs[logits.name], labels, softmax=softmax)
 
 
 def detector(request: LaunchRequest, session: Session) -> Callable[[Outputs], list[boxes.Boxes]]:
@@ -113,9 +115,8 @@ def segmenter(request: LaunchRequest, session: Session) -> Callable[[Outputs], N
     return lambda outputs: masks(outputs[tensor.name], channels_first=first)
 
 
-def likeliest(outputs: Outputs, labels: Sequence[str], *, softmax: bool) -> list[Answer]:
+def likeliest(logits: NDArray[Any], labels: Sequence[str], *, softmax: bool) -> list[Answer]:
     """The five likeliest classes of each image, from logits (batch, classes)."""
-    logits = next(iter(outputs.values()))
     values = logits.reshape(len(logits), -1).astype(np.float32)
     if softmax:
         values = boxes.softmax(values)

@@ -5,6 +5,7 @@ Source: Liu et al. 2016, "SSD: Single Shot MultiBox Detector", sections 2.1 and 
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,9 @@ from numpy.typing import NDArray
 
 from edgebench.errors import ModelRefusedError
 from edgebench.specs import BoxesSpec
+
+_MOST_ANCHORS = 1 << 20
+"""A hundred times what detectors have."""
 
 
 class Boxes(NamedTuple):
@@ -29,13 +33,11 @@ def anchors(spec: BoxesSpec) -> NDArray[np.float32]:
     """Every anchor (n, 4) as centre y, centre x, height, width, in the order of the outputs.
 
     Raises:
-        ModelRefusedError: The workload tells no sizes for some feature map.
+        ModelRefusedError: The workload tells no sizes for some feature map, or what it tells makes
+            no anchors.
     """
-    if len(spec.sizes) != len(spec.feature_maps):
-        raise ModelRefusedError(
-            f"postprocess.boxes has {len(spec.feature_maps)} feature maps and sizes of "
-            f"{len(spec.sizes)}"
-        )
+    if fault := _fault_of(spec):
+        raise ModelRefusedError(f"postprocess.boxes has {fault}")
     found = []
     for (rows, columns), sizes in zip(spec.feature_maps, spec.sizes, strict=True):
         y, x = np.meshgrid(
@@ -45,6 +47,19 @@ def anchors(spec: BoxesSpec) -> NDArray[np.float32]:
         sides = np.tile(np.asarray(sizes, np.float64).reshape(-1, 2), (rows * columns, 1))
         found.append(np.concatenate([centres, sides], axis=1))
     return np.concatenate(found).astype(np.float32)
+
+
+def _fault_of(spec: BoxesSpec) -> str:
+    """What anchors cannot be made of, before memory is taken for them; empty where nothing is."""
+    if len(spec.sizes) != len(spec.feature_maps):
+        return f"{len(spec.feature_maps)} feature maps and sizes of {len(spec.sizes)}"
+    sides = [side for some in spec.sizes for pair in some for side in pair]
+    whole = [count for two in spec.feature_maps for count in two]
+    if not all(0 < one < math.inf for one in (*sides, *whole, *spec.variances)):
+        return "feature maps, sizes or variances that are not above 0, or not finite"
+    each = zip(spec.feature_maps, spec.sizes, strict=True)
+    count = sum(rows * columns * len(some) for (rows, columns), some in each)
+    return "" if 0 < count <= _MOST_ANCHORS else f"{count} anchors (1 to {_MOST_ANCHORS} are taken)"
 
 
 class Decoder:

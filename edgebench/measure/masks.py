@@ -20,11 +20,16 @@ def masks(logits: NDArray[Any], *, channels_first: bool) -> NDArray[np.int64]:
         channels_first: Which of the two.
 
     Raises:
-        ModelRefusedError: The output is no image of logits.
+        ModelRefusedError: The output is no image of logits, or has one class alone.
     """
     if logits.ndim != _RANK:
         raise ModelRefusedError(
             f"an output of {logits.shape} is no mask: a segmenter gives (n, h, w, classes), "
             "or (n, classes, h, w) where channels come first"
         )
-    return np.asarray(logits.argmax(axis=1 if channels_first else -1), np.int64)
+    axis = 1 if channels_first else -1
+    if logits.shape[axis] == 1:
+        raise ModelRefusedError(
+            "one logit a pixel tells no class: a segmenter gives one a class, background included"
+        )
+    return np.asarray(logits.argmax(axis=axis), np.int64)

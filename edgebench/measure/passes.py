@@ -32,8 +32,6 @@ _REFRESH = 5
 _EPSILON = 1e-30
 _SUM_TOLERANCE = 0.05
 """Probabilities of 8 bits add up to 1 only roughly."""
-_CLASSES_RANK = 2
-"""Of an output (n, classes)."""
 _CHUNK_SAMPLES = 500
 _CHUNK_BYTE = 16 << 20
 """Labelled samples are made float32 so many at a time: a board may have 1 GB of memory."""
@@ -86,12 +84,13 @@ def make_reference(session: Session, request: LaunchRequest) -> None:
 def _pictured(request: LaunchRequest) -> tuple[NDArray[Any], ...]:
     """The request's samples as the one input that takes them."""
     with np.load(str(request.samples_path), allow_pickle=False) as archive:
-        pixels = archive["images"]
+        return (as_input(archive["images"], request),)
+
+
+def as_input(pixels: NDArray[Any], request: LaunchRequest) -> NDArray[Any]:
+    """Labelled images (n, h, w, c) as the workload's input takes them."""
     made = normalise(pixels, request.samples_mean, request.samples_std)
-    kind = np.dtype(request.inputs[0].dtype)
-    if kind.kind in "iu":
-        made = np.clip(np.rint(made), np.iinfo(kind).min, np.iinfo(kind).max)
-    return (made.astype(kind),)
+    return tensors.typed(made, tensors.image_dtype(request))
 
 
 def normalise(
@@ -305,7 +304,7 @@ def compare(outputs: Arrays, reference: Arrays) -> Parity:
     floats = [both for both in pairs if both[1].dtype.kind == "f"]
     equal = [float(np.mean(a == b)) for a, b in pairs if b.dtype.kind != "f"]
     found = [_compared(*both) for both in floats or pairs]
-    classes = len(pairs) == len(floats) == 1 and floats[0][1].ndim == _CLASSES_RANK
+    classes = len(pairs) == len(floats) == 1 and _are_classes(floats[0][1])
     return Parity(
         samples=len(pairs[0][1]),
         cosine=min(one.cosine for one in found),
@@ -328,8 +327,7 @@ class _Compared(NamedTuple):
 def _compared(outputs: NDArray[Any], reference: NDArray[Any]) -> _Compared:
     ours = outputs.reshape(len(outputs), -1).astype(np.float64)
     theirs = reference.reshape(len(reference), -1).astype(np.float64)
-    classes = reference.ndim == _CLASSES_RANK
-    softmax = classes and _probabilities(ours) and not _probabilities(theirs)
+    softmax = _are_classes(reference) and _probabilities(ours) and not _probabilities(theirs)
     if softmax:
         theirs = np.exp(theirs - theirs.max(axis=1, keepdims=True))
         theirs /= theirs.sum(axis=1, keepdims=True)
@@ -343,6 +341,12 @@ def _compared(outputs: NDArray[Any], reference: NDArray[Any]) -> _Compared:
     error = np.nan_to_num(np.abs(ours - theirs), nan=np.finfo(np.float64).max)
     agree = ours.argmax(axis=1) == theirs.argmax(axis=1)
     return _Compared(float(cosine.min()), float(error.max()), float(agree.mean()), softmax)
+
+
+def _are_classes(outputs: NDArray[Any]) -> bool:
+    """Whether each sample's are one number a class, of two or more: (n, c), (n, c, 1, 1) ..."""
+    sizes = outputs.shape[1:]
+    return 1 < max(sizes, default=0) == math.prod(sizes)
 
 
 def _probabilities(rows: NDArray[np.float64]) -> bool:
@@ -369,7 +373,7 @@ def accuracy(
         path: The samples.
         alive: Called after each chunk.
     """
-    batch = request.case.batch
+    batch, place = request.case.batch, tensors.told_first(session, request.outputs)
     image_byte = 4 * math.prod(arrays.labelled_shape(path)[1:])
     fitting = min(_CHUNK_SAMPLES, _CHUNK_BYTE // max(1, image_byte))
     hits: list[bool] = []
@@ -378,8 +382,9 @@ def accuracy(
         head = pixels[:batch] if head is None else head
         lacking = -len(pixels) % batch if hits else 0
         filled = np.concatenate([pixels, head[:lacking]])
-        images = normalise(filled, request.samples_mean, request.samples_std)
-        outputs = run_all(session, images, request.model_layout, batch)[0][: len(labels)]
+        images = as_input(filled, request)
+        whole = run_all(session, images, request.model_layout, batch)[place][: len(labels)]
+        outputs = whole.reshape(len(whole), -1)
         if int(labels.max()) >= outputs.shape[1]:
             raise ModelRefusedError(
                 f"{path.name} has the label {labels.max()}, the model {outputs.shape[1]} classes"

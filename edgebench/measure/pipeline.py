@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.errors import ModelRefusedError
-from edgebench.measure import answers
+from edgebench.measure import answers, tensors
 from edgebench.protocols import Feeds, Session
 from edgebench.specs import PreprocessSpec
 from edgebench.wire import LaunchRequest
@@ -153,7 +153,7 @@ def build(request: LaunchRequest, session: Session, images: Library) -> Pipeline
     before = request.preprocess
     if before is None:
         raise ModelRefusedError("the request does not say how an image becomes an input")
-    name, view, feeds = _input(session, request.model_layout, batch)
+    name, view, feeds = _input(session, request)
     height, width = view.shape[1:3] if before.crop == "center" else before.resize
     made = (batch, height, width, 1 if before.color == "gray" else 3)
     if view.shape != made:
@@ -174,15 +174,17 @@ def build(request: LaunchRequest, session: Session, images: Library) -> Pipeline
     return Pipeline(steps, images.words)
 
 
-def _input(session: Session, layout: str, batch: int) -> tuple[str, NDArray[np.float32], Feeds]:
+def _input(session: Session, request: LaunchRequest) -> tuple[str, NDArray[Any], Feeds]:
     """The input's name, its buffer seen as (batch, height, width, channels), and as feeds."""
     if len(session.inputs) != 1:
         raise ModelRefusedError(f"the model has {len(session.inputs)} inputs, one is supported")
-    tensor = session.inputs[0]
-    buffer = np.zeros((batch, *tensor.shape[1:]), np.float32)
+    tensor, dtype = session.inputs[0], np.dtype(tensors.image_dtype(request))
+    buffer = np.zeros((request.case.batch, *tensor.shape[1:]), dtype)
     if buffer.ndim != 4:  # noqa: PLR2004 - batch, height, width, channels
         raise ModelRefusedError(f"the model's input is {tensor.shape}, not an image")
-    channels_first = (tensor.layout or layout) == "NCHW"
+    if not tensors.castable(dtype, tensor.dtype):
+        raise ModelRefusedError(f"{tensor.name} takes {tensor.dtype}, the workload has {dtype}")
+    channels_first = (tensor.layout or request.model_layout) == "NCHW"
     view = buffer.transpose(0, 2, 3, 1) if channels_first else buffer
     return tensor.name, view, {tensor.name: buffer}
 
@@ -216,10 +218,8 @@ def _crop(images: Library, high: int, wide: int) -> Step:
     return middle
 
 
-def _normalise(
-    images: Library, before: PreprocessSpec, view: NDArray[np.float32], feeds: Feeds
-) -> Step:
-    """Colour, ``(pixel - mean) / std`` and layout, written into the one input buffer."""
+def _normalise(images: Library, before: PreprocessSpec, view: NDArray[Any], feeds: Feeds) -> Step:
+    """Colour, ``(pixel - mean) / std``, type and layout, written into the one input buffer."""
     mean, std = np.asarray(before.mean, np.float32), np.asarray(before.std, np.float32)
     gray = before.color == "gray"
 
@@ -229,4 +229,10 @@ def _normalise(
             np.divide(place, std, out=place)
         return feeds
 
-    return into_buffer
+    def rounded(found: list[Image]) -> Feeds:
+        for image, place in zip(found, view, strict=True):
+            values = (images.pixels(image, gray=gray) - mean) / std
+            place[...] = tensors.typed(values, view.dtype.name)
+        return feeds
+
+    return rounded if view.dtype.kind in "iu" else into_buffer

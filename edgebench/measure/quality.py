@@ -85,7 +85,7 @@ def measure(
     samples = 0
     rows = arrays.sample_rows(path, judge.truth, max(batch, fitting - fitting % batch))
     for pixels, *truth in rows:
-        images = passes.normalise(pixels, request.samples_mean, request.samples_std)
+        images = passes.as_input(pixels, request)
         feeds = passes.feeds(session, images, request.model_layout, batch)
         for first, feed in zip(range(0, len(pixels), batch), feeds, strict=True):
             some = slice(first, min(first + batch, len(pixels)))

@@ -205,6 +205,26 @@ def castable(ours: np.dtype[Any], theirs: str) -> bool:
     return ours.kind != "f" or np.dtype(theirs).kind == "f"
 
 
+def typed(values: NDArray[np.float32], dtype: str) -> Array:
+    """Values in an input's type; of integers the nearest one there is, never cut off."""
+    kind = np.dtype(dtype)
+    if kind.kind in "iu":
+        values = np.clip(np.rint(values), np.iinfo(kind).min, np.iinfo(kind).max)
+    return values.astype(kind)
+
+
+def image_dtype(request: LaunchRequest) -> str:
+    """Of the workload's first input, which an image becomes."""
+    return request.inputs[0].dtype if request.inputs else "float32"
+
+
+def told_first(session: Session, names: Sequence[str]) -> int:
+    """The place among a session's outputs of the one that the workload names first."""
+    wanted = plain_name(names[0]) if names else ""
+    plain = [plain_name(tensor.name) for tensor in session.outputs]
+    return plain.index(wanted) if wanted in plain else 0
+
+
 def pair(
     mine: Sequence[str], names: Sequence[str], count: int, fits: Callable[[int, int], bool]
 ) -> list[int]:

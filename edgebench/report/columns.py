@@ -323,6 +323,11 @@ COLUMNS: tuple[Column, ...] = (
         "float",
         "share of reference inputs (segmentation: of their pixels) with the reference's answer",
     ),
+    Column(
+        "parity_equal_ratio",
+        "float",
+        "share of the reference's elements where outputs are integers: an index, a mask of classes",
+    ),
     Column("validity", "str", "valid, suspect or invalid, from what was seen while it ran"),
     Column("caveats", "str", "what a reader should know, separated by '; '"),
 )

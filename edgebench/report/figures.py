@@ -177,8 +177,9 @@ def quality(good: list[Record]) -> Row:
     parities = [record.parity for record in good if record.parity is not None]
     if parities:  # the worst launch speaks: a result that is wrong once is wrong
         row["parity_cosine"] = min(parity.cosine for parity in parities)
-        agreeing = (parity.top1_ratio for parity in parities)
-        row["parity_top1_ratio"] = min((x for x in agreeing if x is not None), default=None)
+        for name in ("top1_ratio", "equal_ratio"):
+            told = (getattr(parity, name) for parity in parities)
+            row[f"parity_{name}"] = min((x for x in told if x is not None), default=None)
     judged = accuracy(good)
     if judged is not None:
         top1 = wilson_interval(judged.correct, judged.samples)

@@ -93,8 +93,8 @@ def _add(row: Row, accuracy: Accuracy, reference: Judged[Accuracy]) -> None:
 
 
 def _judge(row: Row, lost: float, words: str, known: str = "") -> None:
-    """Make a cell suspect that loses too much."""
-    if lost > MAX_LOSS_RATIO and row["validity"] == "valid":
-        row["validity"] = "suspect"
+    """Make a cell suspect that loses too much; of one that is already, tell that too."""
+    if lost > MAX_LOSS_RATIO:
+        row["validity"] = "suspect" if row["validity"] == "valid" else row["validity"]
         note = f"{words} loses {100 * lost:.1f} points against fp32{known}"
         row["caveats"] = "; ".join(filter(None, [note, str(row["caveats"] or "")]))

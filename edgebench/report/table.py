@@ -38,6 +38,9 @@ TASK = {
     "other": "",
 }
 """What answers of a task are judged by; empty: by nothing."""
+_WHOLE = ("workload", "backend", "latency_p50_ms")
+"""Columns that are not broken: where there is no room, `int8 (ran fp32)` takes a second line."""
+_WHOLE_CHARACTERS = 20
 _NAMED = 2
 """Cells named one by one before they are only counted."""
 
@@ -54,8 +57,8 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
     from rich.text import Text  # noqa: PLC0415 - as above
 
     names = list(columns) or default_columns(rows)
-    # Two columns more, or the words of an outcome, still fit into 80.
-    gap = 0 if len(names) > len(DEFAULT) or "outcome" in names else 1
+    # Two columns more, or words in the place of a figure, still fit into 80.
+    gap = 0 if len(names) > len(DEFAULT) or {"outcome", "accuracy"} & {*names} else 1
     whose = str(rows[0].get("definition") or "") if rows else ""
     table = Table(
         title=Text(whose) if whose else None,
@@ -66,10 +69,12 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
     )
     for name in names:
         column = BY_NAME[name]
+        longest = max((len(cell(name, row)) for row in rows), default=0)
         table.add_column(
             column.heading or name,
             justify="left" if column.kind == "str" else "right",
             overflow="fold",
+            no_wrap=name in _WHOLE and longest <= _WHOLE_CHARACTERS,
         )
     for row in rows:
         # Text, not str: a name with [brackets] is no markup, one with escapes no command.
@@ -179,6 +184,8 @@ def cell(name: str, row: Row) -> str:
     if told and row.get("status") != "ok" and row.get(name) is None:
         return str(row.get("status"))
     text = number(row.get(name))
+    if name == "accuracy":
+        text = text.removesuffix(" weights")  # those of `random weights`, which then fits
     if name == "latency_p50_ms" and row.get("launches") != 1:
         text += f" {_plus_minus(row)}"  # one launch knows nothing of the spread between launches
     return clean(text)

@@ -56,6 +56,17 @@ def test_a_cell_is_an_outlier_beyond_the_factor_either_way(factor: float, odd: b
     assert first.outlier is odd
 
 
+def test_wrong_answers_are_judged_by_no_line_and_bend_none() -> None:
+    rows = [row | {"validity": "valid"} for row in line_of(10.0)]
+    rows[0] |= {"validity": "invalid", "latency_p50_ms": 1e3}
+    found = work.standings(rows)
+    assert [one.row for one in found if one.outlier] == []
+    assert len(found) == len(rows) - 1
+    assert work.groups(rows) == [rows]  # drawn they are, hollow
+    rows[1]["validity"] = "invalid"
+    assert work.standings(rows) == []
+
+
 def test_each_backend_has_a_line_of_its_own() -> None:
     rows = [*line_of(1.0), *line_of(40.0, backend="b")]
     assert not any(one.outlier for one in work.standings(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import struct
 import sys
 from collections.abc import Callable
@@ -222,3 +223,20 @@ def _qlinear_model(*, then_float: bool = False) -> bytes:
     graph += _value(12, "more", 1, 1, 2, 2) if then_float else _value(12, "sums", 1, 1, 3, 3)
     opset = _field(8, _field(1, b"") + _field(2, 13))
     return _field(1, 8) + _field(7, graph) + opset
+
+
+def test_what_the_first_looks_answered_is_not_kept() -> None:
+    # It would count as the model's memory for as long as the session lives.
+    model = resources.open_workload("mnist_cnn").file("models/fp32.onnx")
+    session = plugins.open_backend("opencv-dnn").open(model, Settings())
+    assert session.outputs[0].shape == (1, 10)
+    kept = [array for array in gc.get_objects() if _holds(array, (1, 10))]
+    session.close()
+    assert kept == []
+
+
+def _holds(value: object, shape: tuple[int, ...]) -> bool:
+    """Whether it is a list of arrays of that shape, as the runtime's answers are."""
+    return isinstance(value, list) and any(
+        isinstance(one, np.ndarray) and one.shape == shape for one in value
+    )

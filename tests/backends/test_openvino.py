@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from shipped import shipping
 
 from edgebench import plugins, resources
 from edgebench.analysis.validity import parity_fault
-from edgebench.backends import openvino_
+from edgebench.backends import openvino_, openvino_files
 from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Settings
 from edgebench.records import Precision
@@ -213,3 +214,22 @@ def test_telemetry_is_off_with_us_and_would_be_on_without(
     )
     assert (done.stdout.strip() == "[]") == ours
     assert (list(tmp_path.iterdir()) == []) == ours
+
+
+def test_reading_a_pair_of_files_takes_no_memory_for_their_weights(tmp_path: Path) -> None:
+    # What passes through this process would count as the model's peak.
+    size_byte = 32 << 20
+    openvino_files.pack(tmp_path / "pair.zip", b"<net/>", bytes(size_byte))
+    seen: list[tuple[bytes, int]] = []
+
+    class Core:
+        def read_model(self, path: str) -> str:
+            seen.append((Path(path).read_bytes(), Path(path).with_suffix(".bin").stat().st_size))
+            return "a model"
+
+    tracemalloc.start()
+    assert openvino_files.read(Core(), tmp_path / "pair.zip") == "a model"
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert seen == [(b"<net/>", size_byte)]
+    assert peak < size_byte // 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from numpy.typing import NDArray
 
@@ -83,3 +84,18 @@ def test_shapes_that_differ_between_two_inputs_are_open() -> None:
         sizes.check_outputs(zip("ab", told, strict=True), Settings())
     with pytest.raises(ModelRefusedError, match="batch of 2"):
         sizes.check_outputs([("a", (1, 50))], Settings(batch=2))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "uint8", "int8", "int32", "int64", "bool"])
+def test_inputs_of_every_type_tell_whether_a_shape_depends_on_the_data(dtype: str) -> None:
+    seen: list[NDArray[Any]] = []
+
+    def run(inputs: Feeds) -> list[NDArray[Any]]:
+        seen.append(inputs["a"])
+        return [np.flatnonzero(inputs["a"])]
+
+    assert sizes.tried(run, [Tensor(name="a", shape=(1, 3, 50), dtype=dtype)]) == [(None,)]
+    assert [one.dtype.name for one in seen] == [dtype, dtype]
+    assert [one.shape for one in seen] == [(1, 3, 50)] * 2
+    if dtype in {"int32", "int64"}:
+        assert seen[1].max() == 1  # an index may know no larger one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,6 +146,25 @@ def test_maps_without_sizes_are_refused() -> None:
         boxes.anchors(BoxesSpec(feature_maps=((2, 2), (1, 1)), sizes=(((0.5, 0.5),),)))
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"feature_maps": ((1 << 20, 1 << 20),)}, "1099511627776 anchors"),
+        ({"feature_maps": ((-2, -2),)}, "not above 0"),
+        ({"sizes": (((0.5, float("nan")),),)}, "not finite"),
+        ({"sizes": ((),)}, "has 0 anchors"),
+        ({"variances": (0.0, 0.2)}, "not above 0"),
+    ],
+)
+def test_anchors_that_cannot_be_made_are_one_line_and_take_no_memory(
+    changes: dict[str, Any], words: str
+) -> None:
+    plain: dict[str, Any] = {"feature_maps": ((2, 2),), "sizes": (((0.5, 0.5),),)}
+    assert len(boxes.anchors(BoxesSpec(**plain))) == 4
+    with pytest.raises(ModelRefusedError, match=words):
+        boxes.anchors(BoxesSpec(**plain | changes))
+
+
 def tensor(name: str, *shape: int) -> Tensor:
     return Tensor(name=name, shape=shape, dtype="float32")
 
@@ -181,3 +201,5 @@ def test_a_mask_is_the_likeliest_class_of_each_pixel_in_either_layout() -> None:
     assert np.array_equal(masks.masks(logits.transpose(0, 3, 1, 2), channels_first=True), last)
     with pytest.raises(ModelRefusedError, match="is no mask"):
         masks.masks(logits[0], channels_first=False)
+    with pytest.raises(ModelRefusedError, match="one logit a pixel tells no class"):
+        masks.masks(logits[..., :1], channels_first=False)

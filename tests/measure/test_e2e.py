@@ -301,8 +301,8 @@ def test_pillow_steps_in_for_opencv_and_nothing_for_both(monkeypatch: pytest.Mon
 
 def test_the_likeliest_classes_come_first() -> None:
     logits: NDArray[np.float32] = np.array([[0.0, 3.0, 1.0, 2.0, -1.0, -2.0]], np.float32)
-    (soft,) = answers.likeliest({"out": logits}, list("abcde"), softmax=True)
+    (soft,) = answers.likeliest(logits, list("abcde"), softmax=True)
     assert [label for label, _ in soft] == ["b", "d", "c", "a", "e"]
     assert soft[0][1] == pytest.approx(np.exp(3) / np.exp(logits).sum())
-    (plain,) = answers.likeliest({"out": -logits}, list("abcde"), softmax=False)
+    (plain,) = answers.likeliest(-logits, list("abcde"), softmax=False)
     assert plain[0] == ("5", 2.0)  # a class without a label is told by its number

@@ -56,6 +56,18 @@ def test_a_loss_is_against_fp32_of_the_same_backend(rows_of: Callable[..., list[
     assert {row["top1_ratio"] for row in found} == {row["miou_ratio"] for row in found} == {None}
 
 
+def test_a_loss_is_told_of_a_disturbed_cell_too(rows_of: Callable[..., list[Row]]) -> None:
+    waited = {"window_ns": 1_000_000, "run_delay_ns": 500_000}
+    _, last = rows_of(
+        (SSD, DETECTS, {"quality": quality(0.90)}),
+        ({**SSD, "precision": "int8"}, DETECTS, {"quality": quality(0.88), **waited}),
+    )
+    assert last["validity"] == "suspect"
+    told = str(last["caveats"]).split("; ")
+    assert told[0] == "mAP50 loses 2.0 points against fp32"
+    assert told[-1] == "waited for a CPU 50% of the time"
+
+
 def test_other_samples_and_other_workloads_are_no_reference(
     rows_of: Callable[..., list[Row]],
 ) -> None:
@@ -98,11 +110,29 @@ def test_a_mixed_table_names_each_figure_in_80_columns(mixed: list[Row]) -> None
     console.print(table.build(mixed))
     assert table.default_columns(mixed)[-1] == "accuracy"
     words = [table.cell("accuracy", row) for row in mixed]
-    assert words == ["top-1 0.991", "mAP50 0.812", "mIoU 0.500", "random weights", "-", "-"]
+    assert words == ["top-1 0.991", "mAP50 0.812", "mIoU 0.500", "random", "-", "-"]
+    assert mixed[3]["accuracy"] == "random weights"
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
-    assert sum("mAP50 0.812" in line for line in lines) == 1
+    assert len(lines) == 2 + len(mixed)  # none is broken
+    assert "mobilenet_v1_025_96 onnxruntime int8_dynamic" in lines[5]
+
+
+def test_names_and_figures_stay_whole_where_a_fallback_does_not_fit(mixed: list[Row]) -> None:
+    from rich.console import Console
+
+    ran = {"fallback": "precision", "precision": "fp16", "effective_precision": "fp32"}
+    several = {"latency_p50_ms": 0.0312, "latency_p50_lo_ms": 0.02, "latency_p50_hi_ms": 0.04}
+    several["latency_p99_ms"] = 0.04123
+    console = Console(width=80, file=io.StringIO())
+    console.print(table.build([*mixed, {**mixed[3], **ran, **several, "launches": 3}]))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 2 + len(mixed) + 2
+    assert lines[-2].startswith("mobilenet_v1_025_96 onnxruntime fp16 (ran ")
+    assert "0.03120  ±32%" in lines[-2]
+    assert lines[-1].split() == ["fp32)"]
 
 
 def test_only_what_could_be_judged_and_was_not_is_noted(mixed: list[Row]) -> None:
@@ -113,3 +143,13 @@ def test_only_what_could_be_judged_and_was_not_is_noted(mixed: list[Row]) -> Non
 def test_a_table_of_classifiers_stays_as_it_was(rows_of: Callable[..., list[Row]]) -> None:
     top1 = Accuracy(samples=1000, correct=991, source="digits")
     assert table.default_columns(rows_of(({}, {}, {"accuracy": top1})))[-1] == "top1_ratio"
+
+
+def test_the_worst_launch_tells_how_many_integers_are_right(
+    rows_of: Callable[..., list[Row]],
+) -> None:
+    index = Parity(samples=16, cosine=1.0, max_abs_error=3.0, top1_ratio=None, equal_ratio=0.875)
+    (row, other) = rows_of(({}, {}, {"parity": index}), (SSD, {}, {}))
+    assert (row["parity_equal_ratio"], row["parity_top1_ratio"]) == (0.875, None)
+    assert row["validity"] == "invalid"
+    assert other["parity_equal_ratio"] is None

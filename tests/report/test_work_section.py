@@ -76,6 +76,15 @@ def test_an_outlier_is_told_in_a_sentence() -> None:
     )
 
 
+def test_a_sentence_says_what_ran_instead() -> None:
+    rows = rows_of("opencv-dnn", precision="int8")
+    rows[2] |= {"fallback": "precision", "effective_precision": "fp32", "latency_p50_ms": 9.0}
+    section = work(Material([], rows))
+    assert section is not None
+    (told,) = section.context["outliers"]
+    assert "(int8 (ran fp32); 9.000 ms; 3.000 ms by the line" in told
+
+
 def test_four_workloads_are_drawn_and_not_judged() -> None:
     section = work(Material([], rows_of("litert")[:4]))
     assert section is not None

@@ -80,7 +80,7 @@ def method(material: Material) -> Section:
             Head("task"),
             Head("precision"),
             Head("smallest cosine similarity", numeric=True),
-            Head("smallest agreement of answers or pixels", numeric=True),
+            Head("smallest agreement of answers, pixels or integers", numeric=True),
             Head("why"),
         ),
         rows=[

@@ -10,7 +10,7 @@ from edgebench.report import grid, work_chart
 from edgebench.report.grid import Cell, Grid, Head
 from edgebench.report.rows import Row
 from edgebench.report.sections.base import Figure, Material, Section, mark, verdict
-from edgebench.report.table import number
+from edgebench.report.table import cell, number
 
 _HEADS = (
     *(Head("workload"), Head("cell"), Head("MMAC", numeric=True), Head("p50 ms", numeric=True)),
@@ -61,10 +61,17 @@ def sentence(standing: Standing, name: str) -> str:
     latency_ms = standing.expected_ms * standing.ratio
     return (
         f"{grid.text(standing.row['workload']).text} on {name}: {times:.1f} times "
-        f"{'slower' if slow else 'faster'} than its MACs suggest ({number(latency_ms)} ms; "
+        f"{'slower' if slow else 'faster'} than its MACs suggest ({_ran(standing.row)}"
+        f"{number(latency_ms)} ms; "
         f"{number(standing.expected_ms)} ms by the line of its backend's {standing.workloads} "
         "workloads)"
     )
+
+
+def _ran(row: Row) -> str:
+    """What the precision that was asked for became: it may be all there is to explain."""
+    words = cell("precision", row)
+    return f"{words}; " if words != row.get("precision") else ""
 
 
 def _lead(standings: Sequence[Standing], odd: Sequence[Standing]) -> str:
@@ -76,7 +83,7 @@ def _lead(standings: Sequence[Standing], odd: Sequence[Standing]) -> str:
     return (
         f"{len(odd)} of {len(standings)} cells lie further than {analysis.FACTOR:g} times from "
         "the line through the workloads of their backend"
-        f"{' (`edgebench profile` tells where their time goes):' if odd else '.'}"
+        f"{' (edgebench profile tells where their time goes):' if odd else '.'}"
     )
 
 
