@@ -1,0 +1,97 @@
+"""What each operator of an ONNX file multiplies, and under which names runtimes know it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import onnx
+
+from edgebench.derive import onnx_cost
+from edgebench.derive.onnx_cost import CONVOLUTIONS, PRODUCTS, Shapes
+from edgebench.protocols import OpWork, WorkKind
+
+_FOLLOWING = frozenset(
+    {"Add", "Mul", "Relu", "Clip", "LeakyRelu", "PRelu", "Sigmoid", "HardSwish", "HardSigmoid"}
+    | {"BatchNormalization", "QuantizeLinear", "DequantizeLinear", "Cast"}
+)
+"""Operators that runtimes fuse into the product before them, which then may bear their names."""
+_LARGE_BYTE = 4096
+"""Weights from which only the shape is kept; smaller constants may say what a shape will be."""
+
+
+def of_file(path: Path, shapes: Shapes | None = None) -> tuple[OpWork, ...]:
+    """`operators` of a file, without its external data.
+
+    Args:
+        path: An ONNX file.
+        shapes: As `operators` takes them.
+
+    Returns:
+        Nothing where the file cannot be read or understood: a profile is worth having without.
+    """
+    try:
+        return operators(onnx.load(str(path), load_external_data=False), shapes)
+    except Exception:  # noqa: BLE001 - parser and inference raise what they like on a strange file
+        return ()
+
+
+def operators(model: onnx.ModelProto, shapes: Shapes | None = None) -> tuple[OpWork, ...]:
+    """Convolutions and dense layers in the file's order, with their multiply-accumulates.
+
+    Args:
+        model: Its large weights are dropped.
+        shapes: Of inputs whose sizes the file leaves open, by name, one sample without the batch.
+    """
+    constants = onnx_cost.constant_shapes(model.graph)
+    for tensor in model.graph.initializer:
+        if len(tensor.raw_data) > _LARGE_BYTE:
+            tensor.ClearField("raw_data")
+    graph = onnx_cost.inferred(model, shapes or {})
+    known = onnx_cost.known_shapes(graph) | constants
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    found = []
+    for node in graph.node:
+        kind = _kind(node, known)
+        if kind is not None:
+            names = tuple(dict.fromkeys(filter(None, _names(node, readers))))
+            found.append(OpWork(names=names, kind=kind, macs=_macs(node, known)))
+    return tuple(found)
+
+
+def _macs(node: onnx.NodeProto, shapes: Shapes) -> int | None:
+    try:
+        return onnx_cost.macs_of(node, shapes)
+    except KeyError:
+        return None
+
+
+def _kind(node: onnx.NodeProto, shapes: Shapes) -> WorkKind | None:
+    """None for whatever is not counted."""
+    kind = node.op_type
+    if kind == "Gemm" or kind in PRODUCTS:
+        return "dense"
+    if kind not in CONVOLUTIONS and kind != "ConvTranspose":
+        return None
+    place = CONVOLUTIONS.get(kind, 1)
+    weights = shapes.get(node.input[place], ())
+    groups = next((one.i for one in node.attribute if one.name == "group"), 1)
+    if kind == "ConvTranspose":
+        return "transposed"
+    if groups > 1:
+        return "depthwise" if weights[1:2] == (1,) else "grouped"
+    return "pointwise" if weights[2:] and set(weights[2:]) == {1} else "convolution"
+
+
+def _names(node: onnx.NodeProto, readers: Mapping[str, list[onnx.NodeProto]]) -> Iterator[str]:
+    """Of the operator, and of those after it for as long as one alone reads the one before."""
+    yield node.name
+    yield from node.output
+    after = readers.get(node.output[0], [])
+    while len(after) == 1 and after[0].op_type in _FOLLOWING:
+        yield after[0].name
+        yield from after[0].output
+        after = readers.get(after[0].output[0], [])
