@@ -31,7 +31,7 @@ _WIDTHS_BESIDE_WORK = (24, 15, 9)
 """Of an operator's name, kind and precision; beside work there is no room for the sum."""
 _LEAST, _WHOLE = 0.001, 100
 """Of a figure of three digits: what is not shown as such, and from where it has no fraction."""
-_KEPT = (0, 8, 16, 24)
+_KEPT = (0, 8, 16, 20, 24)
 """Characters that a long name keeps at its front."""
 _KINDS = 5
 """Kinds of operators that are worth a word."""
@@ -263,7 +263,9 @@ def _three(value: float | None) -> str:
         return "-"
     if 0 < value < _LEAST:
         return f"<{_LEAST:g}"
-    return f"{value:,.0f}" if value >= _WHOLE else f"{value:.3g}"
+    if value >= _WHOLE:
+        return f"{value:,.0f}"
+    return f"{value:.3f}" if value < 1 else f"{value:.3g}"
 
 
 def _us(duration_us: float, summary: Summary) -> str:
