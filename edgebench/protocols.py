@@ -187,6 +187,8 @@ class OpWork(msgspec.Struct, frozen=True, kw_only=True):
     kind: WorkKind
     macs: int | None
     """None where a shape is not known."""
+    fixed: bool = True
+    """Whether it has one place in every order in which the file's products may run."""
 
 
 class ProfilingSession(Session, Protocol):

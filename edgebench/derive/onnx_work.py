@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import onnx
@@ -53,13 +54,39 @@ def operators(model: onnx.ModelProto, shapes: Shapes | None = None) -> tuple[OpW
     for node in graph.node:
         for name in node.input:
             readers.setdefault(name, []).append(node)
+    kinds = [_kind(node, known) for node in graph.node]
+    fixed = _fixed(graph, [place for place, kind in enumerate(kinds) if kind is not None])
     found = []
-    for node in graph.node:
-        kind = _kind(node, known)
+    for place, (node, kind) in enumerate(zip(graph.node, kinds, strict=True)):
         if kind is not None:
             names = tuple(dict.fromkeys(filter(None, _names(node, readers))))
-            found.append(OpWork(names=names, kind=kind, macs=_macs(node, known)))
+            macs = _macs(node, known)
+            found.append(OpWork(names=names, kind=kind, macs=macs, fixed=place in fixed))
     return tuple(found)
+
+
+def _fixed(graph: onnx.GraphProto, products: Sequence[int]) -> set[int]:
+    """Of some operators those that come before or after every other one, whatever the order.
+
+    Args:
+        graph: Its operators stand in an order in which they may run.
+        products: Places of operators in the graph.
+    """
+    bits = {place: 1 << at for at, place in enumerate(products)}
+    made: dict[str, int] = {}
+    before: dict[int, int] = {}
+    for place, node in enumerate(graph.node):
+        mask = 0
+        for name in node.input:
+            mask |= made.get(name, 0)
+        before[place] = mask
+        made |= dict.fromkeys(node.output, mask | bits.get(place, 0))
+    after = Counter(
+        at for place in products for at in range(len(products)) if before[place] >> at & 1
+    )
+    others = len(products) - 1
+    counts = {place: before[place].bit_count() + after[at] for at, place in enumerate(products)}
+    return {place for place, count in counts.items() if count == others}
 
 
 def _macs(node: onnx.NodeProto, shapes: Shapes) -> int | None:

@@ -8,8 +8,8 @@ from edgebench.analysis.operators import PRODUCT, Told, assign, bare
 from edgebench.protocols import OpWork, WorkKind
 
 
-def work(name: str, kind: WorkKind, macs: int | None, *more: str) -> OpWork:
-    return OpWork(names=(name, *more), kind=kind, macs=macs)
+def work(name: str, kind: WorkKind, macs: int | None, *more: str, fixed: bool = True) -> OpWork:
+    return OpWork(names=(name, *more), kind=kind, macs=macs, fixed=fixed)
 
 
 NET = (
@@ -53,7 +53,31 @@ def test_without_names_order_tells_where_kinds_agree() -> None:
     swapped = [ran[3], ran[1], ran[2], ran[0], ran[4]]
     found = assign(swapped, NET)
     assert found.macs == (None, None, 10, None, None)
-    assert found.together == {PRODUCT: 155}
+    assert (found.kinds[0], found.together) == (PRODUCT, {PRODUCT: 155})
+
+
+def test_branches_that_may_run_in_another_order_are_known_together_only() -> None:
+    heads = [work(f"head {n}", "convolution", n * 100, fixed=False) for n in (1, 2)]
+    net = (NET[0], *heads, work("last", "convolution", 7))
+    found = assign(told("a", "b", "c", "d", kind="Convolution"), net)
+    assert found.macs == (100, None, None, 7)
+    assert found.kinds == ("convolution",) * 4
+    assert found.together == {"convolution": 300}
+
+
+def test_branches_of_two_kinds_are_told_apart_by_what_the_runtime_calls_them() -> None:
+    wide = work("wide", "pointwise", 50, fixed=False)
+    net = (NET[0], wide, work("high", "convolution", 9, fixed=False))
+    ran = [*told("a", "b", kind="Convolution"), *told("c", kind="Fully Connected")]
+    found = assign(ran, net)
+    assert found.macs == (100, 9, 50)
+    blind = assign(told("a", "b", "c", kind="aten::conv2d"), net)
+    assert (blind.macs, blind.together) == ((100, None, None), {PRODUCT: 59})
+
+
+def test_branches_alike_need_no_order() -> None:
+    net = tuple(work(f"branch {n}", "convolution", 30, fixed=False) for n in range(3))
+    assert assign(told("a", "b", "c"), net).macs == (30, 30, 30)
 
 
 def test_what_cannot_be_told_apart_stays_together() -> None:

@@ -59,6 +59,19 @@ def test_an_operator_bears_the_names_of_what_is_fused_into_it_and_no_others() ->
     assert second.names == ("second", "c", "residual", "y")
 
 
+def test_an_operator_of_a_branch_has_no_fixed_place() -> None:
+    nodes = [
+        node("Conv", "x w", "a"),
+        node("Conv", "a w", "left"),
+        node("Conv", "left w", "further"),
+        node("Conv", "a w", "right"),
+        node("Add", "further right", "b"),
+        node("Conv", "b w", "y"),
+    ]
+    found = onnx_work.operators(model(nodes, {"w": (3, 3, 1, 1)}, [1, 3, 4, 4], ["y"]))
+    assert [one.fixed for one in found] == [True, False, False, False, True]
+
+
 @pytest.mark.parametrize("name", ["mnist_cnn", "cifar10_cnn"])
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_the_operators_of_a_bundled_file_add_up_to_it(name: str, precision: str) -> None:

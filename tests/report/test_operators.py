@@ -152,7 +152,9 @@ def test_work_that_is_known_together_only_is_a_rate_of_its_kind() -> None:
 
 def test_the_table_keeps_80_columns_with_work_too() -> None:
     names = [f"sequential_1/block_{n}/BiasAdd/WithoutBiases/Fused" for n in range(30)]
-    works = [OpWork(names=(name,), kind="dense", macs=987 * 10**n) for n, name in enumerate(names[:9])]
+    works = [
+        OpWork(names=(name,), kind="dense", macs=987 * 10**n) for n, name in enumerate(names[:9])
+    ]
     times = [
         OpTime(
             name=name,
