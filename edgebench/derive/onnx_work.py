@@ -41,13 +41,14 @@ def operators(model: onnx.ModelProto, shapes: Shapes | None = None) -> tuple[OpW
     """Convolutions and dense layers in the file's order, with their multiply-accumulates.
 
     Args:
-        model: Its large weights are dropped.
+        model: Its large weights are dropped, its operators put in order.
         shapes: Of inputs whose sizes the file leaves open, by name, one sample without the batch.
     """
     constants = onnx_cost.constant_shapes(model.graph)
     for tensor in model.graph.initializer:
         if len(tensor.raw_data) > _LARGE_BYTE:
             tensor.ClearField("raw_data")
+    _put_in_order(model.graph)
     graph = onnx_cost.inferred(model, shapes or {})
     known = onnx_cost.known_shapes(graph) | constants
     readers: dict[str, list[onnx.NodeProto]] = {}
@@ -63,6 +64,25 @@ def operators(model: onnx.ModelProto, shapes: Shapes | None = None) -> tuple[OpW
             macs = _macs(node, known)
             found.append(OpWork(names=names, kind=kind, macs=macs, fixed=place in fixed))
     return tuple(found)
+
+
+def _put_in_order(graph: onnx.GraphProto) -> None:
+    """Operators after those that they read: tools append casts at the end, where none looks."""
+    pending = {name for node in graph.node for name in node.output}
+    left, done = list(graph.node), []
+    while left:
+        ready = []
+        for node in left:
+            if not pending.intersection(node.input):
+                ready.append(node)
+                pending.difference_update(node.output)
+        if not ready:  # a circle: as it stands
+            return
+        done += ready
+        kept = {id(node) for node in ready}
+        left = [node for node in left if id(node) not in kept]
+    del graph.node[:]
+    graph.node.extend(done)
 
 
 def _fixed(graph: onnx.GraphProto, products: Sequence[int]) -> set[int]:

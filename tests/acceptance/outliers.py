@@ -1,11 +1,12 @@
 """Why a cell lies off the line of latency against MACs: two profiles held against each other.
 
-The distance between a cell and what its line expects is split over kinds of operators. What a kind
-should take is what it takes in a cell of the same backend that lies on the line, per MAC of the
-whole network, so that all kinds together should take just what the line expects. A kind is named
-where it takes (or saves) much of the call; the cell is explained where the named ones account for
-most of the distance, and without them it would be no outlier. It is not explained where it was none
-when it was profiled, nor where all kinds differ alike: that only says once more that it is slow.
+The distance between a cell and another one of its backend, which lies on the line, is split over
+kinds of operators. What a kind should take is its MACs at the rate of all that multiplies there;
+where it does not multiply, as much per MAC of the whole network. A kind is named where it takes (or
+saves) much of the call; the cell is explained where the named ones account for most of the distance
+and it would be no outlier without them. It is not explained where it was none when it was profiled
+or takes no more per MAC than the cell on the line (then it is the line that does not fit), nor
+where all kinds differ alike: that only says once more that it is slow.
 """
 
 from __future__ import annotations
@@ -70,6 +71,11 @@ class Profile(NamedTuple):
         """Of the parts, which is the network."""
         return sum(part.mmac or 0.0 for part in self.parts.values())
 
+    @property
+    def products_us(self) -> float:
+        """Of what multiplies."""
+        return sum(part.us for part in self.parts.values() if part.mmac is not None)
+
 
 class Explanation(NamedTuple):
     """What was found; every cause one sentence."""
@@ -100,19 +106,23 @@ def explain(ratio: float, ran_ms: float, mine: Profile, usual: Profile) -> Expla
         usual: Of a cell that lies on the line of the same backend and precision.
     """
     again = ratio * mine.plain_us / US_PER_MS / ran_ms
-    if max(again, 1 / again) < LEAST_AGAIN:
+    sign = 1 if ratio > 1 else -1
+    if again**sign < LEAST_AGAIN:
         told = f"{number(ran_ms)} ms in the run, {number(mine.plain_us / US_PER_MS)} ms profiled"
         return Explanation(False, (f"no outlier when it was profiled: {told}",))
     if not mine.mmac or not usual.mmac:
         return Explanation(False, ("nobody can tell which of its operators multiply",))
     mine, usual = _alike(mine, usual)
-    expected_us = mine.whole_us / again
-    should = {kind: part.us / usual.whole_us * expected_us for kind, part in usual.parts.items()}
+    expected_us = usual.whole_us / usual.mmac * mine.mmac
+    beside = mine.whole_us / expected_us
+    if beside**sign < LEAST_AGAIN:
+        told = f"per MAC it takes {number(beside)} times what {usual.workload} takes"
+        return Explanation(False, (f"{told}, which lies on the line",))
+    should = {kind: part.us / usual.mmac * mine.mmac for kind, part in usual.parts.items()}
     kinds = list(dict.fromkeys([*mine.parts, *usual.parts]))
     took = {kind: mine.parts[kind].us if kind in mine.parts else 0.0 for kind in kinds}
-    sign = 1 if again > 1 else -1
     heavier = max(mine.whole_us, expected_us)
-    off = {kind: sign * (took[kind] - should.get(kind, 0.0)) for kind in kinds}
+    off = {kind: sign * (us - _fair_us(kind, mine, usual)) for kind, us in took.items()}
     if (times := _uniform(took, should)) is not None:
         return Explanation(False, (f"all its operators are {_times(times)} alike",))
     named = sorted(kinds, key=lambda kind: -off[kind])[:MOST_CAUSES]
@@ -163,6 +173,18 @@ def _uniform(took: Mapping[str, float], should: Mapping[str, float]) -> float | 
     return whole if max(whole, 1 / whole) >= LEAST_AGAIN else None
 
 
+def _fair_us(kind: str, mine: Profile, usual: Profile) -> float:
+    """What a kind would take at the rate of all products there, or as much per MAC of the network.
+
+    Over all kinds this adds up to what the other cell takes per MAC.
+    """
+    part = mine.parts.get(kind)
+    if part is not None and part.mmac is not None:
+        return part.mmac / usual.mmac * usual.products_us
+    there = usual.parts.get(kind, Part(0.0, None))
+    return there.us / usual.mmac * mine.mmac if there.mmac is None else 0.0
+
+
 def _sentence(kind: str, mine: Profile, usual: Profile, sign: int) -> str:
     """What a kind of operators has to do with it."""
     part = mine.parts.get(kind, Part(0.0, None))
@@ -170,20 +192,20 @@ def _sentence(kind: str, mine: Profile, usual: Profile, sign: int) -> str:
     share, share_there = part.us / mine.whole_us, there.us / usual.whole_us
     takes = f"{share:.0%} of the call ({share_there:.0%} in {usual.workload})"
     rate, rate_there = part.rate, there.rate
-    if rate is None and rate_there is None:
-        return f"{kind}: takes {takes} and multiplies nothing"
     if rate is None or part.mmac is None:
-        return f"{kind}: it has none, and {usual.workload} spends {share_there:.0%} on them"
+        return f"{kind}: takes {takes} and multiplies nothing"
     most = _most(kind, mine) if sign > 0 else ""
+    whole = _rate(usual.mmac / usual.products_us * GMACPS_PER_MMAC_A_US)
     if rate_there is None or there.mmac is None:
-        return f"{kind}: {_rate(rate)}, takes {takes}, which has none{most}"
+        beside = f"{usual.workload} has none and multiplies at {whole} as a whole"
+        return f"{kind}: {_rate(rate)}, {beside}, takes {takes}{most}"
     times = rate_there / rate
     if times**sign >= OTHER_RATE_RATIO:
         there_too = f"{_times(times)} per MAC than in {usual.workload} ({_rate(rate_there)})"
         return f"{kind}: {_rate(rate)}, {there_too}, takes {takes}{most}"
-    as_there = f"{_rate(rate)} as in {usual.workload} ({_rate(rate_there)})"
     of_macs = f"{part.mmac / mine.mmac:.0%} of its MACs ({there.mmac / usual.mmac:.0%} there)"
-    return f"{kind}: {as_there}, but {of_macs}, takes {takes}{most}"
+    rates = f"{_rate(rate)} ({_rate(rate_there)} there)"
+    return f"{kind}: {rates}, {of_macs}, takes {takes}{most}"
 
 
 def _most(kind: str, mine: Profile) -> str:
