@@ -111,7 +111,7 @@ def _in_order(
     An operator that other ones may run before or after has no place of its own: a runtime may have
     another order of branches than the file.
     """
-    if not places:
+    if not places or not works:  # where the file has no product left, they are parts of others
         return []
     whole = [(list(places), list(works))]
     if len(places) != len(works):

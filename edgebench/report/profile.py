@@ -113,6 +113,28 @@ def summarise(told: Profiled, works: Sequence[OpWork] = (), batch: int = 1) -> S
     for one in told.op_times.times:
         if one.call is None or one.call in typical:
             found.setdefault(_key(one), []).append(one.duration_ns)
+    total_ns = sum(map(sum, found.values())) / calls
+    operators, together = _operators(found, calls, works, batch)
+    profiled_ns, plain_ns = median(told.profiled_ns), median(told.plain_ns)
+    return Summary(
+        calls=len(told.profiled_ns),
+        profiled_us=profiled_ns / NS_PER_US,
+        operators_us=total_ns / NS_PER_US,
+        plain_us=plain_ns / NS_PER_US,
+        resolution_us=told.op_times.resolution_ns / NS_PER_US,
+        overhead_ratio=profiled_ns / max(1, plain_ns) - 1,
+        operators=tuple(operators),
+        kinds=_kinds(operators, together),
+    )
+
+
+def _operators(
+    found: Mapping[tuple[str, ...], Sequence[int]],
+    calls: int,
+    works: Sequence[OpWork],
+    batch: int,
+) -> tuple[list[Operator], dict[str, float | None]]:
+    """Operators, the costliest first, and MMACs that those of a kind have together only."""
     assigned = by_file.assign([Told(key[0], key[1], key[3]) for key in found], works)
     work = dict(zip(found, zip(assigned.kinds, assigned.macs, strict=True), strict=True))
     total_ns = sum(map(sum, found.values())) / calls
@@ -139,18 +161,7 @@ def summarise(told: Profiled, works: Sequence[OpWork] = (), batch: int = 1) -> S
                 rate_gmacps=_rate(_mega(macs, batch), duration_ns / NS_PER_US),
             )
         )
-    profiled_ns, plain_ns = median(told.profiled_ns), median(told.plain_ns)
-    together = {kind: _mega(macs, batch) for kind, macs in assigned.together.items()}
-    return Summary(
-        calls=len(told.profiled_ns),
-        profiled_us=profiled_ns / NS_PER_US,
-        operators_us=total_ns / NS_PER_US,
-        plain_us=plain_ns / NS_PER_US,
-        resolution_us=told.op_times.resolution_ns / NS_PER_US,
-        overhead_ratio=profiled_ns / max(1, plain_ns) - 1,
-        operators=tuple(operators),
-        kinds=_kinds(operators, together),
-    )
+    return operators, {kind: _mega(macs, batch) for kind, macs in assigned.together.items()}
 
 
 def _kinds(operators: Sequence[Operator], together: Mapping[str, float | None]) -> tuple[Kind, ...]:

@@ -105,7 +105,7 @@ def test_what_moves_or_rounds_is_no_product_whatever_it_is_called_after() -> Non
 
 def test_one_operator_of_the_file_is_counted_once() -> None:
     found = assign(told("wide", "wide:0"), NET[2:3])
-    assert found.macs == (50, None)
+    assert found == (("pointwise", ""), (50, None), {})
 
 
 def test_wrapping_comes_off_however_often() -> None:

@@ -34,7 +34,6 @@ def test_two_inputs_and_two_outputs_are_profiled_and_right(
     size: int | None, settings: Settings, tmp_path: Path
 ) -> None:
     backend, path = backend_of("litert"), tflite(tmp_path, size)
-    assert isinstance(backend, ProfilingBackend)
     arrays = drawn(size or 6)
     plain, profiled = backend.open(path, settings), backend.profile(path, settings)
     wanted = passes.run_all(plain, arrays, "NHWC", settings.batch, SPECS)
