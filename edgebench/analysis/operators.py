@@ -94,7 +94,9 @@ def assign(told: Sequence[Told], works: Sequence[OpWork]) -> Assigned:
             same = {one.kind for one in works_there}
             kind = same.pop() if len(same) == 1 else "depthwise" if thin else PRODUCT
             kinds |= dict.fromkeys(places, kind)
-            together[kind] = _sum(works_there, together.get(kind, 0))
+            # More than the runtime tells of: some of them it left out.
+            whole = len(works_there) <= len(places)
+            together[kind] = _sum(works_there, together.get(kind, 0)) if whole else None
     kinds |= {place: one.kind for place, one in found.items()}
     return Assigned(
         tuple(kinds.get(place, "") for place in range(len(told))),

@@ -141,7 +141,8 @@ def test_operators_and_kinds_have_rates_where_the_file_tells_their_work() -> Non
 
 
 def test_work_that_is_known_together_only_is_a_rate_of_its_kind() -> None:
-    summary = summarise(told(one("conv 1", 500_000), one("conv 2", 500_500)), WORKS)
+    times = (one("conv 1", 500_000), one("conv 2", 500_000), *(one(f"conv {n}", 250) for n in "34"))
+    summary = summarise(told(*times), WORKS)
     assert {operator.rate_gmacps for operator in summary.operators} == {None}
     (kind,) = summary.kinds
     assert (kind.kind, kind.work_mmac) == ("product", 31.0005)
