@@ -22,6 +22,8 @@ Tier = Literal[
     "proxy",
 ]
 """Where a power figure comes from, best first; tiers are never mixed in a ranking."""
+WorkKind = Literal["convolution", "pointwise", "depthwise", "grouped", "transposed", "dense"]
+"""How an operator multiplies: runtimes have kernels of their own for each."""
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +177,18 @@ class OpTimes(msgspec.Struct, frozen=True, kw_only=True):
     resolution_ns: int = 1
     """What takes less may be told as 0."""
     times: tuple[OpTime, ...]
+
+
+class OpWork(msgspec.Struct, frozen=True, kw_only=True):
+    """What one operator of a model file multiplies, at a batch of 1: counted, not measured."""
+
+    names: tuple[str, ...]
+    """Its own, its outputs', and those of what runtimes fuse into it: a runtime knows it by one."""
+    kind: WorkKind
+    macs: int | None
+    """None where a shape is not known."""
+    fixed: bool = True
+    """Whether it has one place in every order in which the file's products may run."""
 
 
 class ProfilingSession(Session, Protocol):

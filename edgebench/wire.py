@@ -40,6 +40,8 @@ class LaunchRequest(msgspec.Struct, frozen=True, kw_only=True, tag="launch"):
     model_layout: str
     model_sha256: str
     reference_path: str
+    compares: bool = True
+    """Whether its outputs are held against the reference."""
     task: Task = "classification"
     inputs: tuple[InputSpec, ...] = ()
     """Of the workload, in the reference's order; empty where only the model's file tells."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from edgebench.backends.closed import closed
 from edgebench.errors import ModelRefusedError
-from edgebench.protocols import Feeds, OpTime, OpTimes, Session, Settings
+from edgebench.protocols import Feeds, OpTime, OpTimes, Session, Settings, Tensor
 from edgebench.records import Effective
 from edgebench.units import NS_PER_US
 
@@ -55,6 +55,8 @@ _OTHERWISE = (
 )
 _NAMES = {"": "", **dict(_PRECISIONS)}
 _Pointer = ctypes.c_void_p
+_FIRST = ctypes.c_size_t(0)
+"""The file's signature."""
 
 
 class _Layout(ctypes.Structure):
@@ -175,12 +177,9 @@ class ProfiledSession:
             raise ModelRefusedError("LiteRT's profiler is reached on the CPU, without a delegate")
         same = settings.options.get(_API) == "compiled"
         self._otherwise = "" if same else _OTHERWISE
-        self._plain, self._ring = plain, [np.zeros(0)]
-        self.inputs, self.outputs = plain.inputs, plain.outputs
-        if len(self.inputs) != 1 or len(self.outputs) != 1:
-            raise ModelRefusedError("the model has more than one input or output, one is taken")
+        self._plain = plain
+        self._ring: list[list[NDArray[Any]]] = []
         self._lib = lib = _Library()
-        self._buffers: list[_Buffer] = []
         env = lib.new("CreateEnvironment", 0, None)
         options = lib.new("CreateOptions")
         lib("SetOptionsHardwareAccelerators", options, _CPU)
@@ -189,78 +188,118 @@ class ProfiledSession:
         held = lib.new("CreateModelFromFile", env, str(model).encode())
         made = lib.new("CreateCompiledModel", env, held, options)
         self._compiled: ctypes.c_void_p | None = made
-        self._resize_compiled(settings.batch)
-        self._buffers = [
-            _Buffer(lib, env, self._needs(end), kind)
-            for end, kind in zip(("Input", "Output"), self._kinds(held), strict=True)
-        ]
+        self._in: list[_Buffer] = []
+        self._out: list[_Buffer] = []
+        signature = lib.new("GetModelSignature", held, _FIRST)
+        self.inputs = self._order("Input", signature, plain.inputs)
+        self.outputs = self._order("Output", signature, plain.outputs)
+        self._resize_compiled(signature)
+        self._in = self._made(env, "Input", signature, self.inputs)
+        self._out = self._made(env, "Output", signature, self.outputs)
         self._profiler = lib.new("CompiledModelGetProfiler", self._compiled)
         lib("StartProfiler", self._profiler)
         self.invoke: Callable[[], None] = self._call()
 
-    def _resize_compiled(self, batch: int) -> None:
-        if batch == 1:
+    def _order(
+        self, end: str, signature: ctypes.c_void_p, tensors: Sequence[Tensor]
+    ) -> tuple[Tensor, ...]:
+        """The plain session's tensors as the compiled model counts them.
+
+        Raises:
+            ModelRefusedError: The signature has other names than the interpreter's.
+        """
+        if len(tensors) == 1:
+            return tuple(tensors)
+        by_name = {tensor.name: tensor for tensor in tensors}
+        names = []
+        for index in range(len(tensors)):
+            name = ctypes.c_char_p()
+            place = ctypes.c_size_t(index)
+            self._lib(f"GetSignature{end}Name", signature, place, ctypes.byref(name))
+            names.append((name.value or b"").decode())
+        if set(names) != set(by_name):
+            raise ModelRefusedError(
+                f"the file's signature calls its {end.lower()}s {', '.join(names)}, and the "
+                f"interpreter {', '.join(by_name)}"
+            )
+        return tuple(by_name[name] for name in names)
+
+    def _resize_compiled(self, signature: ctypes.c_void_p) -> None:
+        """Sizes that the file leaves open, or its batch, as the plain session has them."""
+        kinds = [self._kind("Input", signature, i) for i in range(len(self.inputs))]
+        if all(_sizes(k) == t.shape for k, t in zip(kinds, self.inputs, strict=True)):
             return
-        sizes = (ctypes.c_int * len(self.inputs[0].shape))(*self.inputs[0].shape)
-        first, rank = ctypes.c_size_t(0), ctypes.c_size_t(len(sizes))
-        self._lib(
-            "CompiledModelResizeInputTensorNonStrict", self._compiled, first, first, sizes, rank
-        )
-        layout = _Layout()
+        for index, tensor in enumerate(self.inputs):
+            sizes = (ctypes.c_int * len(tensor.shape))(*tensor.shape)
+            place, rank = ctypes.c_size_t(index), ctypes.c_size_t(len(sizes))
+            name = "CompiledModelResizeInputTensorNonStrict"
+            self._lib(name, self._compiled, _FIRST, place, sizes, rank)
+        count = len(self.outputs)
+        layouts = (_Layout * count)()
         self._lib(
             "GetCompiledModelOutputTensorLayouts",
-            *(self._compiled, first, ctypes.c_size_t(1), ctypes.byref(layout)),
-            ctypes.c_bool(True),
+            *(self._compiled, _FIRST, ctypes.c_size_t(count), layouts, ctypes.c_bool(True)),
         )
 
-    def _needs(self, end: str) -> ctypes.c_void_p:
-        first = ctypes.c_size_t(0)
-        name = f"GetCompiledModel{end}BufferRequirements"
-        return self._lib.new(name, self._compiled, first, first)
-
-    def _kinds(self, held: ctypes.c_void_p) -> list[_TensorType]:
-        """Types of input and output as the file declares them, with this session's shapes."""
-        first = ctypes.c_size_t(0)
-        signature = self._lib.new("GetModelSignature", held, first)
-        graph = self._lib.new("GetSignatureSubgraph", signature)
+    def _made(
+        self,
+        env: ctypes.c_void_p,
+        end: str,
+        signature: ctypes.c_void_p,
+        tensors: Sequence[Tensor],
+    ) -> list[_Buffer]:
+        """Buffers of types as the file declares them, with this session's shapes."""
         found = []
-        for end, tensor in (("Input", self.inputs[0]), ("Output", self.outputs[0])):
-            handle = self._lib.new(f"GetSubgraph{end}", graph, first)
-            kind = _TensorType()
-            self._lib("GetRankedTensorType", handle, ctypes.byref(kind))
+        for index, tensor in enumerate(tensors):
+            kind = self._kind(end, signature, index)
             for axis, size in enumerate(tensor.shape):
                 kind.layout.sizes[axis] = size
-            found.append(kind)
+            name = f"GetCompiledModel{end}BufferRequirements"
+            needs = self._lib.new(name, self._compiled, _FIRST, ctypes.c_size_t(index))
+            found.append(_Buffer(self._lib, env, needs, kind))
         return found
 
+    def _kind(self, end: str, signature: ctypes.c_void_p, index: int) -> _TensorType:
+        """Of an input or output, as the file declares it."""
+        place, kind = ctypes.c_size_t(index), _TensorType()
+        handle = self._lib.new(f"GetSignature{end}TensorByIndex", signature, place)
+        self._lib("GetRankedTensorType", handle, ctypes.byref(kind))
+        return kind
+
     def bind(self, ring: Sequence[Feeds]) -> None:
-        """The ring, kept converted; the compiled model has a buffer of its own."""
-        (tensor,) = self.inputs
-        self._ring = [np.ascontiguousarray(feeds[tensor.name], tensor.dtype) for feeds in ring]
+        """The ring, kept converted; the compiled model has buffers of its own."""
+        self._ring = [[_converted(feeds, tensor) for tensor in self.inputs] for feeds in ring]
 
     def stage(self, slot: int) -> None:
-        """Copy the slot into the input buffer."""
-        self._buffers[0].write(self._ring[slot])
+        """Copy the slot into the input buffers."""
+        for buffer, array in zip(self._in, self._ring[slot], strict=True):
+            buffer.write(array)
 
     def feed(self, inputs: Feeds) -> None:
-        """Copy fresh inputs into the input buffer."""
-        (tensor,) = self.inputs
-        self._buffers[0].write(np.ascontiguousarray(inputs[tensor.name], tensor.dtype))
+        """Copy fresh inputs into the input buffers."""
+        for buffer, tensor in zip(self._in, self.inputs, strict=True):
+            buffer.write(_converted(inputs, tensor))
 
     def _call(self) -> Callable[[], None]:
-        """One call, its arguments made before; a first one tells whether it fails."""
-        one, first = ctypes.c_size_t(1), ctypes.c_size_t(0)
-        source, sink = (ctypes.byref(buffer.handle) for buffer in self._buffers)
-        arguments = (self._compiled, first, one, source, one, sink)
-        self._lib("RunCompiledModel", *arguments)
-        return functools.partial(self._lib.function("RunCompiledModel"), *arguments)
+        """One call, its arguments made before; one that fails raises."""
+        source, sink = (
+            (_Pointer * len(ends))(*(buffer.handle for buffer in ends))
+            for ends in (self._in, self._out)
+        )
+        many = ctypes.c_size_t(len(source)), ctypes.c_size_t(len(sink))
+        run = functools.partial(
+            self._lib, "RunCompiledModel", self._compiled, _FIRST, many[0], source, many[1], sink
+        )
+        run()
+        return run
 
     def read(self) -> dict[str, NDArray[Any]]:
-        """A copy of the output buffer."""
-        (tensor,) = self.outputs
-        answer = np.zeros(tensor.shape, tensor.dtype)
-        self._buffers[1].read(answer)
-        return {tensor.name: answer}
+        """Copies of the output buffers."""
+        answers = {}
+        for buffer, tensor in zip(self._out, self.outputs, strict=True):
+            answers[tensor.name] = np.zeros(tensor.shape, tensor.dtype)
+            buffer.read(answers[tensor.name])
+        return answers
 
     def effective(self) -> Effective:
         """As the Interpreter reads it back: XNNPACK takes the same operators."""
@@ -269,9 +308,10 @@ class ProfiledSession:
     def close(self) -> None:
         """Free what the library made for this session, once."""
         self.invoke = closed
-        for buffer in self._buffers:
+        for buffer in (*self._in, *self._out):
             self._lib.function("DestroyTensorBuffer")(buffer.handle)
-        self._buffers.clear()
+        self._in.clear()
+        self._out.clear()
         if self._compiled is not None:
             self._lib.function("DestroyCompiledModel")(self._compiled)
             self._compiled = None
@@ -298,6 +338,14 @@ class ProfiledSession:
             resolution_ns=NS_PER_US,
             times=tuple(_op_time(event, call) for call, own in enumerate(kept) for event in own),
         )
+
+
+def _sizes(kind: _TensorType) -> tuple[int, ...]:
+    return tuple(kind.layout.sizes[: kind.layout.rank])
+
+
+def _converted(feeds: Feeds, tensor: Tensor) -> NDArray[Any]:
+    return np.ascontiguousarray(feeds[tensor.name], tensor.dtype)
 
 
 def _by_call(events: Iterable[_Event]) -> list[list[_Event]]:

@@ -30,7 +30,7 @@ from edgebench.runner import config as configs
 from edgebench.runner import contenders, journal, launcher, profiled, references
 from edgebench.runner.config import RunConfig
 from edgebench.runner.contenders import Contender
-from edgebench.runner.profiled import NotProfiledError
+from edgebench.runner.profiled import NotProfiledError, works
 from edgebench.store.read import StoredRun, read_run
 from edgebench.units import BYTE_PER_MIB
 from edgebench.wire import Profiled
@@ -122,7 +122,7 @@ def command(words: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401 - c
         except NotProfiledError as error:
             _say(f"edgebench: {contender.case.label}: {error}")
             raise click.exceptions.Exit(EXIT_FAILED_CELLS) from None
-        summary = report.summarise(told)
+        summary = report.summarise(told, works(contender), contender.case.batch)
         answer = _answer(contender, version, told, summary)
         _write(folder, contender.case.label, told, summary, answer)
     _show(contender.case.label, told, summary, answer, options)
@@ -199,7 +199,7 @@ def _folder(parent: Path, label: str) -> Iterator[tuple[Path, Path]]:
 def _answer(contender: Contender, version: str, told: Profiled, summary: Summary) -> dict[str, Any]:
     """Everything that is known, as plain values."""
     figures = msgspec.to_builtins(summary)
-    operators = figures.pop("operators")
+    operators, kinds = figures.pop("operators"), figures.pop("kinds")
     return {
         "label": contender.case.label,
         "case_id": contender.case.case_id,
@@ -212,6 +212,7 @@ def _answer(contender: Contender, version: str, told: Profiled, summary: Summary
         **figures,
         "same_outputs": told.same_outputs,
         "effective": to_builtins(told.effective),
+        "kinds": kinds,
         "operators": operators,
     }
 
@@ -247,6 +248,8 @@ def _show(
         ran = told.effective.precision or "it does not tell what"
         click.echo(one_line(f"{label} (ran {ran}), version {answer['backend_version']}"))
         show.console().print(report.table(summary, options["top"]))
+        if any(one.rate_gmacps is not None for one in summary.kinds):
+            click.echo(fill(f"by kind: {report.kinds(summary)}", rest="  "))
     click.echo(fill(report.cost(summary)), err=options["as_csv"] or options["as_json"])
     _say(fill(f"{told.op_times.source}, {summary.calls} calls: these are shares, not a benchmark"))
     if told.op_times.caveat:

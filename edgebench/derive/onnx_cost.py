@@ -18,8 +18,8 @@ _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorP
 _WEIGHTS = (*_FLOATS, TensorProto.INT8, TensorProto.UINT8)
 _FLOAT_BYTE = 4
 # Where the weights stand among an operator's inputs.
-_CONVOLUTIONS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}
-_PRODUCTS = {"MatMul": 1, "MatMulInteger": 1, "QLinearMatMul": 3}
+CONVOLUTIONS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}
+PRODUCTS = {"MatMul": 1, "MatMulInteger": 1, "QLinearMatMul": 3}
 # They multiply, and how often is not in their shapes.
 _UNCOUNTED = frozenset({"If", "Loop", "Scan", "LSTM", "GRU", "RNN", "Einsum", "Attention"})
 # Their output is their first input under another shape or name.
@@ -54,15 +54,11 @@ def cost(model: onnx.ModelProto, shapes: Shapes | None = None) -> Cost:
     Returns:
         The figures at a batch of 1.
     """
-    graph = _inferred(model, shapes or {})
-    known = _known_shapes(graph)
-    constants = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
-    for node in graph.node:
-        for attribute in node.attribute if node.op_type == "Constant" else ():
-            # Of rank 0 where it is no tensor but a number.
-            constants[node.output[0]] = tuple(attribute.t.dims)
+    graph = inferred(model, shapes or {})
+    known = known_shapes(graph)
+    constants = constant_shapes(graph)
     try:
-        macs = sum(_macs(node, known | constants) for node in graph.node)
+        macs = sum(macs_of(node, known | constants) for node in graph.node)
     except KeyError:
         macs = None
     try:
@@ -72,7 +68,7 @@ def cost(model: onnx.ModelProto, shapes: Shapes | None = None) -> Cost:
     return Cost(macs, _parameters(graph), None if peak is None else peak * _FLOAT_BYTE)
 
 
-def _inferred(model: onnx.ModelProto, shapes: Shapes) -> onnx.GraphProto:
+def inferred(model: onnx.ModelProto, shapes: Shapes) -> onnx.GraphProto:
     """The graph with every size that follows from a batch of 1 and the shapes told."""
     fixed = onnx.ModelProto()
     fixed.CopyFrom(model)
@@ -95,7 +91,7 @@ def _inferred(model: onnx.ModelProto, shapes: Shapes) -> onnx.GraphProto:
         return fixed.graph
 
 
-def _known_shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
+def known_shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
     """Shapes without an open side, by name."""
     found = {}
     for value in (*graph.input, *graph.value_info, *graph.output):
@@ -106,7 +102,17 @@ def _known_shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def _macs(node: onnx.NodeProto, shapes: Shapes) -> int:
+def constant_shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:
+    """Shapes of what the file itself holds, by name."""
+    found = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    for node in graph.node:
+        for attribute in node.attribute if node.op_type == "Constant" else ():
+            # Of rank 0 where it is no tensor but a number.
+            found[node.output[0]] = tuple(attribute.t.dims)
+    return found
+
+
+def macs_of(node: onnx.NodeProto, shapes: Shapes) -> int:
     """Multiply-accumulates of one operator.
 
     Raises:
@@ -115,8 +121,8 @@ def _macs(node: onnx.NodeProto, shapes: Shapes) -> int:
     kind = node.op_type
     if kind in _UNCOUNTED or node.domain not in {"", "ai.onnx"}:
         raise KeyError(kind)
-    if kind in _CONVOLUTIONS:
-        weights = shapes[node.input[_CONVOLUTIONS[kind]]]
+    if kind in CONVOLUTIONS:
+        weights = shapes[node.input[CONVOLUTIONS[kind]]]
         return math.prod(shapes[node.output[0]]) * math.prod(weights[1:])
     if kind == "ConvTranspose":
         # Each element that comes in is spread over one kernel of every filter of its group.
@@ -124,7 +130,7 @@ def _macs(node: onnx.NodeProto, shapes: Shapes) -> int:
     if kind == "Gemm":
         turned = any(a.name == "transA" and a.i for a in node.attribute)
         return math.prod(shapes[node.output[0]]) * shapes[node.input[0]][0 if turned else 1]
-    if kind in _PRODUCTS:
+    if kind in PRODUCTS:
         return math.prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]
     return 0
 

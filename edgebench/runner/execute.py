@@ -300,19 +300,21 @@ class Execution:
         return msgspec.structs.replace(base, **fields)
 
     def _request(self, planned: PlannedCase, launch: int, attempt: int) -> LaunchRequest:
-        case = planned.case
-        # Accuracy does not change from launch to launch: once is enough.
+        case, preset = planned.case, self._preset(planned)
+        # Accuracy does not change from launch to launch: once is enough. Nor should parity, which
+        # --quick believes: of a large network it takes longer than the window.
         samples = self.plan.labelled.get(case.workload) if launch == 0 else None
         return requests.build(
             run_id=self.run_id,
             case=case,
             workload=self.plan.workloads[case.workload],
-            preset=self._preset(planned),
+            preset=preset,
             launch=launch,
             attempt=attempt,
             seed=self.seed,
             labelled=samples,
             picture=self.plan.picture,
+            compares=launch == 0 or preset.name != "quick",
         )
 
 

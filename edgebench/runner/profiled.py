@@ -9,7 +9,7 @@ import msgspec
 
 from edgebench.errors import EdgebenchError, UsageError
 from edgebench.host import cpu
-from edgebench.protocols import Probe
+from edgebench.protocols import OpWork, Probe
 from edgebench.records import Case, Record
 from edgebench.runner import launcher, plan, requests
 from edgebench.runner.config import BackendConfig
@@ -134,3 +134,26 @@ def profile(contender: Contender, calls: int, limits: launcher.Limits, log: Path
     if record.status != "ok" or not told:
         raise NotProfiledError(record)
     return told[0]
+
+
+def works(contender: Contender) -> tuple[OpWork, ...]:
+    """What the operators of the model file multiply, counted from the file itself if it is ONNX.
+
+    Of any other format it is the workload's source that is counted: it has the same operators.
+    Nothing where there is no ONNX file, or no package that reads one.
+    """
+    path, shapes = contender.file, {}
+    if contender.workload is not None:
+        onnx = contender.case.format == "onnx"
+        precision = contender.case.file_precision if onnx else "fp32"
+        model = contender.workload.model("onnx", precision)
+        path = contender.workload.path_of(model) if model else None
+        spec = contender.workload.spec
+        shapes = requests.shapes_of(spec.inputs, model.layout) if model else {}
+    if path is None or path.suffix != ".onnx":
+        return ()
+    try:
+        from edgebench.derive import onnx_work  # noqa: PLC0415 - on devices there is no onnx
+    except ImportError:
+        return ()
+    return onnx_work.of_file(path, shapes)

@@ -36,10 +36,11 @@ def build(
     seed: int = 0,
     labelled: Labelled | None = None,
     picture: Picture | None = None,
+    compares: bool = True,
 ) -> LaunchRequest:
     """The request for one launch, measured as long as the preset says.
 
-    Without labelled images its accuracy is not judged.
+    Without labelled images its accuracy is not judged, nor without ``compares`` its parity.
 
     Raises:
         UsageError: The workload has no such model any more.
@@ -60,6 +61,7 @@ def build(
         model_layout=model.layout,
         model_sha256=model.sha256,
         reference_path=str(workload.reference_path),
+        compares=compares,
         **_tensors(spec, model.layout),
         samples_path=labelled.path if labelled else None,
         samples_source=labelled.source if labelled else "",

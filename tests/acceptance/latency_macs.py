@@ -1,15 +1,12 @@
 """Latency against MACs: the picture, and each outlier explained by the operator profile.
 
 Takes a run of ``workload_matrix.py`` (or any run), finds the cells further than a factor from the
-line of their backend (`edgebench.analysis.work`), and has ``edgebench profile`` look at each:
+line of their backend (`edgebench.analysis.work`), and has ``edgebench profile`` look at each, and
+at a cell of the same backend and precision that lies on the line. What is slower or faster there
+per MAC, or does not multiply at all, is named (`outliers`); what that leaves open counts.
 
-- slower than its MACs suggest: explained where the dense convolutions and matrix products alone
-  would lie within the factor, so that the rest (depthwise convolutions, elementwise operators,
-  layout changes, the runtime's own time between operators) takes what the MACs do not explain;
-- faster: explained where dense operators, which runtimes are best at, take most of the time.
-
-Beside it stands the profile of that backend's cell which lies nearest to the line. Writes
-``report.html``, ``latency_macs.png`` and ``.svg`` to ``--out`` and prints a table in Markdown.
+Writes ``report.html``, ``latency_macs.png`` and ``.svg`` to ``--out`` and prints a table in
+Markdown. Profiles of a noisy machine blame whichever operator was interrupted: it must be quiet.
 
     python tests/acceptance/latency_macs.py RUN_DIR --built FOLDER --out FOLDER
 """
@@ -18,59 +15,33 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
-import re
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import onnx
 import pandas as pd
 from command_line import edgebench, with_workloads
+from outliers import Profile, explain, profile_of
 from verdict import Verdict
 from workload_matrix import Row, cell, rows_of
 
-from edgebench import load, resources
+from edgebench import load
 from edgebench.analysis import work
 from edgebench.analysis.work import Standing
 from edgebench.report.table import number
 
 LARGEST_UNEXPLAINED_RATIO = 0.25
-SMALLEST_DENSE_RATIO = 0.5
-"""Share of dense operators from which a cell that is faster than its MACs suggest is explained."""
+ON_THE_LINE_RATIO = 1.25
+"""Times off the line up to which a cell is one that others may be held against."""
 TRIES = 3
 """Cells on the line that are profiled until one can be."""
-CALLS = (30, 5, 1)
+CALLS = (50, 10, 2)
 """To profile; fewer where a runtime's buffer holds no more."""
-DEPTHWISE = re.compile(r"depthwise|dwconv|group_?conv|convolutiondw", re.IGNORECASE)
-DENSE = re.compile(
-    r"conv|gemm|mat_?mul|inner_?product|fully_?connected|linear|addmm|dense|winograd", re.IGNORECASE
-)
-NOT_DENSE = re.compile(r"convert|im2col", re.IGNORECASE)
-AROUND = re.compile(r"^onnx_node(_output_\d+)?!|_nchwc$|_quant(ized)?$|:0$")
-"""What runtimes put around the names of an ONNX file's nodes."""
-OUTSIDE = "between operators"
-FOLLOWING = frozenset({"Add", "Mul", "Relu", "Clip", "BatchNormalization", "HardSwish"})
-"""Operators that runtimes fuse into the convolution before them, which then bears their name."""
-
-
-class Split(NamedTuple):
-    """Where a call's time goes, as shares of it."""
-
-    dense_ratio: float
-    depthwise_ratio: float
-    others: dict[str, float]
-    """By kind of operator, what lies between them included; the costliest first."""
-
-    def words(self) -> str:
-        """``dense 41%, depthwise 20%, Transpose 25% ...``."""
-        named = {"dense": self.dense_ratio, "depthwise": self.depthwise_ratio}
-        shown = {**named, **dict(list(self.others.items())[:3])}
-        return ", ".join(f"{kind} {share:.0%}" for kind, share in shown.items() if share > 0.01)
 
 
 class Verdicts(NamedTuple):
@@ -78,118 +49,86 @@ class Verdicts(NamedTuple):
 
     standing: Standing
     explained: bool
-    why: str
+    sentences: tuple[str, ...]
 
 
-def depthwise_names(model: Path) -> frozenset[str]:
-    """Names under which runtimes know the depthwise convolutions of an ONNX file."""
-    graph = onnx.load(str(model), load_external_data=False).graph
-    readers: dict[str, list[onnx.NodeProto]] = {}
-    for node in graph.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
-    found: set[str] = set()
-    for node in graph.node:
-        groups = next((one.i for one in node.attribute if one.name == "group"), 1)
-        if "Conv" not in node.op_type or groups == 1:
-            continue
-        chain: onnx.NodeProto | None = node
-        while chain is not None:
-            found |= {chain.name, *chain.output}
-            after = readers.get(chain.output[0], [])
-            chain = after[0] if len(after) == 1 and after[0].op_type in FOLLOWING else None
-    return frozenset(AROUND.sub("", name) for name in found)
-
-
-def split(profile: Mapping[str, Any], depthwise: frozenset[str]) -> Split:
-    """A profile's times by what kind of work they are.
+class Profiler:
+    """`edgebench profile` of a run's cells, each once.
 
     Args:
-        profile: As ``edgebench profile --json`` prints it.
-        depthwise: Of the ONNX file, for runtimes that call every convolution the same.
+        run: Its folder.
+        environment: In which its workloads are found.
+        out: Parent of the profiles' folders.
     """
-    operators = profile["operators"]
-    # A plain call: what looking costs lies between the operators of a profiled one.
-    call_us, operators_us = float(profile["plain_us"]), float(profile["operators_us"])
-    whole_us = max(call_us, operators_us)
-    shares: Counter[str] = Counter({OUTSIDE: (whole_us - operators_us) / whole_us})
-    for one in operators:
-        bare = AROUND.sub("", AROUND.sub("", one["operator"]))
-        told = f"{one['kind']} {one['kernel']}"
-        kind = one["kind"]
-        if bare in depthwise or DEPTHWISE.search(told):
-            kind = "depthwise"
-        elif DENSE.search(told) and not NOT_DENSE.search(kind):
-            kind = "dense"
-        shares[kind] += one["duration_us"] / whole_us
-    dense, thin = shares.pop("dense", 0.0), shares.pop("depthwise", 0.0)
-    return Split(dense, thin, dict(shares.most_common()))
+
+    def __init__(self, run: Path, environment: Mapping[str, str], out: Path) -> None:
+        self._run, self._environment, self._out = run, environment, out
+        self._known: dict[str, Profile | str] = {}
+
+    def __call__(self, row: Row) -> Profile | str:
+        """Where the time of a cell goes, or the reason why nobody can tell."""
+        key = str(row["case_id"])
+        if key not in self._known:
+            self._known[key] = self._profile(key)
+        return self._known[key]
+
+    def _profile(self, case_id: str) -> Profile | str:
+        reason = ""
+        for calls in CALLS:
+            asked = ("profile", str(self._run), case_id, "--json", "-n", str(calls))
+            done = subprocess.run(
+                [sys.executable, "-m", "edgebench.cli.main", *asked, "-o", str(self._out)],
+                capture_output=True,
+                text=True,
+                env={**os.environ, **self._environment},
+                check=False,
+            )
+            if done.returncode == 0:
+                return profile_of(json.loads(done.stdout))
+            reason = (done.stderr.strip().splitlines() or ["no words"])[-1]
+        return reason
 
 
-def explain(standing: Standing, found: Split) -> Verdicts:
-    """Whether the shares account for how far a cell lies from its line."""
-    if standing.ratio < 1:
-        enough = found.dense_ratio >= SMALLEST_DENSE_RATIO
-        return Verdicts(standing, enough, f"{found.words()}")
-    # What would be left of the distance if only dense operators took time.
-    left = standing.ratio * found.dense_ratio
-    return Verdicts(standing, left <= work.FACTOR, f"{found.words()}; dense alone {left:.1f} times")
+def on_the_line(one: Standing, standings: Sequence[Standing]) -> list[Standing]:
+    """Cells to hold an outlier against, the best first: of like work, and close to the line."""
+
+    def apart(other: Standing) -> float:
+        works = [work.call_mmac(standing.row) or 1.0 for standing in (other, one)]
+        return abs(math.log(works[0] / works[1]))
+
+    key = (one.row["backend"], one.row["precision"])
+    same = [s for s in standings if (s.row["backend"], s.row["precision"]) == key and s != one]
+    off = {id(s): max(s.ratio, 1 / s.ratio) for s in same}
+    close = sorted((s for s in same if off[id(s)] <= ON_THE_LINE_RATIO), key=apart)
+    near = sorted((s for s in same if not s.outlier and s not in close), key=lambda s: off[id(s)])
+    return [*close, *near]
 
 
-def profile(run: Path, row: Row, environment: Mapping[str, str], out: Path) -> Split | str:
-    """Where the time of a cell goes, or the reason why nobody can tell."""
-    reason = ""
-    for calls in CALLS:
-        asked = ("profile", str(run), row["case_id"], "--json", "-n", str(calls), "-o", str(out))
-        done = subprocess.run(
-            [sys.executable, "-m", "edgebench.cli.main", *asked],
-            capture_output=True,
-            text=True,
-            env={**os.environ, **environment},
-            check=False,
-        )
-        if done.returncode == 0:
-            model = resources.open_workload(row["workload"])
-            source = model.model("onnx", "fp32")
-            known = depthwise_names(model.path_of(source)) if source else frozenset()
-            return split(json.loads(done.stdout), known)
-        reason = (done.stderr.strip().splitlines() or ["no words"])[-1]
-    return reason
+def judged(one: Standing, standings: Sequence[Standing], look: Profiler) -> Verdicts:
+    """An outlier against the first cell on the line that can be profiled."""
+    mine = look(one.row)
+    if isinstance(mine, str):
+        return Verdicts(one, False, (mine,))
+    reason = "no cell lies on its line"
+    for other in on_the_line(one, standings)[:TRIES]:
+        usual = look(other.row)
+        if not isinstance(usual, str):
+            found = explain(one.ratio, one.ratio * one.expected_ms, mine, usual)
+            return Verdicts(one, found.explained, found.sentences)
+        reason = usual
+    return Verdicts(one, False, (reason,))
 
 
-def beside(
-    run: Path, standings: Sequence[Standing], environment: Mapping[str, str], out: Path
-) -> str:
-    """The profile of the cell nearest to the line that can be profiled, in words."""
-    words = ""
-    for one in list(reversed(standings))[:TRIES]:
-        found = profile(run, one.row, environment, out)
-        words = f"{one.row['workload']}: {found if isinstance(found, str) else found.words()}"
-        if isinstance(found, Split):
-            break
-    return words
-
-
-def explained(
-    run: Path, standings: Sequence[Standing], environment: Mapping[str, str], out: Path
-) -> list[Verdicts]:
+def explained(standings: Sequence[Standing], look: Profiler) -> list[Verdicts]:
     """Every outlier with its explanation, the furthest off first; a line each on stdout."""
-    print("| cell | times its line | its time goes to | a cell on the line | explained |")
-    print("|---|---:|---|---|---|")
-    usual: dict[tuple[object, ...], str] = {}
+    print("| cell | times its line | why | explained |")
+    print("|---|---:|---|---|")
     found = []
     for one in (one for one in standings if one.outlier):
-        told = profile(run, one.row, environment, out)
-        verdict = Verdicts(one, False, told) if isinstance(told, str) else explain(one, told)
-        key = (one.row["backend"], one.row["precision"])
-        if key not in usual:
-            same = [s for s in standings if (s.row["backend"], s.row["precision"]) == key]
-            usual[key] = beside(run, same, environment, out)
-        print(
-            f"| {cell(one.row)} | {number(one.ratio)} | {verdict.why} | {usual[key]} "
-            f"| {'yes' if verdict.explained else 'NO'} |",
-            flush=True,
-        )
+        verdict = judged(one, standings, look)
+        why = "; ".join(verdict.sentences)
+        said = "yes" if verdict.explained else "NO"
+        print(f"| {cell(one.row)} | {number(one.ratio)} | {why} | {said} |", flush=True)
         found.append(verdict)
     return found
 
@@ -222,7 +161,8 @@ def main() -> int:
         frame = load(options.run)
         draw(frame, options.out)
         standings = work.standings(rows_of(frame))
-        found = explained(options.run, standings, environment, options.out / "profiles")
+        look = Profiler(options.run, environment, options.out / "profiles")
+        found = explained(standings, look)
     drawn = 'id="chart-work"' in page.read_text(encoding="utf-8")
     verdict.check("the picture is on the page", str(drawn), "True", passed=drawn)
     verdict.check(

@@ -116,6 +116,8 @@ def test_outputs_that_do_not_match_make_a_cell_invalid(
     bad = Parity(samples=64, cosine=0.5, max_abs_error=9.0, top1_ratio=0.2)
     one, planned = case(), PlannedCase(case_id="1", case=case())
     assert validity.verdict([record(one, parity=good)], planned) == ("valid", [])
+    alone = [record(one, parity=bad), record(one), record(one)]
+    assert validity.verdict(alone, planned)[0] == "invalid", "of one launch, it is the cell's"
     both = [record(one, parity=good), record(one, parity=bad)]
     verdict, (reason,) = validity.verdict(both, planned)
     assert verdict == "invalid"

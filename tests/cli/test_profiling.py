@@ -155,3 +155,36 @@ def test_help_says_that_it_is_no_benchmark(tmp_path: Path) -> None:
     words = " ".join(done.stdout.split())
     assert "These are shares of a call: benchmark with `edgebench run`" in words
     assert "ui.perfetto.dev" in words
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "litert", "openvino", "opencv-dnn"])
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_operators_bear_the_work_that_the_file_counts(
+    backend: str, precision: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnx", reason="work of operators is counted with onnx")
+    done = profile(f"mnist_cnn/{backend}/{precision}", *QUICK, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    macs = open_workload("mnist_cnn").spec.macs
+    assert macs is not None
+    counted = [one["work_mmac"] for one in told["operators"] if one["work_mmac"] is not None]
+    # OpenVINO does not tell of what takes less than a microsecond.
+    least = 0.5 if backend == "openvino" else 1.0
+    by_kind = sum(one["work_mmac"] or 0 for one in told["kinds"])
+    for mmac in (sum(counted), by_kind):
+        assert least * macs / 1e6 * (1 - 1e-6) <= mmac <= macs / 1e6 * (1 + 1e-6)
+
+
+def test_twice_the_batch_is_twice_the_work(tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="work of operators is counted with onnx")
+    done = profile("mnist_cnn/onnxruntime/fp32/b2", *QUICK, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "MMAC GMAC/s" in done.stdout
+    assert "by kind: convolution" in done.stdout
+    with (folder_of(tmp_path / "edgebench-results" / "profiles") / "operators.csv").open() as file:
+        works = [float(row["work_mmac"] or 0) for row in csv.DictReader(file)]
+    macs = open_workload("mnist_cnn").spec.macs
+    assert macs is not None
+    assert sum(works) == pytest.approx(2 * macs / 1e6)

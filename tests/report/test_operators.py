@@ -8,7 +8,7 @@ import io
 import pytest
 from rich.console import Console
 
-from edgebench.protocols import OpTime, OpTimes
+from edgebench.protocols import OpTime, OpTimes, OpWork
 from edgebench.records import Effective
 from edgebench.report import profile
 from edgebench.report.profile import Summary, summarise
@@ -114,3 +114,59 @@ def test_what_looking_cost_is_one_line() -> None:
     assert profile.cost(summary) == (
         "us a call: profiled 100.0, its operators 60.00, unprofiled 50.00; overhead 100%"
     )
+
+
+WORKS = (
+    OpWork(names=("a",), kind="convolution", macs=30_000_000),
+    OpWork(names=("b",), kind="depthwise", macs=1_000_000),
+    OpWork(names=("c",), kind="depthwise", macs=500),
+)
+
+
+def test_operators_and_kinds_have_rates_where_the_file_tells_their_work() -> None:
+    times = (one("a", 1_000_000), one("b", 500_000), one("c", 500_000), one("d", 0, kind="Relu"))
+    summary = summarise(told(*times), WORKS, batch=2)
+    rates = {operator.operator: operator.rate_gmacps for operator in summary.operators}
+    assert rates == {"a": 60.0, "b": 4.0, "c": pytest.approx(0.002), "d": None}
+    assert [(kind.kind, kind.work_mmac, kind.rate_gmacps) for kind in summary.kinds] == [
+        ("convolution", 60.0, 60.0),
+        ("depthwise", 2.001, pytest.approx(2.001)),
+        ("Relu", None, None),
+    ]
+    assert profile.kinds(summary) == (
+        "convolution 50% (60 GMAC/s), depthwise 50% (2 GMAC/s), Relu <0.1%"
+    )
+    assert drawn(summary)[0].split()[-3:] == ["MMAC", "GMAC/s", "precision"]
+    assert drawn(summary)[2].split() == ["a", "Conv", "1000", "50%", "60", "60", "-"]
+
+
+def test_work_that_is_known_together_only_is_a_rate_of_its_kind() -> None:
+    times = (one("conv 1", 500_000), one("conv 2", 500_000), *(one(f"conv {n}", 250) for n in "34"))
+    summary = summarise(told(*times), WORKS)
+    assert {operator.rate_gmacps for operator in summary.operators} == {None}
+    (kind,) = summary.kinds
+    assert (kind.kind, kind.work_mmac) == ("product", 31.0005)
+    assert kind.rate_gmacps == pytest.approx(31.0005 / 1.0005)
+    assert drawn(summary)[0].split()[-1] == "precision"
+    assert "MMAC" not in drawn(summary)[0]
+
+
+def test_the_table_keeps_80_columns_with_work_too() -> None:
+    names = [f"sequential_1/block_{n}/BiasAdd/WithoutBiases/Fused" for n in range(30)]
+    works = [
+        OpWork(names=(name,), kind="dense", macs=987 * 10**n) for n, name in enumerate(names[:9])
+    ]
+    times = [
+        OpTime(
+            name=name,
+            kind="FullyConnectedQuantizedLegacy",
+            duration_ns=1_234_567_890 - n * 1000,
+            call=0,
+            precision="fp32>int8_dynamic",
+        )
+        for n, name in enumerate(names[:9])
+    ]
+    lines = drawn(summarise(told(*times), works[:9]))
+    assert max(map(len, lines)) <= 80
+    assert "…" not in "".join(lines)
+    assert "<0.001" in lines[2]

@@ -14,7 +14,7 @@ from edgebench import wire
 from edgebench.records import Case, Environment, Manifest, PlannedCase, Record, Trial
 from edgebench.runner import config as configs
 from edgebench.runner import execute, launcher, plan
-from edgebench.runner.config import Preset, RunConfig
+from edgebench.runner.config import Preset, PresetName, RunConfig
 from edgebench.runner.cooldown import CoolDown, Waited
 from edgebench.runner.execute import Execution
 from edgebench.runner.journal import Journal
@@ -30,12 +30,14 @@ class Player:
         self.took_s = took_s
         self.medians = medians
         self.made: list[tuple[str, int]] = []
+        self.compared: list[int] = []
         self.blocks: list[list[str]] = []
         self.told: list[tuple[float, float]] = []
 
     def launch(self, request: wire.LaunchRequest, *_: object) -> Record:
         self.now += self.took_s
         self.made.append((request.case.precision, request.launch))
+        self.compared += [request.launch] if request.compares else []
         middle = self.medians(request.case.precision, request.launch)
         return Record(
             run_id=request.run_id,
@@ -118,6 +120,16 @@ def perform(
 
 def budget(budget_s: float, **more: object) -> Preset:
     return configs.preset(RunConfig(budget_s=budget_s, **more))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("preset", "compared"), [("quick", {0}), ("standard", set(range(6)))])
+def test_a_quick_run_compares_answers_in_a_cells_first_launch_only(
+    perform: Callable[..., Execution], preset: PresetName, compared: set[int]
+) -> None:
+    player = Player(1.0, spread)
+    perform(configs.PRESETS[preset], player)
+    assert {launch for _, launch in player.made} >= {0, 1, 2}
+    assert set(player.compared) == compared
 
 
 def test_a_budget_goes_where_intervals_are_widest(perform: Callable[..., Execution]) -> None:

@@ -110,6 +110,16 @@ def test_a_good_launch_is_a_whole_record(launch: Callable[..., Record]) -> None:
     assert record.caveats == ()
 
 
+def test_a_launch_that_compares_nothing_is_whole_but_for_parity(
+    request_for: Callable[..., wire.LaunchRequest], tmp_path: Path
+) -> None:
+    request = msgspec.structs.replace(request_for("onnxruntime"), compares=False)
+    record = launcher.launch(request, LIMITS, tmp_path / "log")
+    assert (record.status, record.parity) == ("ok", None)
+    assert record.effective is not None
+    assert record.effective.precision == "fp32"
+
+
 def test_a_launch_with_a_target_ends_when_it_is_reached(
     request_for: Callable[..., wire.LaunchRequest], tmp_path: Path
 ) -> None:
