@@ -158,7 +158,7 @@ def test_a_flat_folder_calibrates_and_is_the_reference(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "images", 20)
     workload = taken(models.classifier(tmp_path / "net.onnx"), images=folder)
     spec = workload.spec
-    assert (spec.samples, spec.task, len(spec.labels)) == (None, "classification", models.CLASSES)
+    assert (spec.samples, spec.task, spec.labels) == (None, "other", ())
     assert spec.calibration is not None
     assert spec.calibration.count == 20
     inputs = reference(workload)["inputs"]
@@ -326,7 +326,7 @@ def test_a_program_of_torch_can_be_taken_in(tmp_path: Path) -> None:
 def test_what_is_written_is_read_back_to_the_same(tmp_path: Path) -> None:
     workload = taken(models.two_inputs(tmp_path / 'ein "Netz" \x7f.onnx'))
     assert read_workload(workload.folder).spec == workload.spec
-    assert workload.spec.summary.startswith('ein "Netz" \x7f.onnx; ')
+    assert workload.spec.summary.startswith('ein "Netz" ?.onnx; ')
 
 
 @pytest.mark.parametrize(
