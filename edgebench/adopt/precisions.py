@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from edgebench.adopt import onnx_file
+from edgebench.adopt import onnx_file, openvino_xml
 from edgebench.backends import ncnn_files, openvino_files
 from edgebench.backends.model_files import elements, follow, intact, slot
 from edgebench.records import Precision
@@ -23,9 +23,6 @@ from edgebench.specs import ModelFormat
 _SUBGRAPHS, _BUFFERS, _TENSORS = 2, 4, 0
 _SHAPE, _TYPE, _BUFFER, _DATA = 0, 1, 2, 0
 _FLOAT32, _FLOAT16, _UINT8, _INT8 = 0, 1, 3, 9
-_CONSTANT = re.compile(rb'<data\s[^>]*element_type="(\w+)"[^>]*\ssize="(\d{1,15})"')
-"""Of a weight in OpenVINO's XML."""
-_OPENVINO: dict[bytes, Precision] = {b"f32": "fp32", b"f16": "fp16", b"bf16": "bf16"}
 _INT8_LAYER = re.compile(rb"^(?:Convolution|InnerProduct)\w*\s.*\s8=[1-9]", re.MULTILINE)
 """ncnn: parameter 8 of a layer is its int8 scale term."""
 
@@ -44,10 +41,6 @@ def of(path: Path, fmt: ModelFormat) -> Precision:
     """
     read = _READERS.get(fmt)
     return read(path) if read else "fp32"
-
-
-def _most(numbers: Counter[Precision]) -> Precision:
-    return max(numbers, key=lambda one: numbers[one], default="fp32")
 
 
 def _tflite(path: Path) -> Precision:
@@ -90,14 +83,7 @@ def _word(data: memoryview, table: int, index: int) -> int:
 
 def _openvino(path: Path) -> Precision:
     with zipfile.ZipFile(path) as archive:
-        text = archive.read(openvino_files.XML)
-    if b'type="FakeQuantize"' in text:
-        return "int8"
-    sizes: Counter[Precision] = Counter()
-    for kind, size in _CONSTANT.findall(text):
-        if kind in _OPENVINO:
-            sizes[_OPENVINO[kind]] += int(size)
-    return _most(sizes)
+        return openvino_xml.precision(archive.read(openvino_files.XML).decode("utf-8", "replace"))
 
 
 def _ncnn(path: Path) -> Precision:

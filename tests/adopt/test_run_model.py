@@ -37,7 +37,8 @@ def test_a_model_is_measured_told_and_resumed(tmp_path: Path) -> None:
     (row,) = json.loads(done.stdout)
     assert (row["workload"], row["status"], row["validity"] == "invalid") == ("my_net", "ok", False)
     assert row["parity_cosine"] == pytest.approx(1.0)
-    assert re.search(r"my_net: My Net\.onnx; parity is against its own outputs on\s+onnxruntime", done.stderr)
+    note = r"my_net: My Net\.onnx; parity is against its own outputs on\s+onnxruntime"
+    assert re.search(note, done.stderr)
     folder = run_folder(tmp_path)
     manifest = json.loads((folder / "run.json").read_text())
     assert manifest["config"]["model"] == [str(path)]
