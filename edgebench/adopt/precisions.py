@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edgebench.adopt import onnx_file, openvino_xml
 from edgebench.backends import ncnn_files, openvino_files
-from edgebench.backends.model_files import elements, follow, intact, slot
+from edgebench.backends.model_files import axes, elements, follow, has, intact, slot
 from edgebench.records import Precision
 from edgebench.specs import ModelFormat
 
@@ -54,8 +54,8 @@ def _tflite(path: Path) -> Precision:
         activations: Counter[int] = Counter()
         for tensor in elements(data, slot(data, graph, _TENSORS), tables=True):
             kind = _byte(data, tensor, _TYPE)
-            shape = elements(data, slot(data, tensor, _SHAPE)) if _has(data, tensor, _SHAPE) else []
-            constant = _has(data, buffers[_word(data, tensor, _BUFFER)], _DATA)
+            shape = axes(data, tensor, _SHAPE)
+            constant = has(data, buffers[_word(data, tensor, _BUFFER)], _DATA)
             (weights if constant else activations)[kind] += math.prod(shape)
     small = weights[_INT8] + weights[_UINT8]
     if small > weights[_FLOAT32] + weights[_FLOAT16]:
@@ -64,19 +64,12 @@ def _tflite(path: Path) -> Precision:
     return "fp16" if weights[_FLOAT16] > weights[_FLOAT32] else "fp32"
 
 
-def _has(data: memoryview, table: int, index: int) -> bool:
-    """Whether a table has the field: its vtable is long enough and does not say 0."""
-    vtable = table - int(struct.unpack_from("<i", data, table)[0])
-    (size,) = struct.unpack_from("<H", data, vtable)
-    return bool(4 + 2 * index < size and slot(data, table, index) != table)
-
-
 def _byte(data: memoryview, table: int, index: int) -> int:
-    return int(data[slot(data, table, index)]) if _has(data, table, index) else 0
+    return int(data[slot(data, table, index)]) if has(data, table, index) else 0
 
 
 def _word(data: memoryview, table: int, index: int) -> int:
-    if not _has(data, table, index):
+    if not has(data, table, index):
         return 0
     return int(struct.unpack_from("<I", data, slot(data, table, index))[0])
 
