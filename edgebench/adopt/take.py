@@ -6,11 +6,9 @@ files, of what the user said of them and of this edgebench, so the same wish fin
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import shutil
-import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+import os
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,12 +18,11 @@ from edgebench.adopt import build, declared, files, images, labels
 from edgebench.adopt.describe import Runtimes
 from edgebench.adopt.files import Found
 from edgebench.adopt.request import Request, check
-from edgebench.derive import cache
+from edgebench.derive import cache, folders
 from edgebench.errors import UsageError
 from edgebench.specs import Workload, read_workload
 
 _KEY_DIGITS = 32
-_PART = ".part-"
 
 
 def take_all(
@@ -84,12 +81,16 @@ def take(
     """
     declared.check(found, request)
     place = cache.home() / "models" / key_of(request, found, name)
-    with contextlib.suppress(UsageError):
-        workload = read_workload(place)
-        if not workload.problems():
-            return workload
-    _make(request, found, name, runtimes, place=place, say=say)
+    if not _is_whole(place):
+        _make(request, found, name, runtimes, place=place, say=say)
     return read_workload(place)
+
+
+def _is_whole(place: Path) -> bool:
+    try:
+        return not read_workload(place).problems()
+    except UsageError:
+        return False
 
 
 def _make(
@@ -101,9 +102,28 @@ def _make(
     place: Path,
     say: Callable[[str], None],
 ) -> None:
+    """Write a workload beside its place, then rename it into it."""
     say(f"taking in {found.path.name} ...")
-    with _written(place) as (folder, scratch):
-        build.write(request, found, name, runtimes, folder=folder, scratch=scratch)
+    try:
+        with folders.scratch(place.parent) as work:
+            fresh, scratch = work / "new", work / "scratch"
+            (fresh / "models").mkdir(parents=True)
+            scratch.mkdir()
+            build.write(request, found, name, runtimes, folder=fresh, scratch=scratch)
+            folders.settle(fresh, place, _is_whole)
+    except OSError as error:
+        raise _fault_of(error, found, place) from None
+
+
+def _fault_of(error: OSError, found: Found, place: Path) -> UsageError:
+    """Whose fault it is: the model's files, or the disk that is written to."""
+    why = error.strerror or str(error)
+    if error.filename is not None and Path(os.fsdecode(error.filename)) in found.parts:
+        return UsageError(f"--model {error.filename}: cannot be read: {why}")
+    return UsageError(
+        f"cannot write the cache {place.parent}: {why}",
+        remedy="make room, or set EDGEBENCH_CACHE to a folder of yours",
+    )
 
 
 def key_of(request: Request, found: Found, name: str) -> str:
@@ -124,39 +144,7 @@ def key_of(request: Request, found: Found, name: str) -> str:
 
 
 def _name(found: Found, used: Collection[str]) -> str:
-    """The file's stem; its format, then its hash, where another workload has that name."""
+    """The file's stem; where another workload has that name its format, its hash, or a number."""
     stem = files.slug(found.path)
-    if stem not in used:
-        return stem
-    plain = f"{stem}-{found.format}"
-    return plain if plain not in used else f"{stem}-{found.sha256[:8]}"
-
-
-@contextlib.contextmanager
-def _written(place: Path) -> Iterator[tuple[Path, Path]]:
-    """``(new, scratch)`` beside a place; where all goes well the new folder is renamed into it."""
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=_PART, dir=place.parent))
-    except OSError as error:
-        raise _cannot_write(place, error) from None
-    try:
-        fresh, scratch = work / "new", work / "scratch"
-        (fresh / "models").mkdir(parents=True)
-        scratch.mkdir()
-        yield fresh, scratch
-        if place.exists():  # damaged
-            shutil.rmtree(place, ignore_errors=True)
-        with contextlib.suppress(FileExistsError):  # another process was faster
-            fresh.rename(place)
-    except OSError as error:
-        raise _cannot_write(place, error) from None
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _cannot_write(place: Path, error: OSError) -> UsageError:
-    return UsageError(
-        f"cannot write the cache {place.parent}: {error.strerror}",
-        remedy="set EDGEBENCH_CACHE to a folder of yours",
-    )
+    more = (found.format, found.sha256[:8], *map(str, range(2, len(used) + 3)))
+    return next(name for name in (stem, *(f"{stem}-{one}" for one in more)) if name not in used)

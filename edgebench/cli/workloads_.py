@@ -11,9 +11,8 @@ import click
 from edgebench import resources
 from edgebench.cli import derive_, new_, packs_
 from edgebench.cli.text import fill, one_line
-from edgebench.derive import cache
+from edgebench.derive import cache, folders
 from edgebench.errors import UsageError
-from edgebench.packs import folders
 from edgebench.specs import ModelSpec, Workload
 from edgebench.units import mib_from_byte
 

@@ -11,14 +11,13 @@ import contextlib
 import hashlib
 import os
 import shutil
-import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from edgebench.derive import folders
 from edgebench.errors import UsageError
 from edgebench.records import PRECISIONS, Precision
 from edgebench.specs import ModelFormat, ModelSpec, Workload, sha256_of
@@ -26,8 +25,6 @@ from edgebench.specs import ModelFormat, ModelSpec, Workload, sha256_of
 MANIFEST = "manifest.json"
 ON_RANDOM = "random inputs"
 """What a model was calibrated on (`Manifest.calibration`) of which nobody gave images."""
-_PART = ".part-"
-_STALE_S = 24 * 3600.0
 _KEY_DIGITS = 32
 
 
@@ -174,11 +171,7 @@ def start() -> Path:
     """
     folder = home() / "derived"
     with _writing():
-        folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(f"{_PART}*"):  # of a process that was killed
-            if time.time() - left.stat().st_mtime > _STALE_S:
-                shutil.rmtree(left, ignore_errors=True)
-        return Path(tempfile.mkdtemp(prefix=_PART, dir=folder))
+        return folders.start(folder)
 
 
 def take(made: Path, target: Path) -> None:
@@ -200,15 +193,8 @@ def keep(folder: Path, manifest: Manifest, key: str) -> Path:
     Raises:
         UsageError: The cache cannot be written, or is full.
     """
+    place = home() / "derived" / key
     with _writing():
         (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
-    place = home() / "derived" / key
-    for _ in range(2):
-        try:
-            folder.rename(place)
-            break
-        except OSError:  # it is not empty
-            if read_folder(place) is not None:
-                break
-            shutil.rmtree(place, ignore_errors=True)  # damaged
+        folders.settle(folder, place, lambda there: read_folder(there) is not None)
     return place / manifest.file

@@ -11,10 +11,10 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from edgebench import resources
-from edgebench.derive import cache
+from edgebench.derive import cache, folders
 from edgebench.derive.contract import CONVERTERS
 from edgebench.errors import UsageError
-from edgebench.packs import contract, folders, opened, toml_depth
+from edgebench.packs import contract, opened, toml_depth
 from edgebench.packs.contract import PackedFolder
 from edgebench.packs.opened import Opened
 from edgebench.specs import Workload, read_workload, sha256_of
