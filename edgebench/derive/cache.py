@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -61,6 +61,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         calibrated = [f"calibrated on {self.calibration}"] if self.calibration else []
         return "; ".join([tools, *how, *calibrated])
 
+    @property
+    def key(self) -> str:
+        """The name of its entry: sha256 over all that shapes its file."""
+        # Importers and packers of our own shape the file as well.
+        makers = self.tools | {"edgebench": self.edgebench_version}
+        what = [self.from_sha256, self.format, self.precision]
+        parts = [*what, sorted(makers.items()), sorted(self.settings.items()), self.view]
+        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:_KEY_DIGITS]
+
 
 def home() -> Path:
     """The folder of everything that can be made again."""
@@ -76,19 +85,6 @@ def view_of(workload: Workload) -> str:
     spec = workload.spec
     inputs = [(one.shape, one.dtype, one.image) for one in spec.inputs]
     return hashlib.sha256(msgspec.json.encode([inputs, spec.mean, spec.std])).hexdigest()
-
-
-def key_of(  # noqa: PLR0917 - all that shapes a file
-    from_sha256: str,
-    fmt: str,
-    precision: str,
-    tools: Mapping[str, str],
-    settings: Mapping[str, str],
-    view: str = "",
-) -> str:
-    """The name of an entry: sha256 over all that shapes its file."""
-    parts = [from_sha256, fmt, precision, sorted(tools.items()), sorted(settings.items()), view]
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:_KEY_DIGITS]
 
 
 def read(key: str) -> tuple[Path, Manifest] | None:
@@ -184,7 +180,7 @@ def take(made: Path, target: Path) -> None:
         shutil.move(made, target)
 
 
-def keep(folder: Path, manifest: Manifest, key: str) -> Path:
+def keep(folder: Path, manifest: Manifest) -> Path:
     """Put a finished folder into its place; one that another process put there first stays.
 
     Returns:
@@ -193,7 +189,7 @@ def keep(folder: Path, manifest: Manifest, key: str) -> Path:
     Raises:
         UsageError: The cache cannot be written, or is full.
     """
-    place = home() / "derived" / key
+    place = home() / "derived" / manifest.key
     with _writing():
         (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
         folders.settle(folder, place, lambda there: read_folder(there) is not None)
