@@ -29,6 +29,7 @@ from edgebench.adopt.shapes import Layout
 from edgebench.datasets.folder import plain
 from edgebench.derive.make import NotDerivedError
 from edgebench.errors import ModelRefusedError, UsageError
+from edgebench.protocols import plain_name
 from edgebench.specs import (
     FileSpec,
     InputSpec,
@@ -129,6 +130,12 @@ def _lay(request: Request, found: Found, runtimes: Runtimes, folder: Path) -> Mo
 
 def _plan(request: Request, model: Model, told: Told) -> Plan:
     tensors = told.declared.inputs
+    names = {plain_name(tensor.name) for tensor in tensors}
+    if unknown := [name for name in model.shapes if name and plain_name(name) not in names]:
+        raise UsageError(
+            f"--model {model.words}: has no input {unknown[0]!r} for --shape",
+            remedy=f"its inputs: {', '.join(tensor.name for tensor in tensors)}",
+        )
     for tensor in tensors:
         if math.prod(tensor.shape) > shape_rules.LARGEST:
             raise UsageError(

@@ -1,25 +1,27 @@
 """From a model's path to a workload: a folder in the cache, written whole or not at all.
 
 ``$EDGEBENCH_CACHE/models/<key>/`` is a workload as any other. Its key is a hash of the model's
-files, of what the user said of them and of this edgebench, so the same wish finds it again.
+files, of what the user said of them, of the runtime that answers for it and of this edgebench, so
+the same wish finds it again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from edgebench import __version__
-from edgebench.adopt import build, declared, files, images, labels
+from edgebench.adopt import build, declared, describe, files, images, labels, shapes
 from edgebench.adopt.describe import Runtimes
 from edgebench.adopt.files import Found
 from edgebench.adopt.request import Request, check
 from edgebench.derive import cache, folders
 from edgebench.errors import UsageError
+from edgebench.runner.config import BackendConfig
 from edgebench.specs import Workload, read_workload
 
 _KEY_DIGITS = 32
@@ -49,11 +51,23 @@ def take_all(
         found.setdefault(one.path.resolve(), (request, one))
     used = set(reserved)
     taken = []
-    for request, one in found.values():
+    for request, one in _with_own_shapes(list(found.values())):
         name = _name(one, used)
         used.add(name)
         taken.append(take(request, one, name, runtimes, say))
     return taken
+
+
+def _with_own_shapes(
+    wanted: Sequence[tuple[Request, Found]],
+) -> Iterator[tuple[Request, Found]]:
+    """Each model with the shapes that are not for an input of another one alone."""
+    names = [{one.name for one in declared.inputs(found)} for _, found in wanted]
+    every = set().union(*names)
+    for (request, found), own in zip(wanted, names, strict=True):
+        others = every - own if own else set()  # a format that tells no names may have any
+        kept = [text for text in request.shapes if not others & {*shapes.parse([text])}]
+        yield msgspec.structs.replace(request, shapes=tuple(kept)), found
 
 
 def take_one(
@@ -80,7 +94,7 @@ def take(
         UsageError: It cannot be run here, or the cache cannot be written.
     """
     declared.check(found, request)
-    place = cache.home() / "models" / key_of(request, found, name)
+    place = cache.home() / "models" / key_of(request, found, name, runtimes)
     if not _is_whole(place):
         _make(request, found, name, runtimes, place=place, say=say)
     return read_workload(place)
@@ -126,9 +140,13 @@ def _fault_of(error: OSError, found: Found, place: Path) -> UsageError:
     )
 
 
-def key_of(request: Request, found: Found, name: str) -> str:
-    """The name of an entry: sha256 over all that shapes it."""
+def key_of(request: Request, found: Found, name: str, runtimes: Runtimes) -> str:
+    """The name of an entry: sha256 over all that shapes it, the runtime that answers among it."""
+    first = next(describe.able(found.format, runtimes), None)
+    settings = runtimes.backends.get(first.name, BackendConfig()) if first else BackendConfig()
     parts = {
+        "runtime": [first.name, first.version] if first else [],
+        "options": sorted(settings.shared_options.items()),
         "files": found.sha256,
         "format": found.format,
         "name": name,

@@ -144,6 +144,28 @@ def test_two_models_of_one_stem_have_names_of_their_own(
     assert other.spec.name == "net-onnx"
 
 
+def test_a_shape_that_is_named_is_for_the_model_that_has_the_input(
+    tmp_path: Path, model_path: Callable[..., Path]
+) -> None:
+    paths = models.classifier(tmp_path / "a.onnx", ("n", 3, "h", "w")), model_path("fp32.tflite")
+    wanted = [Request(model=path, shapes=("x:3x20x24",)) for path in paths]
+    first, second = take.take_all(wanted, runtimes())
+    assert first.spec.input.shape == (20, 24, 3)
+    assert second.spec.input.shape == (28, 28, 1)
+    wrong = [Request(model=path, shapes=("y:3x20x24",)) for path in paths]
+    with pytest.raises(UsageError, match="has no input 'y'"):
+        take.take_all(wrong, runtimes())
+
+
+def test_a_shape_for_an_input_that_a_runtime_does_not_tell_of_is_refused(
+    derived: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "net.mnn"
+    path.write_bytes(derived("mnist_cnn", "mnn", "fp32").path.read_bytes())
+    with pytest.raises(UsageError, match=r"net\.mnn: has no input 'y' for --shape \(its inputs: "):
+        taken(path, shapes=("y:1x28x28",))
+
+
 def pictures(folder: Path, count: int) -> Path:
     """``count`` images, one colour each, some of them of another size."""
     folder.mkdir(parents=True)
@@ -244,6 +266,7 @@ def test_the_next_runtime_is_asked_where_the_first_one_refuses(tmp_path: Path) -
     broken = {"onnxruntime": BackendConfig(options={"nonsense": "1"})}
     (workload,) = take.take_all([Request(model=path)], runtimes(backends=broken))
     assert "openvino" in workload.spec.summary
+    assert "onnxruntime" in taken(path).spec.summary, "whole again, and asked again"
 
 
 def test_a_model_that_no_runtime_reads_names_what_to_install(tmp_path: Path) -> None:
