@@ -26,9 +26,8 @@ from edgebench.adopt.files import Found
 from edgebench.adopt.images import Chosen, Folder
 from edgebench.adopt.request import Request
 from edgebench.adopt.shapes import Layout
-from edgebench.datasets.folder import plain
 from edgebench.derive.make import NotDerivedError
-from edgebench.errors import ModelRefusedError, UsageError
+from edgebench.errors import ModelRefusedError, UsageError, plain
 from edgebench.protocols import plain_name
 from edgebench.specs import (
     FileSpec,

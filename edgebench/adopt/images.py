@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from edgebench import arrays
 from edgebench.datasets import pictures
-from edgebench.datasets.folder import plain
-from edgebench.errors import UsageError
+from edgebench.errors import UsageError, plain
 
 MOST_LABELLED, MOST_CALIBRATION, REFERENCE = 1000, 128, 16
 _FEW = 64

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from edgebench.datasets.folder import plain
-from edgebench.errors import UsageError
+from edgebench.errors import UsageError, plain
 
 _LARGEST_BYTE = 4 << 20
 

@@ -60,7 +60,7 @@ def show(name: str) -> None:
     peak = spec.activation_peak_byte
     mib = _UNTOLD if peak is None else f"{mib_from_byte(peak):.2f} MiB"
     click.echo(f"activations at their peak: {mib} in float32")
-    click.echo(fill(f"source: {spec.source}; licence: {spec.licence}"))
+    click.echo(fill(f"source: {spec.source}; licence: {spec.licence or _UNTOLD}"))
     click.echo(f"in {workload.folder}")
     if (remedy := _remedy(workload)) is not None:
         click.echo(fill(f"not built -> {remedy}"))

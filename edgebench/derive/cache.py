@@ -116,10 +116,16 @@ def entries() -> Iterator[tuple[Path, Manifest]]:
 def attach(workload: Workload) -> Workload:
     """The workload with every whole derived model of its present files; the newest one wins.
 
-    What was made of a derived file is the workload's too.
+    What was made of a derived file is the workload's too. What was calibrated on random inputs,
+    because a user took in the same file without images, is none of a workload that has better.
     """
     view = view_of(workload)
-    left = [entry for entry in entries() if entry[1].view in ("", view)]
+    better = workload.spec.calibration is not None or bool(workload.spec.recipe)
+    left = [
+        entry
+        for entry in entries()
+        if entry[1].view in ("", view) and not (better and entry[1].calibration == ON_RANDOM)
+    ]
     sources = {model.sha256 for model in workload.spec.models}
     newest: dict[tuple[str, str], tuple[Path, Manifest]] = {}
     while found := [entry for entry in left if entry[1].from_sha256 in sources]:

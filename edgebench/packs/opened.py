@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from edgebench.errors import UsageError
+from edgebench.errors import UsageError, plain
 from edgebench.packs import contract
 from edgebench.packs.contract import MANIFEST, Manifest, PackedFolder
 
@@ -59,11 +59,6 @@ def open_pack(path: Path) -> Iterator[Opened]:
             f"{plain(path.name)} is no pack to unpack: {words}",
             remedy="make it again: edgebench workloads pack",
         ) from None
-
-
-def plain(text: str) -> str:
-    """A stranger's text without what would steer a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _check_directory(path: Path) -> None:

@@ -225,6 +225,7 @@ def test_few_labelled_images_serve_both_and_it_is_said(tmp_path: Path) -> None:
         (("n", 3, 16, 16), {"shapes": ("x:2x3x16x16",)}, "is 2 samples"),
         (("n", 3, 16, 16), {"shapes": ("x:99999x99999x9",)}, "too many"),
         (("n", 3, 16, 3), {}, "channels first or last cannot be told"),
+        (("n", 3, 16, 16), {"layout": "NHWC"}, "--layout NHWC: by its shape the model is NCHW"),
         (("n", 3, 16, 16), {"mean": (1.0, 2.0), "std": (1.0, 2.0)}, "give one number, or 3"),
         (("n", 3, 16, 16), {"mean": (1.0,)}, "belong together"),
         (("n", 3, 16, 16), {"mean": (0.0,), "std": (0.0,)}, "must be finite"),
