@@ -309,7 +309,8 @@ def _summary(
     if classes and not names:
         parts.append("no top-1: its outputs are no classes")
     elif classes and not request.labels and names != tuple(map(str, range(len(names)))):
-        parts.append("its classes are the folders of --images in alphabetical order, not --labels")
+        order = "its classes are the folders of --images in alphabetical order"
+        parts.append(f"{order} (or give --labels)")
     if names and chosen and chosen.both:
         parts.append("few images: accuracy is judged on those that calibrate")
     return "; ".join(parts)
