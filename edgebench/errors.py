@@ -34,3 +34,8 @@ class StoreError(EdgebenchError):
 
 class WireError(EdgebenchError):
     """A worker and its parent do not understand each other."""
+
+
+def plain(text: str) -> str:
+    """A stranger's text without what would steer a terminal or is no Unicode."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -27,7 +27,8 @@ from edgebench.adopt.images import Chosen, Folder
 from edgebench.adopt.request import Request
 from edgebench.adopt.shapes import Layout
 from edgebench.derive.make import NotDerivedError
-from edgebench.errors import ModelRefusedError, UsageError
+from edgebench.errors import ModelRefusedError, UsageError, plain
+from edgebench.protocols import plain_name
 from edgebench.specs import (
     FileSpec,
     InputSpec,
@@ -82,15 +83,15 @@ def write(
     plan = _plan(request, model, told)
     names = labels.read(request.labels) if request.labels else ()
     names = _labels(plan.folder, names, _classes(told))
-    chosen = images.choose(plan.folder) if plan.folder else None
+    chosen = images.choose(plan.folder, _sizes(plan)) if plan.folder else None
     reference = _reference(plan, chosen, runtimes, folder, scratch)
     spec = WorkloadSpec(
         schema=1,
         name=name,
         version=1,
         task="classification" if names else "other",
-        summary=_summary(found, told, chosen),
-        source=f"{found.path.name}, taken in by edgebench {__version__}",
+        summary=_summary(found, plan, chosen, names, request),
+        source=f"{plain(found.path.name)}, taken in by edgebench {__version__}",
         labels=names,
         source_sha256=found.sha256,
         input=plan.inputs[0],
@@ -128,6 +129,12 @@ def _lay(request: Request, found: Found, runtimes: Runtimes, folder: Path) -> Mo
 
 def _plan(request: Request, model: Model, told: Told) -> Plan:
     tensors = told.declared.inputs
+    names = {plain_name(tensor.name) for tensor in tensors}
+    if unknown := [name for name in model.shapes if name and plain_name(name) not in names]:
+        raise UsageError(
+            f"--model {model.words}: has no input {unknown[0]!r} for --shape",
+            remedy=f"its inputs: {', '.join(tensor.name for tensor in tensors)}",
+        )
     for tensor in tensors:
         if math.prod(tensor.shape) > shape_rules.LARGEST:
             raise UsageError(
@@ -189,10 +196,10 @@ def _labels(folder: Folder | None, names: tuple[str, ...], classes: int | None) 
     if names and len(names) != classes:
         what = f"its output has {classes}" if classes else "its outputs are no classes"
         raise UsageError(f"--labels: {len(names)} classes are named, {what}")
-    if names or folder is None or classes is None:
+    if names or folder is None or not folder.classes or classes is None:
         return names
     if len(folder.classes) == classes:
-        return folder.classes
+        return tuple(map(plain, folder.classes))
     return tuple(map(str, range(classes)))
 
 
@@ -290,8 +297,20 @@ def _model_spec(model: Model, layout: Layout, folder: Path) -> ModelSpec:
     )
 
 
-def _summary(found: Found, told: Told, chosen: Chosen | None) -> str:
-    both = (
-        "; few images: accuracy is judged on those that calibrate" if chosen and chosen.both else ""
-    )
-    return f"{found.path.name}; parity is against its own outputs on {told.words}{both}"
+def _summary(
+    found: Found, plan: Plan, chosen: Chosen | None, names: tuple[str, ...], request: Request
+) -> str:
+    """What figures mean, as the run tells it below its table."""
+    parts = [
+        plain(found.path.name),
+        f"parity is against its own outputs on {plan.told.words}",
+    ]
+    classes = plan.folder.classes if plan.folder else ()
+    if classes and not names:
+        parts.append("no top-1: its outputs are no classes")
+    elif classes and not request.labels and names != tuple(map(str, range(len(names)))):
+        order = "its classes are the folders of --images in alphabetical order"
+        parts.append(f"{order} (or give --labels)")
+    if names and chosen and chosen.both:
+        parts.append("few images: accuracy is judged on those that calibrate")
+    return "; ".join(parts)

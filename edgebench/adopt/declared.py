@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from edgebench.adopt import shapes
+from edgebench.adopt import openvino_xml, shapes
 from edgebench.adopt.files import Found
 from edgebench.adopt.request import Request
 from edgebench.adopt.shapes import Sizes
@@ -13,13 +13,6 @@ from edgebench.backends import model_files
 from edgebench.backends.model_files import Declared
 from edgebench.errors import ModelRefusedError, UsageError
 
-_PARAMETER = re.compile(
-    r'<layer\s[^>]*?name="(?P<name>[^"]+)"[^>]*?type="Parameter".*?<data\s[^>]*?'
-    r'shape="(?P<shape>[^"]*)"(?P<rest>.*?)</layer>',
-    re.DOTALL,
-)
-"""OpenVINO's XML."""
-_PORT_NAMES = re.compile(r'<port\s[^>]*?names="([^",]+)')
 _NUMBER = re.compile(r"\d{1,9}")
 
 
@@ -33,7 +26,7 @@ def inputs(found: Found) -> tuple[Declared, ...]:
         if found.format in ("onnx", "tflite"):
             return model_files.inputs(found.path)
         if found.format == "openvino":
-            return tuple(_openvino(found.path.read_text("utf-8", "replace")))
+            return tuple(openvino_xml.inputs(found.path.read_text("utf-8", "replace")))
         if found.format == "ncnn":
             return tuple(_ncnn(found.path.read_text("utf-8", "replace")))
     except ModelRefusedError as error:
@@ -80,14 +73,6 @@ def check(found: Found, request: Request) -> None:
 
 def _words(one: Declared) -> str:
     return "x".join("?" if size is None else str(size) for size in one.shape)
-
-
-def _openvino(text: str) -> Iterator[Declared]:
-    for layer in _PARAMETER.finditer(text):
-        names = _PORT_NAMES.search(layer["rest"])
-        sizes = [size.strip() for size in layer["shape"].split(",") if size.strip()]
-        fixed = (int(size) if _NUMBER.fullmatch(size) else None for size in sizes)
-        yield Declared(names[1] if names else layer["name"], tuple(fixed))
 
 
 def _ncnn(text: str) -> Iterator[Declared]:

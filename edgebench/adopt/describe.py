@@ -70,6 +70,18 @@ class Told(NamedTuple):
         return f"{self.runtime.name} {self.runtime.version}"
 
 
+def able(fmt: ModelFormat, runtimes: Runtimes) -> Iterator[Probe]:
+    """Runtimes that read a format, the best first; what was not asked yet is asked now."""
+    preferred = _FIRST[fmt]
+    known = dict(runtimes.probes)
+    for name in dict.fromkeys((*preferred, *known)):
+        if name not in known and name in plugins.names(plugins.BACKENDS):
+            known |= {probe.name: probe for probe in runtimes.ask((name,))}
+        probe = known.get(name)
+        if probe is not None and probe.available and fmt in probe.formats:
+            yield probe
+
+
 def describe(model: Model, runtimes: Runtimes, folder: Path) -> Told:
     """Ask the runtimes of a format one after the other, until one runs the model.
 
@@ -77,7 +89,7 @@ def describe(model: Model, runtimes: Runtimes, folder: Path) -> Told:
         UsageError: None of them is installed, or none runs it; the first one's own words.
     """
     first_fault = ""
-    for probe in _able(model, runtimes):
+    for probe in able(model.format, runtimes):
         path = folder / "described.npz"
         fault = _launch(model, probe, runtimes, _request(model, probe, runtimes, path, ring=1))
         if fault:
@@ -134,18 +146,6 @@ def answer(
     )
     if fault := _launch(model, told.runtime, runtimes, request):
         raise UsageError(f"--model {model.words}: {told.runtime.name}: {fault}")
-
-
-def _able(model: Model, runtimes: Runtimes) -> Iterator[Probe]:
-    """Runtimes that read the format, the best first; what was not asked yet is asked now."""
-    preferred = _FIRST[model.format]
-    known = dict(runtimes.probes)
-    for name in dict.fromkeys((*preferred, *known)):
-        if name not in known and name in plugins.names(plugins.BACKENDS):
-            known |= {probe.name: probe for probe in runtimes.ask((name,))}
-        probe = known.get(name)
-        if probe is not None and probe.available and model.format in probe.formats:
-            yield probe
 
 
 def _request(

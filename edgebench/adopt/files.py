@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from edgebench.adopt import onnx_file
+from edgebench.adopt import onnx_file, request
 from edgebench.backends import ncnn_files, openvino_files, savedmodel_files
 from edgebench.errors import ModelRefusedError, UsageError
 from edgebench.specs import ModelFormat, sha256_of
@@ -85,6 +85,7 @@ def find(path: Path) -> Found:
 
 
 def _find(path: Path) -> Found:
+    request.check_name("--model", path)
     if path.is_dir():
         return _saved_model(path)
     if not path.exists():
@@ -130,6 +131,7 @@ def _saved_model(folder: Path) -> Found:
         )
     parts = tuple(sorted(part for part in folder.rglob("*") if part.is_file()))
     for part in parts:
+        request.check_name("--model", part)
         if not part.resolve().is_relative_to(folder.resolve()):
             raise UsageError(f"--model {folder}: {part.name} leads out of the folder")
     return Found(folder, "savedmodel", "", parts, _sha256(folder, parts))

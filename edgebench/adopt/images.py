@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,12 +14,13 @@ from numpy.typing import NDArray
 
 from edgebench import arrays
 from edgebench.datasets import pictures
-from edgebench.datasets.folder import plain
-from edgebench.errors import UsageError
+from edgebench.errors import UsageError, plain
 
 MOST_LABELLED, MOST_CALIBRATION, REFERENCE = 1000, 128, 16
 _FEW = 64
 """Up to so many labelled images serve for calibration and accuracy both, and that is said."""
+_MOST_BYTE = 256 << 20
+"""Of pixels that are held at once: the smallest boards have 1 GB of memory."""
 _SEED = 1
 _LABELLED_PARTS = 2
 
@@ -31,7 +35,7 @@ class Folder(NamedTuple):
     members: tuple[Member, ...]
     """In an order drawn once, so that a part of them is a fair part."""
     classes: tuple[str, ...]
-    """Names of the class folders; empty where images lie in the folder itself."""
+    """Names of the class folders in order; empty where images lie in the folder itself."""
 
     @property
     def fingerprint(self) -> str:
@@ -75,20 +79,33 @@ def find(path: Path) -> Folder:
         )
     order = np.random.default_rng(_SEED).permutation(len(found))
     members = tuple(found[index] for index in order)
-    classes = sorted({member[0] for member in members}) if depths == {_LABELLED_PARTS} else []
-    return Folder(path, members, tuple(classes))
+    classes = {member[0] for member in members} if depths == {_LABELLED_PARTS} else ()
+    return Folder(path, members, _in_order(classes))
 
 
-def choose(folder: Folder) -> Chosen:
-    """Accuracy and calibration take different images, where there are enough."""
+def _in_order(classes: Collection[str]) -> tuple[str, ...]:
+    """By number where all are numbers (2 before 10), else by name."""
+    numbered = all(map(str.isdecimal, classes))
+    return tuple(sorted(classes, key=int) if numbered else sorted(classes))
+
+
+def choose(folder: Folder, sizes: Sizes) -> Chosen:
+    """Accuracy and calibration take different images, where there are enough.
+
+    Args:
+        folder: The images.
+        sizes: Of one as the model takes it (height, width, channels): of large ones fewer serve.
+    """
     members = folder.members
     reference = members[:REFERENCE]
+    most = max(REFERENCE, _MOST_BYTE // math.prod(sizes))
+    calibrating = min(MOST_CALIBRATION, most)
     if not folder.classes:
-        return Chosen((), members[:MOST_CALIBRATION], reference, both=False)
+        return Chosen((), members[:calibrating], reference, both=False)
     if len(members) <= _FEW:
-        return Chosen(members, members, reference, both=True)
-    calibrating = min(MOST_CALIBRATION, len(members) // 4)
-    rest = members[calibrating:][:MOST_LABELLED]
+        return Chosen(members[:most], members[:calibrating], reference, both=True)
+    calibrating = min(calibrating, len(members) // 4)
+    rest = members[calibrating:][: min(MOST_LABELLED, most)]
     return Chosen(rest, members[:calibrating], reference, both=False)
 
 
@@ -102,17 +119,18 @@ def labels_of(folder: Folder, names: tuple[str, ...]) -> dict[str, int]:
     Raises:
         UsageError: A folder is none of them.
     """
-    numbers = {name: index for index, name in enumerate(names) if names.count(name) == 1}
+    often = Counter(names)
+    numbers = {name: index for index, name in enumerate(names) if often[name] == 1}
     plain_numbers = {str(index): index for index in range(len(names))}
-    known = numbers if all(one in numbers for one in folder.classes) else plain_numbers
+    known = numbers if all(plain(one) in numbers for one in folder.classes) else plain_numbers
     for one in folder.classes:
-        if one not in known:
+        if plain(one) not in known:
             raise UsageError(
                 f"--images {folder.path}: its folder {plain(one)!r} is none of the model's "
                 f"{len(names)} classes",
                 remedy="name the folders as the lines of --labels, or 0, 1, 2 ...",
             )
-    return {one: known[one] for one in folder.classes}
+    return {one: known[plain(one)] for one in folder.classes}
 
 
 def read(folder: Folder, members: tuple[Member, ...], sizes: Sizes) -> NDArray[np.uint8]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from edgebench.datasets.folder import plain
-from edgebench.errors import UsageError
+from edgebench.errors import UsageError, plain
 
 _LARGEST_BYTE = 4 << 20
 
@@ -18,7 +17,8 @@ def read(path: Path) -> tuple[str, ...]:
         UsageError: It cannot be read, or names no classes.
     """
     try:
-        data = path.read_bytes()[: _LARGEST_BYTE + 1]
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_BYTE + 1)
     except OSError as error:
         raise UsageError(f"--labels {path}: cannot be read: {error.strerror}") from None
     try:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edgebench.backends.model_files import BYTES, VARINT, fields, intact, text, varint, walk
-from edgebench.errors import UsageError
+from edgebench.errors import ModelRefusedError, UsageError
 from edgebench.records import Precision
 
 # onnx.proto
 _GRAPH, _NODE, _INITIALIZER = 7, 1, 5
-_OP_TYPE = 4
+_OP_TYPE, _ATTRIBUTE = 4, 5
+_TENSOR, _BRANCH, _TENSORS, _BRANCHES = 5, 6, 10, 11
+_FUNCTION, _FUNCTION_NODE = 25, 7
 _DIMS, _DATA_TYPE, _RAW_DATA, _EXTERNAL, _LOCATION = 1, 2, 9, 13, 14
 _KEY, _VALUE = 1, 2
 _TYPES: dict[int, Precision] = {1: "fp32", 10: "fp16", 16: "bf16"}
@@ -72,12 +74,31 @@ def outside(path: Path) -> tuple[str, ...]:
     """The files that hold a model's weights, as it names them.
 
     Raises:
-        ModelRefusedError: The file is damaged.
+        ModelRefusedError: The file is damaged, or more than its main graph's weights lie elsewhere.
     """
     with intact(path, "onnx"):
-        graph = _graph(memoryview(path.read_bytes()))
-        found = (_where(tensor) for tensor in fields(graph, _INITIALIZER))
+        model = memoryview(path.read_bytes())
+        if any(_where(tensor) is not None for tensor in _hidden(model)):
+            raise ModelRefusedError(
+                "an attribute, a branch or a function of it has its numbers in another file",
+                remedy="write it as one file: onnx.save(onnx.load(FILE), 'my.onnx')",
+            )
+        found = (_where(tensor) for tensor in fields(_graph(model), _INITIALIZER))
         return tuple(dict.fromkeys(one.file for one in found if one is not None))
+
+
+def _hidden(model: memoryview) -> Iterator[memoryview]:
+    """Every tensor but the main graph's weights: of attributes, branches and functions."""
+    left = list(fields(_graph(model), _NODE))
+    for function in fields(model, _FUNCTION):
+        left += fields(function, _FUNCTION_NODE)
+    while left:  # no recursion: branches of a hostile file go as deep as it is long
+        for attribute in fields(left.pop(), _ATTRIBUTE):
+            yield from fields(attribute, _TENSOR)
+            yield from fields(attribute, _TENSORS)
+            for graph in (*fields(attribute, _BRANCH), *fields(attribute, _BRANCHES)):
+                yield from fields(graph, _INITIALIZER)
+                left += fields(graph, _NODE)
 
 
 def whole(path: Path) -> bytes:
@@ -89,9 +110,10 @@ def whole(path: Path) -> bytes:
     """
     with intact(path, "onnx"):
         model = memoryview(path.read_bytes())
-        files = {name: (path.parent / name).read_bytes() for name in outside(path)}
-        if len(model) + sum(map(len, files.values())) > _LARGEST_BYTE:
+        parts = {name: path.parent / name for name in outside(path)}
+        if len(model) + sum(part.stat().st_size for part in parts.values()) > _LARGEST_BYTE:
             raise UsageError(f"--model {path}: is larger than 2 GiB with its weights")
+        files = {name: part.read_bytes() for name, part in parts.items()}
         return b"".join(
             encoded(_with_weights(field, files, path) if field.number == _GRAPH else field)
             for field in _fields(model)
@@ -107,7 +129,7 @@ def _with_weights(graph: Field, files: Mapping[str, bytes], path: Path) -> Field
             continue
         end = None if where.length is None else where.offset + where.length
         data = files[where.file][where.offset : end]
-        if where.length is not None and len(data) != where.length:
+        if where.offset < 0 or (where.length is not None and len(data) != where.length):
             raise UsageError(f"--model {path}: {where.file} is shorter than the model says")
         elsewhere = {_EXTERNAL, _LOCATION}
         kept = [encoded(one) for one in _fields(field.content) if one.number not in elsewhere]

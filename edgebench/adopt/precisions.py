@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from edgebench.adopt import onnx_file
+from edgebench.adopt import onnx_file, openvino_xml
 from edgebench.backends import ncnn_files, openvino_files
-from edgebench.backends.model_files import elements, follow, intact, slot
+from edgebench.backends.model_files import axes, elements, follow, has, intact, slot
 from edgebench.records import Precision
 from edgebench.specs import ModelFormat
 
@@ -23,9 +23,6 @@ from edgebench.specs import ModelFormat
 _SUBGRAPHS, _BUFFERS, _TENSORS = 2, 4, 0
 _SHAPE, _TYPE, _BUFFER, _DATA = 0, 1, 2, 0
 _FLOAT32, _FLOAT16, _UINT8, _INT8 = 0, 1, 3, 9
-_CONSTANT = re.compile(rb'<data\s[^>]*element_type="(\w+)"[^>]*\ssize="(\d{1,15})"')
-"""Of a weight in OpenVINO's XML."""
-_OPENVINO: dict[bytes, Precision] = {b"f32": "fp32", b"f16": "fp16", b"bf16": "bf16"}
 _INT8_LAYER = re.compile(rb"^(?:Convolution|InnerProduct)\w*\s.*\s8=[1-9]", re.MULTILINE)
 """ncnn: parameter 8 of a layer is its int8 scale term."""
 
@@ -46,10 +43,6 @@ def of(path: Path, fmt: ModelFormat) -> Precision:
     return read(path) if read else "fp32"
 
 
-def _most(numbers: Counter[Precision]) -> Precision:
-    return max(numbers, key=lambda one: numbers[one], default="fp32")
-
-
 def _tflite(path: Path) -> Precision:
     """int8 weights with float activations are quantised as they go: int8_dynamic."""
     with intact(path, "tflite"):
@@ -61,8 +54,8 @@ def _tflite(path: Path) -> Precision:
         activations: Counter[int] = Counter()
         for tensor in elements(data, slot(data, graph, _TENSORS), tables=True):
             kind = _byte(data, tensor, _TYPE)
-            shape = elements(data, slot(data, tensor, _SHAPE)) if _has(data, tensor, _SHAPE) else []
-            constant = _has(data, buffers[_word(data, tensor, _BUFFER)], _DATA)
+            shape = axes(data, tensor, _SHAPE)
+            constant = has(data, buffers[_word(data, tensor, _BUFFER)], _DATA)
             (weights if constant else activations)[kind] += math.prod(shape)
     small = weights[_INT8] + weights[_UINT8]
     if small > weights[_FLOAT32] + weights[_FLOAT16]:
@@ -71,33 +64,19 @@ def _tflite(path: Path) -> Precision:
     return "fp16" if weights[_FLOAT16] > weights[_FLOAT32] else "fp32"
 
 
-def _has(data: memoryview, table: int, index: int) -> bool:
-    """Whether a table has the field: its vtable is long enough and does not say 0."""
-    vtable = table - int(struct.unpack_from("<i", data, table)[0])
-    (size,) = struct.unpack_from("<H", data, vtable)
-    return bool(4 + 2 * index < size and slot(data, table, index) != table)
-
-
 def _byte(data: memoryview, table: int, index: int) -> int:
-    return int(data[slot(data, table, index)]) if _has(data, table, index) else 0
+    return int(data[slot(data, table, index)]) if has(data, table, index) else 0
 
 
 def _word(data: memoryview, table: int, index: int) -> int:
-    if not _has(data, table, index):
+    if not has(data, table, index):
         return 0
     return int(struct.unpack_from("<I", data, slot(data, table, index))[0])
 
 
 def _openvino(path: Path) -> Precision:
     with zipfile.ZipFile(path) as archive:
-        text = archive.read(openvino_files.XML)
-    if b'type="FakeQuantize"' in text:
-        return "int8"
-    sizes: Counter[Precision] = Counter()
-    for kind, size in _CONSTANT.findall(text):
-        if kind in _OPENVINO:
-            sizes[_OPENVINO[kind]] += int(size)
-    return _most(sizes)
+        return openvino_xml.precision(archive.read(openvino_files.XML).decode("utf-8", "replace"))
 
 
 def _ncnn(path: Path) -> Precision:

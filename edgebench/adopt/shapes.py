@@ -94,9 +94,14 @@ def layout_of(tensors: Sequence[Tensor], told: Layout | None, usual: Layout) -> 
     Raises:
         UsageError: It cannot be told from the shapes, or they contradict each other.
     """
-    if told is not None:
-        return told
     each = {one.name: tensor_layouts(one) for one in tensors}
+    if told is not None:
+        known = [layout for found in each.values() for layout in found]
+        if known and told not in known:
+            raise UsageError(
+                f"--layout {told}: by its shape the model is {known[0]}", remedy="leave it out"
+            )
+        return told
     unclear = [name for name, found in each.items() if len(found) > 1]
     clear = {found[0] for found in each.values() if len(found) == 1}
     if len(clear) == 1:

@@ -1,31 +1,30 @@
 """From a model's path to a workload: a folder in the cache, written whole or not at all.
 
 ``$EDGEBENCH_CACHE/models/<key>/`` is a workload as any other. Its key is a hash of the model's
-files, of what the user said of them and of this edgebench, so the same wish finds it again.
+files, of what the user said of them, of the runtime that answers for it and of this edgebench, so
+the same wish finds it again.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import shutil
-import tempfile
+import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from edgebench import __version__
-from edgebench.adopt import build, declared, files, images, labels
+from edgebench.adopt import build, declared, describe, files, images, labels, shapes
 from edgebench.adopt.describe import Runtimes
 from edgebench.adopt.files import Found
 from edgebench.adopt.request import Request, check
-from edgebench.derive import cache
+from edgebench.derive import cache, folders
 from edgebench.errors import UsageError
+from edgebench.runner.config import BackendConfig
 from edgebench.specs import Workload, read_workload
 
 _KEY_DIGITS = 32
-_PART = ".part-"
 
 
 def take_all(
@@ -52,11 +51,23 @@ def take_all(
         found.setdefault(one.path.resolve(), (request, one))
     used = set(reserved)
     taken = []
-    for request, one in found.values():
+    for request, one in _with_own_shapes(list(found.values())):
         name = _name(one, used)
         used.add(name)
         taken.append(take(request, one, name, runtimes, say))
     return taken
+
+
+def _with_own_shapes(
+    wanted: Sequence[tuple[Request, Found]],
+) -> Iterator[tuple[Request, Found]]:
+    """Each model with the shapes that are not for an input of another one alone."""
+    names = [{one.name for one in declared.inputs(found)} for _, found in wanted]
+    every = set().union(*names)
+    for (request, found), own in zip(wanted, names, strict=True):
+        others = every - own if own else set()  # a format that tells no names may have any
+        kept = [text for text in request.shapes if not others & {*shapes.parse([text])}]
+        yield msgspec.structs.replace(request, shapes=tuple(kept)), found
 
 
 def take_one(
@@ -83,13 +94,17 @@ def take(
         UsageError: It cannot be run here, or the cache cannot be written.
     """
     declared.check(found, request)
-    place = cache.home() / "models" / key_of(request, found, name)
-    with contextlib.suppress(UsageError):
-        workload = read_workload(place)
-        if not workload.problems():
-            return workload
-    _make(request, found, name, runtimes, place=place, say=say)
+    place = cache.home() / "models" / key_of(request, found, name, runtimes)
+    if not _is_whole(place):
+        _make(request, found, name, runtimes, place=place, say=say)
     return read_workload(place)
+
+
+def _is_whole(place: Path) -> bool:
+    try:
+        return not read_workload(place).problems()
+    except UsageError:
+        return False
 
 
 def _make(
@@ -101,14 +116,37 @@ def _make(
     place: Path,
     say: Callable[[str], None],
 ) -> None:
+    """Write a workload beside its place, then rename it into it."""
     say(f"taking in {found.path.name} ...")
-    with _written(place) as (folder, scratch):
-        build.write(request, found, name, runtimes, folder=folder, scratch=scratch)
+    try:
+        with folders.scratch(place.parent) as work:
+            fresh, scratch = work / "new", work / "scratch"
+            (fresh / "models").mkdir(parents=True)
+            scratch.mkdir()
+            build.write(request, found, name, runtimes, folder=fresh, scratch=scratch)
+            folders.settle(fresh, place, _is_whole)
+    except OSError as error:
+        raise _fault_of(error, found, place) from None
 
 
-def key_of(request: Request, found: Found, name: str) -> str:
-    """The name of an entry: sha256 over all that shapes it."""
+def _fault_of(error: OSError, found: Found, place: Path) -> UsageError:
+    """Whose fault it is: the model's files, or the disk that is written to."""
+    why = error.strerror or str(error)
+    if error.filename is not None and Path(os.fsdecode(error.filename)) in found.parts:
+        return UsageError(f"--model {error.filename}: cannot be read: {why}")
+    return UsageError(
+        f"cannot write the cache {place.parent}: {why}",
+        remedy="make room, or set EDGEBENCH_CACHE to a folder of yours",
+    )
+
+
+def key_of(request: Request, found: Found, name: str, runtimes: Runtimes) -> str:
+    """The name of an entry: sha256 over all that shapes it, the runtime that answers among it."""
+    first = next(describe.able(found.format, runtimes), None)
+    settings = runtimes.backends.get(first.name, BackendConfig()) if first else BackendConfig()
     parts = {
+        "runtime": [first.name, first.version] if first else [],
+        "options": sorted(settings.shared_options.items()),
         "files": found.sha256,
         "format": found.format,
         "name": name,
@@ -124,39 +162,7 @@ def key_of(request: Request, found: Found, name: str) -> str:
 
 
 def _name(found: Found, used: Collection[str]) -> str:
-    """The file's stem; its format, then its hash, where another workload has that name."""
+    """The file's stem; where another workload has that name its format, its hash, or a number."""
     stem = files.slug(found.path)
-    if stem not in used:
-        return stem
-    plain = f"{stem}-{found.format}"
-    return plain if plain not in used else f"{stem}-{found.sha256[:8]}"
-
-
-@contextlib.contextmanager
-def _written(place: Path) -> Iterator[tuple[Path, Path]]:
-    """``(new, scratch)`` beside a place; where all goes well the new folder is renamed into it."""
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=_PART, dir=place.parent))
-    except OSError as error:
-        raise _cannot_write(place, error) from None
-    try:
-        fresh, scratch = work / "new", work / "scratch"
-        (fresh / "models").mkdir(parents=True)
-        scratch.mkdir()
-        yield fresh, scratch
-        if place.exists():  # damaged
-            shutil.rmtree(place, ignore_errors=True)
-        with contextlib.suppress(FileExistsError):  # another process was faster
-            fresh.rename(place)
-    except OSError as error:
-        raise _cannot_write(place, error) from None
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _cannot_write(place: Path, error: OSError) -> UsageError:
-    return UsageError(
-        f"cannot write the cache {place.parent}: {error.strerror}",
-        remedy="set EDGEBENCH_CACHE to a folder of yours",
-    )
+    more = (found.format, found.sha256[:8], *map(str, range(2, len(used) + 3)))
+    return next(name for name in (stem, *(f"{stem}-{one}" for one in more)) if name not in used)

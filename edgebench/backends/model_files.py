@@ -34,6 +34,8 @@ _ELEMENTS = {
 # schema.fbs
 _SUBGRAPHS, _TENSORS, _INPUTS = 2, 0, 1
 _TENSOR_SHAPE, _TENSOR_TYPE_TFLITE, _TENSOR_NAME, _TENSOR_SIGNATURE = 0, 1, 3, 7
+_MOST_INPUTS, _MOST_AXES, _LONGEST_NAME = 1024, 64, 4096
+"""Tables of a hostile file may all lead to one long vector: reading it again would take hours."""
 _TFLITE_TYPES = {
     0: "float32",
     1: "float16",
@@ -160,15 +162,18 @@ def _tflite(data: memoryview) -> Iterator[Declared]:
     model = follow(data, 0)
     graph = elements(data, slot(data, model, _SUBGRAPHS), tables=True)[0]
     tensors = elements(data, slot(data, graph, _TENSORS), tables=True)
-    for index in elements(data, slot(data, graph, _INPUTS)):
+    indices = elements(data, slot(data, graph, _INPUTS))
+    _at_most(_MOST_INPUTS, len(indices))
+    for index in indices:
         tensor = tensors[index]
-        sizes = elements(data, slot(data, tensor, _TENSOR_SHAPE))
-        if _has(data, tensor, _TENSOR_SIGNATURE):  # has -1 where the shape has 1
-            sizes = elements(data, slot(data, tensor, _TENSOR_SIGNATURE)) or sizes
+        sizes = axes(data, tensor, _TENSOR_SHAPE)
+        # The signature has -1 where the shape has 1.
+        sizes = axes(data, tensor, _TENSOR_SIGNATURE) or sizes
         name = follow(data, slot(data, tensor, _TENSOR_NAME))
-        words = bytes(data[name + 4 : name + 4 + unsigned(data, name)]).decode()
+        size = _at_most(_LONGEST_NAME, unsigned(data, name))
+        words = bytes(data[name + 4 : name + 4 + size]).decode()
         # A field that has its default, float32, is left out.
-        told = _has(data, tensor, _TENSOR_TYPE_TFLITE)
+        told = has(data, tensor, _TENSOR_TYPE_TFLITE)
         kind = data[slot(data, tensor, _TENSOR_TYPE_TFLITE)] if told else 0
         shape = tuple(size if size > 0 else None for size in sizes)
         yield Declared(words, shape, _TFLITE_TYPES.get(kind, ""))
@@ -190,11 +195,26 @@ def slot(data: memoryview, table: int, index: int) -> int:
     return table + int(struct.unpack_from("<H", data, vtable + 4 + 2 * index)[0])
 
 
-def _has(data: memoryview, table: int, index: int) -> bool:
+def has(data: memoryview, table: int, index: int) -> bool:
     """Whether a table has a field at all."""
     vtable = table - int(struct.unpack_from("<i", data, table)[0])
     at, size = 4 + 2 * index, int(struct.unpack_from("<H", data, vtable)[0])
     return at < size and struct.unpack_from("<H", data, vtable + at)[0] != 0
+
+
+def axes(data: memoryview, table: int, index: int) -> list[int]:
+    """A tensor's sizes; none where the field is left out."""
+    if not has(data, table, index):
+        return []
+    at = slot(data, table, index)
+    _at_most(_MOST_AXES, unsigned(data, follow(data, at)))
+    return elements(data, at)
+
+
+def _at_most(most: int, count: int) -> int:
+    if count > most:
+        raise ValueError(count)
+    return count
 
 
 def elements(data: memoryview, slot: int, *, tables: bool = False) -> list[int]:
@@ -203,7 +223,6 @@ def elements(data: memoryview, slot: int, *, tables: bool = False) -> list[int]:
     count = unsigned(data, vector)
     if vector + 4 + 4 * count > len(data):
         raise ValueError(count)
-    places = [vector + 4 + 4 * i for i in range(count)]
     if tables:
-        return [follow(data, at) for at in places]
-    return [int(struct.unpack_from("<i", data, at)[0]) for at in places]
+        return [follow(data, vector + 4 + 4 * i) for i in range(count)]
+    return list(struct.unpack_from(f"<{count}i", data, vector + 4))

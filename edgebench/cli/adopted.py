@@ -117,7 +117,6 @@ def say(line: str) -> None:
 def _note(name: str, workload: Workload) -> str:
     from edgebench.adopt import reach
 
-    words = workload.spec.summary.partition("; ")[2]
     calibrated = [m for m in workload.derived if cache.ON_RANDOM in m.tool]
     more = (
         ""
@@ -125,4 +124,4 @@ def _note(name: str, workload: Workload) -> str:
         else "; no converter begins with such a file: nothing is derived"
     )
     more += f"; int8 is calibrated on {cache.ON_RANDOM}: give --images" if calibrated else ""
-    return f"{name}: {words}{more}"
+    return f"{name}: {workload.spec.summary}{more}"

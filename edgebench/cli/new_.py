@@ -56,15 +56,22 @@ def command(name: str, model: str, out: Path | None, **about: Any) -> None:  # n
     with tempfile.TemporaryDirectory(prefix="edgebench-new-") as scratch:
         request = model_options.request(str(Path(model).absolute()), told)
         made = take.take_one(request, name, runtimes, Path(scratch) / "made", adopted.say)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(made.folder, target)
-        except OSError as error:
-            shutil.rmtree(target, ignore_errors=True)
-            raise UsageError(f"cannot write {target}: {error.strerror}") from None
+        _copy(made.folder, target)
     adopted.say(f"{made.spec.summary}")
     where = f"./{target.name}" if target.parent == Path.cwd() else str(target)
     click.echo(f"edgebench run -w {where}")
+
+
+def _copy(folder: Path, target: Path) -> None:
+    """Copy a folder to where none is; it is there whole or not at all."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as beside:
+            shutil.copytree(folder, Path(beside) / "new")
+            (Path(beside) / "new").rename(target)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UsageError(f"cannot write {target}: {why}", remedy="choose another --out") from None
 
 
 def _installed() -> dict[str, Any]:

@@ -72,7 +72,9 @@ def prepare(folder: Path, more_s: float | None = None) -> Resumed:
     models = adopted.taken(config, probed, workloads, ask)
     if models.keys != config.taken:
         raise UsageError(
-            f"{folder}: a model is not the one that it began with", remedy="start a new run"
+            f"{folder}: a model is not the one that it began with, or what is said of it, or the "
+            "runtime that answers for it, or edgebench",
+            remedy="start a new run",
         )
     workloads |= models.workloads
     planned = plan.Plan(

@@ -62,14 +62,14 @@ def command(**options: Any) -> None:  # noqa: ANN401 - click passes options by n
     if options["dump_config"]:
         click.echo(configs.dump_config(config), nl=False)
         return
-    preset = configs.preset(config)
-    planned, config = _plan(config, dry=options["dry_run"])
-    preset = durations.aimed(preset, len(planned.runnable))
-    _check_budget(planned, preset)
     if options["dry_run"]:
-        _show_plan(planned, preset)
+        planned, _ = _plan(config, dry=True)
+        _show_plan(planned, _aimed(config, planned))
         return
+    # Before planning: what is derived of a model would disturb another run.
     with journal.one_run_at_a_time():
+        planned, config = _plan(config, dry=False)
+        preset = _aimed(config, planned)
         seed = config.seed if config.seed is not None else secrets.randbelow(1 << 31)
         manifest = _manifest(config, preset, planned, seed)
         store = Journal.create(Path(config.output), manifest)
@@ -145,6 +145,17 @@ def _plan(config: RunConfig, *, dry: bool) -> tuple[plan.Plan, RunConfig]:
         raise UsageError(f"nothing to measure: {why}")
     planned = msgspec.structs.replace(planned, notes=(*planned.notes, *models.notes))
     return planned, msgspec.structs.replace(config, taken=models.keys)
+
+
+def _aimed(config: RunConfig, planned: plan.Plan) -> Preset:
+    """How long everything takes.
+
+    Raises:
+        UsageError: Longer than the budget.
+    """
+    preset = durations.aimed(configs.preset(config), len(planned.runnable))
+    _check_budget(planned, preset)
+    return preset
 
 
 def _check_budget(planned: plan.Plan, preset: Preset) -> None:

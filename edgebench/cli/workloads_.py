@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -11,9 +13,8 @@ import click
 from edgebench import resources
 from edgebench.cli import derive_, new_, packs_
 from edgebench.cli.text import fill, one_line
-from edgebench.derive import cache
+from edgebench.derive import cache, folders
 from edgebench.errors import UsageError
-from edgebench.packs import folders
 from edgebench.specs import ModelSpec, Workload
 from edgebench.units import mib_from_byte
 
@@ -34,7 +35,11 @@ for _verb in (derive_.command, new_.command, packs_.pack_command, packs_.unpack_
 def list_() -> None:
     """Every workload in one line: its name, version, models (shipped + derived), summary."""
     for name in resources.workload_folders():
-        workload = cache.attach(resources.open_workload(name))
+        try:
+            workload = cache.attach(resources.open_workload(name))
+        except UsageError as error:  # one that is damaged does not hide the next
+            click.echo(one_line(f"{name:20} damaged: {error.message}"))
+            continue
         spec = workload.spec
         models = f"{len(spec.models)}+{len(workload.derived)} models"
         state = models if workload.is_built else "not built"
@@ -55,7 +60,7 @@ def show(name: str) -> None:
     peak = spec.activation_peak_byte
     mib = _UNTOLD if peak is None else f"{mib_from_byte(peak):.2f} MiB"
     click.echo(f"activations at their peak: {mib} in float32")
-    click.echo(fill(f"source: {spec.source}; licence: {spec.licence}"))
+    click.echo(fill(f"source: {spec.source}; licence: {spec.licence or _UNTOLD}"))
     click.echo(f"in {workload.folder}")
     if (remedy := _remedy(workload)) is not None:
         click.echo(fill(f"not built -> {remedy}"))
@@ -151,14 +156,24 @@ def build(name: str, data: Path | None, out: Path | None) -> None:
     home = resources.workload_home()
     # No `folders.scratch`, which ends what is a day old: so may a training be.
     making = home / ".building" / name
-    try:
+    with _writing(home):
         making.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(recipe / "workload.toml", making / "workload.toml")
         build_workload(name, data, making, say)
         with folders.scratch(home) as scratch:
             folders.put(making, home / name, scratch / "old")
+    say(f"{name}: built in {home / name}")
+
+
+@contextlib.contextmanager
+def _writing(home: Path) -> Iterator[None]:
+    """Whatever goes wrong with the disk that is written to is the user's to mend."""
+    try:
+        yield
     except OSError as error:
+        elsewhere = error.filename is not None and home not in Path(str(error.filename)).parents
+        if elsewhere and not home.is_relative_to(str(error.filename)):
+            raise UsageError(f"cannot read {error.filename}: {error.strerror}") from None
         raise UsageError(
             f"cannot write {home}: {error.strerror}", remedy="choose a folder with EDGEBENCH_DATA"
         ) from None
-    say(f"{name}: built in {home / name}")

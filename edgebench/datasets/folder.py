@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
-from edgebench.errors import UsageError
+from edgebench.errors import UsageError, plain
 from edgebench.resources import data_home
 from edgebench.specs import read_toml_as, sha256_of
 from edgebench.units import mib_from_byte
@@ -195,11 +195,6 @@ def _write(folder: Path, *, name: str, split: str, source: str, found: Found) ->
         file.flush()
         os.fsync(file.fileno())
     return spec
-
-
-def plain(text: str) -> str:
-    """A stranger's text without what would steer a terminal or is no Unicode."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _toml(value: object) -> str:

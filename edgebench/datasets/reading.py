@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from edgebench import arrays, resources
 from edgebench.datasets import packed, pictures
-from edgebench.datasets.folder import Found, plain
-from edgebench.errors import UsageError
+from edgebench.datasets.folder import Found
+from edgebench.errors import UsageError, plain
 from edgebench.specs import WorkloadSpec, read_workload
 
 if TYPE_CHECKING:

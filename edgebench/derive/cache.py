@@ -11,14 +11,13 @@ import contextlib
 import hashlib
 import os
 import shutil
-import tempfile
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from edgebench.derive import folders
 from edgebench.errors import UsageError
 from edgebench.records import PRECISIONS, Precision
 from edgebench.specs import ModelFormat, ModelSpec, Workload, sha256_of
@@ -26,8 +25,6 @@ from edgebench.specs import ModelFormat, ModelSpec, Workload, sha256_of
 MANIFEST = "manifest.json"
 ON_RANDOM = "random inputs"
 """What a model was calibrated on (`Manifest.calibration`) of which nobody gave images."""
-_PART = ".part-"
-_STALE_S = 24 * 3600.0
 _KEY_DIGITS = 32
 
 
@@ -64,6 +61,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         calibrated = [f"calibrated on {self.calibration}"] if self.calibration else []
         return "; ".join([tools, *how, *calibrated])
 
+    @property
+    def key(self) -> str:
+        """The name of its entry: sha256 over all that shapes its file."""
+        # Importers and packers of our own shape the file as well.
+        makers = self.tools | {"edgebench": self.edgebench_version}
+        what = [self.from_sha256, self.format, self.precision]
+        parts = [*what, sorted(makers.items()), sorted(self.settings.items()), self.view]
+        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:_KEY_DIGITS]
+
 
 def home() -> Path:
     """The folder of everything that can be made again."""
@@ -79,19 +85,6 @@ def view_of(workload: Workload) -> str:
     spec = workload.spec
     inputs = [(one.shape, one.dtype, one.image) for one in spec.inputs]
     return hashlib.sha256(msgspec.json.encode([inputs, spec.mean, spec.std])).hexdigest()
-
-
-def key_of(  # noqa: PLR0917 - all that shapes a file
-    from_sha256: str,
-    fmt: str,
-    precision: str,
-    tools: Mapping[str, str],
-    settings: Mapping[str, str],
-    view: str = "",
-) -> str:
-    """The name of an entry: sha256 over all that shapes its file."""
-    parts = [from_sha256, fmt, precision, sorted(tools.items()), sorted(settings.items()), view]
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:_KEY_DIGITS]
 
 
 def read(key: str) -> tuple[Path, Manifest] | None:
@@ -123,10 +116,16 @@ def entries() -> Iterator[tuple[Path, Manifest]]:
 def attach(workload: Workload) -> Workload:
     """The workload with every whole derived model of its present files; the newest one wins.
 
-    What was made of a derived file is the workload's too.
+    What was made of a derived file is the workload's too. What was calibrated on random inputs,
+    because a user took in the same file without images, is none of a workload that has better.
     """
     view = view_of(workload)
-    left = [entry for entry in entries() if entry[1].view in ("", view)]
+    better = workload.spec.calibration is not None or bool(workload.spec.recipe)
+    left = [
+        entry
+        for entry in entries()
+        if entry[1].view in ("", view) and not (better and entry[1].calibration == ON_RANDOM)
+    ]
     sources = {model.sha256 for model in workload.spec.models}
     newest: dict[tuple[str, str], tuple[Path, Manifest]] = {}
     while found := [entry for entry in left if entry[1].from_sha256 in sources]:
@@ -174,11 +173,7 @@ def start() -> Path:
     """
     folder = home() / "derived"
     with _writing():
-        folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(f"{_PART}*"):  # of a process that was killed
-            if time.time() - left.stat().st_mtime > _STALE_S:
-                shutil.rmtree(left, ignore_errors=True)
-        return Path(tempfile.mkdtemp(prefix=_PART, dir=folder))
+        return folders.start(folder)
 
 
 def take(made: Path, target: Path) -> None:
@@ -191,7 +186,7 @@ def take(made: Path, target: Path) -> None:
         shutil.move(made, target)
 
 
-def keep(folder: Path, manifest: Manifest, key: str) -> Path:
+def keep(folder: Path, manifest: Manifest) -> Path:
     """Put a finished folder into its place; one that another process put there first stays.
 
     Returns:
@@ -200,15 +195,8 @@ def keep(folder: Path, manifest: Manifest, key: str) -> Path:
     Raises:
         UsageError: The cache cannot be written, or is full.
     """
+    place = home() / "derived" / manifest.key
     with _writing():
         (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
-    place = home() / "derived" / key
-    for _ in range(2):
-        try:
-            folder.rename(place)
-            break
-        except OSError:  # it is not empty
-            if read_folder(place) is not None:
-                break
-            shutil.rmtree(place, ignore_errors=True)  # damaged
+        folders.settle(folder, place, lambda there: read_folder(there) is not None)
     return place / manifest.file

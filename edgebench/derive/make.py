@@ -70,22 +70,12 @@ def derive(
     if source is None:
         formats = " or ".join(converter.sources)
         raise UsageError(f"{workload.spec.name} has no fp32 {formats} file to derive from")
-    tools = contract.versions(converter)
+    contract.versions(converter)
     used = _used(workload, converter, precision, images)
-    view = cache.view_of(workload)
-    settings = dict(converter.settings(precision))
-    if used:
-        settings["calibration"] = used.sha256
-    # Importers and packers of our own shape the file as well.
-    makers = tools | {"edgebench": __version__}
-    key = cache.key_of(source.sha256, converter.format, precision, makers, settings, view)
-    if (found := cache.read(key)) is not None:
+    described = _described(workload, source, converter, precision, used)
+    if (found := cache.read(described.key)) is not None:
         return Made(path=found[0], manifest=found[1], fresh=False)
-    job = _job(workload, source, converter, precision, used)
-    described = _described(workload, source, converter, precision, settings)
-    if used:
-        described = msgspec.structs.replace(described, calibration=used.words)
-    return _kept(job, described, key, timeout_s)
+    return _kept(_job(workload, source, converter, precision, used), described, timeout_s)
 
 
 def _described(
@@ -93,9 +83,12 @@ def _described(
     source: ModelSpec,
     converter: Converter,
     precision: Precision,
-    settings: dict[str, str],
+    images: Images | None,
 ) -> Manifest:
     """What is known of a file before it is made."""
+    settings = dict(converter.settings(precision))
+    if images:
+        settings["calibration"] = images.sha256
     return Manifest(
         workload=workload.spec.name,
         from_sha256=source.sha256,
@@ -105,6 +98,7 @@ def _described(
         view=cache.view_of(workload),
         tools=contract.versions(converter),
         settings=settings,
+        calibration=images.words if images else "",
         file=f"model.{converter.suffix}",
         sha256="",
         size_byte=0,
@@ -113,7 +107,7 @@ def _described(
     )
 
 
-def _kept(job: Job, described: Manifest, key: str, timeout_s: float) -> Made:
+def _kept(job: Job, described: Manifest, timeout_s: float) -> Made:
     """Make the file and put it into the cache; what only it can tell is filled in."""
     folder = cache.start()
     try:
@@ -126,7 +120,7 @@ def _kept(job: Job, described: Manifest, key: str, timeout_s: float) -> Made:
             size_byte=target.stat().st_size,
             derived_at_utc=datetime.now(timezone.utc).isoformat(timespec="microseconds"),
         )
-        return Made(path=cache.keep(folder, manifest, key), manifest=manifest, fresh=True)
+        return Made(path=cache.keep(folder, manifest), manifest=manifest, fresh=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # where it was kept, it has another name now
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from edgebench.errors import UsageError
+from edgebench.errors import UsageError, plain
 from edgebench.packs import contract
 from edgebench.packs.contract import MANIFEST, Manifest, PackedFolder
 
@@ -26,7 +26,7 @@ _DAMAGE = (
 """What reading a damaged zip or manifest raises; `RuntimeError` covers encrypted members."""
 _LARGEST_DIRECTORY_BYTE = 1 << 20
 _END, _END_BYTE, _LONGEST_COMMENT_BYTE = b"PK\x05\x06", 22, 1 << 16
-_LOCATOR, _LOCATOR_BYTE, _END64 = b"PK\x06\x07", 20, b"PK\x06\x06"
+_LOCATOR, _LOCATOR_BYTE, _END64, _END64_BYTE = b"PK\x06\x07", 20, b"PK\x06\x06", 56
 _CHUNK_BYTE = 1 << 20
 
 
@@ -61,15 +61,11 @@ def open_pack(path: Path) -> Iterator[Opened]:
         ) from None
 
 
-def plain(text: str) -> str:
-    """A stranger's text without what would steer a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
 def _check_directory(path: Path) -> None:
     """Refuse a directory of more entries than could be read at once, before anything reads it.
 
-    Format: APPNOTE.TXT 4.3.14 to 4.3.16; Python believes the 64-bit record where there is one.
+    Format: APPNOTE.TXT 4.3.14 to 4.3.16. Python believes the 64-bit record where there is one: up
+    to 3.13 the one before the locator, later the one that the locator names.
     """
     with path.open("rb") as file:
         size_byte = file.seek(0, 2)
@@ -78,16 +74,18 @@ def _check_directory(path: Path) -> None:
         at = tail.rfind(_END)
         if at < 0 or len(tail) - at < _END_BYTE:
             raise ValueError("it is no zip, or its end is missing")
-        (directory_byte,) = struct.unpack_from("<I", tail, at + 12)
+        found_byte = [*struct.unpack_from("<I", tail, at + 12)]
         locator = tail[max(0, at - _LOCATOR_BYTE) : at]
         if locator.startswith(_LOCATOR) and len(locator) == _LOCATOR_BYTE:
-            (place,) = struct.unpack_from("<Q", locator, 8)
-            file.seek(min(place, size_byte))
-            record = file.read(56)
-            if len(record) == 56 and record.startswith(_END64):  # noqa: PLR2004 - APPNOTE 4.3.14
-                (directory_byte,) = struct.unpack_from("<Q", record, 40)
-    if directory_byte > _LARGEST_DIRECTORY_BYTE:
-        raise ValueError(f"its directory has {directory_byte:,} byte")
+            (named,) = struct.unpack_from("<Q", locator, 8)
+            before = size_byte - len(tail) + at - _LOCATOR_BYTE - _END64_BYTE
+            for place in (min(named, size_byte), max(0, before)):
+                file.seek(place)
+                record = file.read(_END64_BYTE)
+                if len(record) == _END64_BYTE and record.startswith(_END64):
+                    found_byte += struct.unpack_from("<Q", record, 40)
+    if max(found_byte) > _LARGEST_DIRECTORY_BYTE:
+        raise ValueError(f"its directory has {max(found_byte):,} byte")
 
 
 def _manifest(archive: zipfile.ZipFile) -> Manifest:

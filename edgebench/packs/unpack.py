@@ -11,10 +11,10 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from edgebench import resources
-from edgebench.derive import cache
+from edgebench.derive import cache, folders
 from edgebench.derive.contract import CONVERTERS
 from edgebench.errors import UsageError
-from edgebench.packs import contract, folders, opened, toml_depth
+from edgebench.packs import contract, opened, toml_depth
 from edgebench.packs.contract import PackedFolder
 from edgebench.packs.opened import Opened
 from edgebench.specs import Workload, read_workload, sha256_of
@@ -188,6 +188,9 @@ def _check_entry(folder: PackedFolder, written: Path) -> None:
     path, manifest = found
     if sizes.keys() != {path.name, cache.MANIFEST}:
         raise ValueError(f"{folder.name}: its {cache.MANIFEST} does not name all its files")
+    if manifest.key != folder.name:
+        # Whoever derives looks a model up by that name: it could be another workload's.
+        raise ValueError(f"{folder.name}: its {cache.MANIFEST} makes its name {manifest.key}")
     if manifest.format not in CONVERTERS:
         raise ValueError(f"{folder.name}: nothing derives {manifest.format} files")
     _check_words(folder.name, msgspec.to_builtins(manifest))
@@ -249,4 +252,4 @@ def _publish(one: _Ready, place: Path, aside: Path) -> None:
         with opened.writing(place.parent):
             folders.put(one.written, place, aside / f"old-{one.folder.name}")
     elif (found := cache.read_folder(one.written)) is not None:
-        cache.keep(one.written, found[1], one.folder.name)
+        cache.keep(one.written, found[1])

@@ -247,7 +247,7 @@ def _unjudged(rows: Sequence[Row]) -> list[str]:
         row["workload"] for row in measured if any(row.get(name) is not None for name in known)
     }
     tasks = {row["workload"]: _task(row) for row in measured if row["workload"] not in judged}
-    how = {_TOP1: "no labelled images (edgebench data, then --accuracy full)"}
+    how = {_TOP1: "no labelled images (--accuracy full; of a model of yours --images)"}
     return [
         f"{name}: {words} not measured, {how.get(words, 'no labelled samples')}"
         for name, task in tasks.items()

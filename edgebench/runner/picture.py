@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from edgebench import resources
-from edgebench.datasets import folder, pictures
-from edgebench.errors import UsageError
+from edgebench.datasets import pictures
+from edgebench.errors import UsageError, plain
 from edgebench.runner.config import RunConfig
 from edgebench.specs import Workload
 
@@ -51,12 +51,12 @@ def choose(config: RunConfig, workloads: Mapping[str, Workload]) -> Picture | No
 
 
 def _checked(path: Path, workloads: Mapping[str, Workload]) -> bytes:
-    name = folder.plain(path.name)
+    name = plain(path.name)
     try:
         data = _read(path)
         height, width = pictures.decode(data, "the file", gray=False).shape[:2]
     except (OSError, ValueError) as error:
-        words = folder.plain(" ".join(str(error).split()))
+        words = plain(" ".join(str(error).split()))
         raise UsageError(
             f"--image {name}: {words[:300]}", remedy="give a JPEG, PNG, BMP or PPM image"
         ) from None

@@ -57,6 +57,15 @@ def two_inputs(path: Path) -> Path:
     return path
 
 
+def mapper(path: Path) -> Path:
+    """An image in, a feature map out."""
+    nodes = _node("Conv", "image w", "map", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    nodes += _weight("w", filters())
+    outs = [_value("map", ("n", CLASSES, 16, 16))]
+    path.write_bytes(model(nodes, [_value("image", ("n", 3, 16, 16))], outs))
+    return path
+
+
 def filters() -> NDArray[np.float32]:
     """Weights (classes, 3, 3, 3)."""
     drawn = np.random.default_rng(7).standard_normal((CLASSES, 3, 3, 3))

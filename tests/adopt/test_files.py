@@ -15,6 +15,8 @@ from edgebench.errors import UsageError
 from edgebench.specs import sha256_of
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
+import broken
 import models
 
 MNIST = "mnist_cnn"
@@ -166,3 +168,31 @@ def test_a_pair_is_one_file_with_both(tmp_path: Path) -> None:
         assert archive.read("model.bin") == b"weights"
     (tmp_path / "net.bin").write_bytes(b"others")
     assert files.find(tmp_path / "net.xml").sha256 != found.sha256
+
+
+HELD = broken.external("v", [1, 4], "../v.bin", 16)
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        broken.node("Constant", "", "y", broken.attribute("value", held=HELD)),
+        broken.node("If", "x", "y", broken.attribute("then_branch", graph=HELD)),
+        broken.node(
+            "If",
+            "x",
+            "y",
+            broken.attribute(
+                "then_branch",
+                graph=broken.node("If", "x", "y", broken.attribute("else_branch", graph=HELD)),
+            ),
+        ),
+    ],
+)
+def test_numbers_of_attributes_and_branches_in_another_file_are_refused(
+    tmp_path: Path, graph: bytes
+) -> None:
+    (tmp_path / "a.onnx").write_bytes(broken.model(graph, *broken.VECTOR))
+    assert "has its numbers in another file (write it as one file" in str(
+        refused(tmp_path / "a.onnx")
+    )

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 import models
 
 import edgebench
+from edgebench.runner import journal
 
 ONE = ("-b", "onnxruntime", "-p", "fp32")
 
@@ -37,7 +40,8 @@ def test_a_model_is_measured_told_and_resumed(tmp_path: Path) -> None:
     (row,) = json.loads(done.stdout)
     assert (row["workload"], row["status"], row["validity"] == "invalid") == ("my_net", "ok", False)
     assert row["parity_cosine"] == pytest.approx(1.0)
-    assert re.search(r"my_net: parity is against its own outputs on\s+onnxruntime", done.stderr)
+    note = r"my_net: My Net\.onnx; parity is against its own outputs on\s+onnxruntime"
+    assert re.search(note, done.stderr)
     folder = run_folder(tmp_path)
     manifest = json.loads((folder / "run.json").read_text())
     assert manifest["config"]["model"] == [str(path)]
@@ -128,3 +132,35 @@ def test_a_mistake_is_one_line_and_exit_2(
     assert words in told[-1]
     assert told[-1].startswith("edgebench: ")
     assert not (tmp_path / "edgebench-results").exists()
+
+
+@pytest.mark.parametrize("option", ["--model", "--labels", "--images"])
+def test_a_name_that_is_no_unicode_is_one_line(tmp_path: Path, option: str) -> None:
+    models.classifier(tmp_path / "net.onnx")
+    path = tmp_path / os.fsdecode(b"net\xff.onnx")
+    models.classifier(path)
+    given = ("--model", "net.onnx", option, str(path))
+    done = call("run", *given, *ONE, cwd=tmp_path, code=2)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"edgebench: {option} ")
+    assert line.endswith("its name is no Unicode (rename it)")
+
+
+def test_a_labelled_folder_of_any_names_is_written_down(tmp_path: Path) -> None:
+    models.classifier(tmp_path / "net.onnx")
+    for index in range(models.CLASSES):
+        folder = tmp_path / "images" / os.fsdecode(b"kind \xff" + bytes([48 + index]))
+        folder.mkdir(parents=True)
+        Image.new("RGB", (16, 16)).save(folder / "one.png")
+    call("run", "--model", "net.onnx", "--images", "images", *ONE, "--dry-run", cwd=tmp_path)
+
+
+def test_nothing_is_taken_in_while_another_run_is_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEBENCH_LOCK", str(tmp_path / "lock"))
+    models.classifier(tmp_path / "net.onnx")
+    with journal.one_run_at_a_time():
+        done = call("run", "--model", "net.onnx", *ONE, cwd=tmp_path, code=2)
+    (line,) = done.stderr.splitlines()
+    assert "another edgebench run is under way" in line

@@ -167,3 +167,28 @@ def test_results_of_two_versions_are_neither_compared_nor_ranked_together(
         "mnist_cnn",
         "mnist_cnn, workload_version 2",
     ]
+
+
+def test_a_damaged_workload_does_not_hide_the_next(recipe: Path) -> None:
+    (recipe / "workload.toml").write_text("schema = 1\nname = [")
+    told = run("workloads", "list")
+    assert "large_cnn            damaged: " in told.stdout
+    assert "mnist_cnn            v1" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(28, "No space left on device"), "cannot write {home}: No space left"),
+        (FileNotFoundError(2, "No such file", "/nowhere/x.bin"), "cannot read /nowhere/x.bin: No"),
+    ],
+)
+def test_a_build_says_which_file_it_failed_for(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, words: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(zoo, "build", fail)
+    told = run("workloads", "build", recipe.name, code=2)
+    assert words.format(home=resources.workload_home()) in told.stderr

@@ -104,6 +104,22 @@ def test_the_newest_of_several_is_taken(tmp_path: Path) -> None:
     assert "images of 2" in found.tool
 
 
+def test_what_was_calibrated_on_random_inputs_is_none_of_a_workload_that_has_better(
+    tmp_path: Path,
+) -> None:
+    plain = converter("Plain")
+    make.derive(workload(), plain, "int8", images=images(tmp_path / "1.npz"))
+    random = msgspec.structs.replace(images(tmp_path / "2.npz", 2), words=cache.ON_RANDOM)
+    make.derive(workload(), plain, "int8", images=random)
+    found = cache.attach(workload()).model("mnn", "int8")
+    assert found is not None
+    assert "images of 1" in found.tool
+    spec = msgspec.structs.replace(workload().spec, recipe={}, calibration=None)
+    taken_in = cache.attach(Workload(folder=workload().folder, spec=spec)).model("mnn", "int8")
+    assert taken_in is not None
+    assert cache.ON_RANDOM in taken_in.tool
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "no manifest", "garbage", "empty"])
 def test_a_damaged_entry_counts_as_absent_and_is_made_again(damage: str) -> None:
     made = derive()

@@ -61,9 +61,13 @@ def node(kind: str, inputs: str, outputs: str, *attributes: bytes, domain: str =
     return message(1, body, *attributes, words(7, domain) if domain else b"")
 
 
-def attribute(name: str, *, graph: bytes = b"", ints: Sequence[int] = ()) -> bytes:
+def attribute(
+    name: str, *, graph: bytes = b"", held: bytes = b"", ints: Sequence[int] = ()
+) -> bytes:
     if graph:
         return message(5, words(1, name), message(6, graph), number(20, 5))
+    if held:  # a tensor, as a graph has it
+        return message(5, words(1, name), held, number(20, 4))
     return message(5, words(1, name), *(number(8, one) for one in ints), number(20, 7))
 
 

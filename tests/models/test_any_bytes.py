@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 import tempfile
 import time
@@ -69,6 +70,41 @@ def judge(name: str, data: bytes) -> None:
             told = "read"
         assert time.monotonic() - start < LIMIT_S
         assert told
+
+
+def knotted(count: int, axes: int) -> bytes:
+    """A TFLite file of many tensors that all are one, with so many sizes, and letters."""
+    model, graphs, graph, tensors = 64, 128, 160, 224
+    inputs = tensors + 4 + 4 * count
+    tensor = inputs + 4 + 4 * count
+    shape = tensor + 64
+    data = bytearray(shape + 4 + 4 * axes)
+    struct.pack_into("<I4s", data, 0, model, b"TFL3")
+    struct.pack_into("<10H", data, 8, 20, 36, *range(4, 36, 4))  # the vtable of every table
+
+    def table(place: int, *targets: int) -> None:
+        struct.pack_into("<i", data, place, place - 8)
+        for index, target in enumerate(targets):
+            field = place + 4 + 4 * index
+            struct.pack_into("<I", data, field, target - field)
+
+    table(model, shape, shape, graphs, shape, graphs)  # of its buffers there is one
+    struct.pack_into("<II", data, graphs, 1, graph - graphs - 4)
+    table(graph, tensors, inputs)
+    struct.pack_into("<I", data, tensors, count)
+    for index in range(count):
+        place = tensors + 4 + 4 * index
+        struct.pack_into("<I", data, place, tensor - place)
+    struct.pack_into("<I", data, inputs, count)
+    kind, buffer = tensor + 8, tensor + 12  # fields that lead nowhere: both are 0
+    table(tensor, shape, kind, buffer, shape, shape, shape, shape, shape)
+    struct.pack_into("<I", data, shape, axes)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(("count", "axes"), [(100_000, 100_000), (10_000, 64)])
+def test_tensors_that_share_one_shape_do_not_keep_it_busy(count: int, axes: int) -> None:
+    judge("knotted.tflite", knotted(count, axes))
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -51,7 +52,7 @@ def added(path: Path, name: str, data: bytes, *, kind: str, folder: str) -> None
     rebuilt(path, change)
 
 
-def entry(source: str = "0" * 64, **changes: object) -> Callable[[Path], object]:
+def entry(source: str = "0" * 64, *, key: str = "", **changes: object) -> Callable[[Path], object]:
     """A derived model of no workload in the pack."""
 
     def make(path: Path) -> None:
@@ -70,15 +71,16 @@ def entry(source: str = "0" * 64, **changes: object) -> Callable[[Path], object]
             "edgebench_version": "0",
             **changes,
         }
+        name = key or msgspec.convert(manifest, cache.Manifest).key
         files = {"model.mnn": model, cache.MANIFEST: json.dumps(manifest).encode()}
 
         def change(members: Members, whole: dict[str, Any]) -> None:
             listed = []
-            for name, data in files.items():
-                members[f"derived/{'0' * 32}/{name}"] = data
+            for file, data in files.items():
+                members[f"derived/{name}/{file}"] = data
                 digest = hashlib.sha256(data).hexdigest()
-                listed.append({"path": name, "size_byte": len(data), "sha256": digest})
-            whole["folders"].append({"kind": "derived", "name": "0" * 32, "files": listed})
+                listed.append({"path": file, "size_byte": len(data), "sha256": digest})
+            whole["folders"].append({"kind": "derived", "name": name, "files": listed})
 
         rebuilt(path, change)
 
@@ -142,6 +144,15 @@ def endless64(path: Path) -> None:
     path.write_bytes(data + one * 10**6 + record + locator + end)
 
 
+def endless64_twice(path: Path) -> None:
+    """And another such record, a modest one, which the locator names: Python 3.13 passes it by."""
+    endless64(path)
+    data = path.read_bytes()
+    modest = struct.pack("<4sQ2H2I4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 1, 1, 47, 0)
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, 0, 1)
+    path.write_bytes(modest + data[:-42] + locator + data[-22:])
+
+
 def toml_cut(path: Path) -> None:
     """A workload.toml without files."""
     with zipfile.ZipFile(path) as archive:
@@ -166,6 +177,7 @@ def alone(path: Path) -> None:
     added(path, "x", b"", kind="derived", folder="0" * 32)
 
 
+WEIGHTS = hashlib.sha256(b"weights").hexdigest()
 DEEP = b"[" * 200_000
 HOSTILE: list[tuple[str, Callable[[Path], object], str]] = [
     ("climbing member", lambda p: plus(p, "../tiny"), "is not named by"),
@@ -224,6 +236,7 @@ HOSTILE: list[tuple[str, Callable[[Path], object], str]] = [
     ("escape in a key", toml("schema = 1", 'schema = 1\n"\\u001b[2J" = 1'), r"\?\[2J"),
     ("program", toml('format = "onnx"', 'format = "eim"'), "fp32.onnx is a program"),
     ("derived of others", entry(), "is derived of no workload in it"),
+    ("derived under another's name", entry(WEIGHTS, key="a" * 32), "makes its name"),
     ("derived program", entry(format="eim"), "nothing derives eim files"),
     ("derived elsewhere", entry(file="../model.mnn.evil"), "names another file"),
     ("derived escape", entry(workload="\x1b[2J"), "is no plain text"),
@@ -239,6 +252,7 @@ HOSTILE: list[tuple[str, Callable[[Path], object], str]] = [
     ("5,000 members", crowd, "5,003 members|5,004 members"),
     ("a million members", endless, "its directory has 47,000,000 byte"),
     ("a million members, 64 bit", endless64, "its directory has 47,000,000 byte"),
+    ("a million members, two records", endless64_twice, "its directory has 47,000,000 byte"),
     ("deep manifest", about(DEEP), "."),
     ("nested in the manifest", about(b'{"folders":' + DEEP), "."),
     ("huge manifest", about(b" " * (2 << 20)), "its manifest.json has 2,097,152 byte"),
