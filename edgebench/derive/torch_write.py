@@ -63,7 +63,7 @@ def _write(graph: Graph, job: Job) -> None:
     try:
         if samples:
             module = _quantised(module, samples, _one_image(graph))
-            onnx_check.hold(_answers(module, probes, graph), wanted, onnx_check.MAX_INT8_ERROR)
+            onnx_check.hold(_answers(module, probes, graph), wanted, onnx_check.LIMITS["int8"])
             _save_script(module, _one_image(graph), count, Path(job.target))
         else:
             _save(module, graph, Path(job.target))
