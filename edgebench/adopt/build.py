@@ -46,6 +46,8 @@ _KERAS = 10.0
 _CHANNELS_LAST = ("tflite", "savedmodel", "eim")
 _COLORS = (1, 3)
 _CLASSES_RANK = 2
+_FAINT_RMS = 1e-5
+"""As `edgebench.measure.passes` has it."""
 _SUM_TOLERANCE = 0.05
 """Probabilities of 8 bits add up to 1 only roughly."""
 
@@ -89,7 +91,7 @@ def write(
         name=name,
         version=1,
         task="classification" if names else "other",
-        summary=_summary(found, told, chosen),
+        summary=_summary(found, told, chosen, faint=_is_faint(folder / reference.path)),
         source=f"{found.path.name}, taken in by edgebench {__version__}",
         labels=names,
         source_sha256=found.sha256,
@@ -237,6 +239,14 @@ def _check_reference(path: Path, words: str, what: str) -> int:
         return len(archive["inputs"])
 
 
+def _is_faint(path: Path) -> bool:
+    """Whether an output is too small to tell runtimes apart by more than their rounding."""
+    with np.load(path, allow_pickle=False) as archive:
+        outputs = [archive[name] for name in archive.files if name.startswith("outputs")]
+    floats = [one.astype(np.float64) for one in outputs if one.dtype.kind == "f"]
+    return any(float(np.sqrt((one**2).mean())) < _FAINT_RMS for one in floats)
+
+
 def _is_softmax(path: Path) -> bool:
     """Whether the answers have been through softmax already."""
     with np.load(path, allow_pickle=False) as archive:
@@ -290,8 +300,9 @@ def _model_spec(model: Model, layout: Layout, folder: Path) -> ModelSpec:
     )
 
 
-def _summary(found: Found, told: Told, chosen: Chosen | None) -> str:
+def _summary(found: Found, told: Told, chosen: Chosen | None, *, faint: bool) -> str:
+    little = "; they are next to nothing, so it tells little: give --images" if faint else ""
     both = (
         "; few images: accuracy is judged on those that calibrate" if chosen and chosen.both else ""
     )
-    return f"{found.path.name}; parity is against its own outputs on {told.words}{both}"
+    return f"{found.path.name}; parity is against its own outputs on {told.words}{little}{both}"
