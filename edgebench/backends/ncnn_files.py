@@ -180,6 +180,10 @@ def _take(layer: Layer, data: bytes, at: int) -> int:
         end = at + 4 * layer.plain_count
         layer.plain = data[at:end]
         return end
+    if layer.kind == "Gemm":
+        end = _end_of_gemm(layer, data, at)
+        layer.plain = data[at:end]
+        return end
     if layer.kind not in _PRODUCTS:
         if layer.kind not in _NO_WEIGHTS:
             raise ModelRefusedError(f"ncnn's layer {layer.kind} ({layer.name}) is not known here")
@@ -200,6 +204,27 @@ def _take(layer: Layer, data: bytes, at: int) -> int:
     if layer.number(_INT8_TERM):
         layer.scales = np.frombuffer(data, np.float32, layer.scale_count + 1, at)
         at += layer.scales.nbytes
+    return at
+
+
+def _end_of_gemm(layer: Layer, data: bytes, at: int) -> int:
+    """Behind a product of matrices, each of which may be a constant with a tag of its own.
+
+    It stays float: its parameters 4, 5 and 6 say which are constant, 7, 8 and 9 how large, 10 along
+    which axes the third, which is added, is repeated.
+    """
+    rows, columns, inner = (layer.number(key) for key in (7, 8, 9))
+    added = {0: 1, 1: rows, 2: rows, 3: rows * columns, 4: columns}
+    counts = (rows * inner, inner * columns, added.get(layer.number(10), 0))
+    for key, count in zip((4, 5, 6), counts, strict=True):
+        if layer.number(key) and count:
+            (tag,) = struct.unpack_from("<I", data, at)
+            if tag not in (FLOAT16, *FLOAT32):
+                raise ModelRefusedError(
+                    f"the weights of {layer.name} have the unknown tag {tag:#x}"
+                )
+            size = _TYPES.get(tag, np.dtype(np.float32)).itemsize
+            at += _ALIGN_BYTE + -(-count * size // _ALIGN_BYTE) * _ALIGN_BYTE
     return at
 
 

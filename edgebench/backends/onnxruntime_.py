@@ -223,7 +223,8 @@ class OnnxRuntimeSession:
             [self._settings.batch if size in batch else size for size in node.shape]
             for node in sinks
         ]
-        if any(not isinstance(size, int) for shape in told for size in shape):
+        # A file that says nothing of an output's shape looks like one that has no axes.
+        if any(not shape or any(not isinstance(size, int) for size in shape) for shape in told):
             told = [*sizes.tried(self._run, self.inputs)]
         sizes.check_outputs(zip((node.name for node in sinks), told, strict=True), self._settings)
         return tuple(map(_tensor, sinks, told))

@@ -80,7 +80,7 @@ def _multiplied(name: str, args: Sequence[Any], result: torch.Tensor) -> tuple[i
     """An element of a result costs what a filter has weights, or what the inner axis is long."""
     operands = [arg for arg in args if isinstance(arg, torch.Tensor) and arg.dim() >= _MATRIX]
     kind = operands[0].dtype
-    if name.startswith("quantized::"):
+    if name.startswith("quantized::") and not isinstance(args[1], torch.Tensor):  # packed weights
         conv = "conv" in name
         unpack = torch.ops.quantized.conv2d_unpack if conv else torch.ops.quantized.linear_unpack
         each = unpack(args[1])[0][0].numel()

@@ -50,6 +50,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     precision: Precision
     inputs: tuple[InputSpec, ...]
     """Every input of the source, in its order and by its names."""
+    alone: tuple[str, ...] = ()
+    """Inputs without an axis for a batch: one sample is the whole of them."""
     reference: str | None = None
     """The workload's right answers, as `WorkloadSpec.reference` has them."""
     calibration: str | None = None

@@ -77,7 +77,13 @@ class Feeds:
             yield self.rows(place, 1)
 
     def rows(self, start: int, count: int) -> dict[str, NDArray[Any]]:
-        """Some of them as a batch by the source's names, in its order of axes."""
+        """Some of them as a batch by the source's names, in its order of axes.
+
+        Raises:
+            ModelRefusedError: Several are asked for, and an input takes one.
+        """
+        if self._job.alone and count > 1:
+            raise ModelRefusedError(f"{', '.join(self._job.alone)} takes no batch")
         return {one.name: self._ready(one, start, count) for one in self._job.inputs}
 
     def _ready(self, one: InputSpec, start: int, count: int) -> NDArray[Any]:
@@ -87,4 +93,6 @@ class Feeds:
             array = centred / np.asarray(self._job.std, np.float32)
         if one.name in self._job.images:
             array = np.moveaxis(array, -1, 1)
+        if one.name in self._job.alone:
+            (array,) = array
         return np.ascontiguousarray(array, one.dtype)

@@ -61,6 +61,22 @@ class Mnn:
             if not _tools.mnnquant(["mnnquant", str(plain), str(target), str(config)]):
                 raise ModelRefusedError("MNN's quantiser refuses the model (its log says why)")
         _settle_uuid(target, job)
+        _load(target)
+
+
+def _load(target: Path) -> None:
+    """Let the runtime load and compute the file once; where it crashes, this process does.
+
+    Raises:
+        ModelRefusedError: It cannot.
+    """
+    import MNN  # noqa: PLC0415 - as above
+
+    net = MNN.Interpreter(str(target))
+    session = net.createSession({})
+    # It gives an error's number, or nothing where all is well.
+    if session is None or net.runSession(session):
+        raise ModelRefusedError("MNN cannot run what its own tools made (its log says why)")
 
 
 def _calibration(job: Job, plain: Path) -> Path:

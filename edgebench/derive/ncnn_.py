@@ -62,7 +62,7 @@ class Ncnn:
             from edgebench.derive import ncnn_int8  # noqa: PLC0415
 
             param, weights = ncnn_int8.quantise(param, weights, job)
-        _load(param)
+        _load(param, weights, contract.scratch(job))
         ncnn_files.pack(Path(job.target), param, weights)
 
     def _pnnx(self, job: Job) -> tuple[bytes, bytes]:
@@ -92,15 +92,23 @@ class Ncnn:
         return param, files[1].read_bytes()
 
 
-def _load(param: bytes) -> None:
+def _load(param: bytes, weights: bytes, folder: Path) -> None:
     """Let the runtime read the layers: pnnx writes down what it knows no layer for as it is.
 
     Raises:
-        ModelRefusedError: It does not know one.
+        ModelRefusedError: It does not know one, or their weights do not fit.
     """
     import ncnn  # noqa: PLC0415 - the parent asks this module for names and versions only
 
-    if ncnn.Net().load_param_mem(param.decode()):
+    net = ncnn.Net()
+    refused = net.load_param_mem(param.decode())
+    if not refused:
+        ncnn_files.read_layers(param, weights)  # as the backend does
+        path = folder / "made.bin"
+        path.write_bytes(weights)
+        if net.load_model(str(path)):
+            raise ModelRefusedError("ncnn cannot load the weights that pnnx made")
+    if refused:
         kinds = sorted(
             {line.split()[0] for line in param.decode().splitlines()[2:] if line.strip()}
         )

@@ -5,7 +5,9 @@ Most converters need to know them, and each asks in a way of its own; with a cop
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -31,6 +33,8 @@ def settled(job: Job) -> Job:
         one.name: _sizes(job, one.name, found.shape)
         for one, found in zip(inputs, declared, strict=True)
     }
+    alone = tuple(one.name for one in inputs if sizes[one.name] == job.sizes_of(one))
+    job = msgspec.structs.replace(job, alone=alone)
     if any(found.shape[1:] != sizes[found.name][1:] or _odd(found.shape) for found in declared):
         job = msgspec.structs.replace(job, source=str(_copy(job, sizes)))
     return job
@@ -101,7 +105,28 @@ def _copy(job: Job, sizes: dict[str, _Sizes]) -> Path:
                 dim.dim_param = "batch"
             else:
                 dim.dim_value = size
+    told = {value.name: _told(value) for value in model.graph.output}
     forget_sizes(model.graph)
+    model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+    _remind(model.graph.output, told)
     path = contract.scratch(job) / "settled.onnx"
-    onnx.save(onnx.shape_inference.infer_shapes(model, data_prop=True), path)
+    onnx.save(model, path)
     return path
+
+
+def _told(value: Any) -> _Sizes:  # noqa: ANN401 - a ValueInfoProto; onnx may be missing
+    return tuple(dim.dim_value or None for dim in value.type.tensor_type.shape.dim)
+
+
+def _remind(outputs: Iterable[Any], told: Mapping[str, _Sizes]) -> None:
+    """Of what the file said of outputs that follow from nothing: runtimes want to know the axes."""
+    for value in outputs:
+        kind = value.type.tensor_type
+        if kind.HasField("shape") or not told[value.name]:
+            continue
+        for place, size in enumerate(told[value.name]):
+            dim = kind.shape.dim.add()
+            if size is not None and 0 < size < _MOST:
+                dim.dim_value = size
+            else:
+                dim.dim_param = f"{value.name}_{place}" if place else "batch"

@@ -35,7 +35,8 @@ def _reduce(function: Callable[..., Value], axes: Sequence[int] | None) -> Calla
     """A reduction; ``axes`` where the operator has them by its name."""
 
     def run(op: Op, value: Held, given: Value = None) -> Held:
-        chosen = axes or static(given)
+        # A pooling's axes are an image's; rows have fewer.
+        chosen = axes[: value.tensor.shape.rank - 2] if axes else static(given)
         chosen = list(op.get("axes", [])) if chosen is None else list(chosen)
         keep = bool(op.get("keepdims", 1))
         last = stays_last(value) and keep

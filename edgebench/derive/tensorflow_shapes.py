@@ -92,15 +92,17 @@ def _slice(_: Op, value: Held, starts: Value, ends: Value, *rest: Value) -> Held
 
 
 def _pad(op: Op, value: Held, pads: Value = None, fill: Value = None, *_: Value) -> Held:
-    if op.get("mode", b"constant") != b"constant" or _:
-        raise ValueError("only a constant on all axes is known here")
+    mode = op.get("mode", b"constant").decode()
+    if mode not in {"constant", "reflect"} or _:
+        raise ValueError("only a constant and a mirror on all axes are known here")
     sizes = [int(one) for one in static(pads)]
     pairs = list(zip(sizes[: len(sizes) // 2], sizes[len(sizes) // 2 :], strict=True))
     last = stays_last(value)
     if last:
         pairs = [pairs[axis] for axis in TO_LAST]
     number = 0.0 if fill is None else float(static(fill))
-    return Held(tf.pad(value.tensor if last else first(value), pairs, constant_values=number), last)
+    tensor = value.tensor if last else first(value)
+    return Held(tf.pad(tensor, pairs, mode.upper(), constant_values=number), last)
 
 
 def _squeeze(op: Op, value: Held, axes: Value = None) -> Held:

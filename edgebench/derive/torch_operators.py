@@ -242,11 +242,25 @@ def _reduced(function: Callable[..., Any]) -> Maker:
     )
 
 
+def _whole(layer: Callable[[int], nn.Module], function: Callable[..., Any]) -> Maker:
+    """A pooling over all of an image, or of whatever has channels."""
+
+    def run(to: Importer, op: Op) -> Value:
+        rank = len(to.source.shape(op.node.input[0]))
+        if rank == _MATRIX + 2:
+            return to.layer(layer(1), op.args[0])
+        return to.call(function, op.args[0], list(range(2, rank)), keepdim=True)
+
+    return run
+
+
 def _folded(function: Callable[..., Any]) -> Maker:
     """An operator on any number of values, two at a time."""
 
     def run(to: Importer, op: Op) -> Value:
-        out, *rest = op.args
+        # torch's largest and least are of tensors, and no numbers.
+        held = [to.held(one) if isinstance(one, np.ndarray) else one for one in op.args]
+        out, *rest = held
         for one in rest:
             out = to.call(function, out, one)
         return out
@@ -279,16 +293,19 @@ MAKERS: dict[str, Maker] = {
     "ConvTranspose": _conv_transpose,
     "Div": _function(torch.div),
     "Dropout": lambda _, op: op.args[0],
+    "Equal": _function(torch.eq),
     "Elu": _layer(lambda op: nn.ELU(op.get("alpha", 1.0))),
     "Erf": _function(torch.erf),
     "Exp": _function(torch.exp),
     "Floor": _function(torch.floor),
+    "Greater": _function(torch.gt),
+    "Less": _function(torch.lt),
     "Gemm": _linear,
-    "GlobalAveragePool": _layer(lambda _: nn.AdaptiveAvgPool2d(1)),
+    "GlobalAveragePool": _whole(nn.AdaptiveAvgPool2d, torch.mean),
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _layer(lambda _: nn.Hardswish()),
     "Identity": lambda _, op: op.args[0],
-    "GlobalMaxPool": _layer(lambda _: nn.AdaptiveMaxPool2d(1)),
+    "GlobalMaxPool": _whole(nn.AdaptiveMaxPool2d, torch.amax),
     "LayerNormalization": _layer_norm,
     "LeakyRelu": _layer(lambda op: nn.LeakyReLU(op.get("alpha", 0.01))),
     "MatMul": _linear,
@@ -315,5 +332,6 @@ MAKERS: dict[str, Maker] = {
     "Sub": _function(torch.sub),
     "Sum": _folded(torch.add),
     "Tanh": _layer(lambda _: nn.Tanh()),
+    "Where": _function(torch.where),
 }
 """By ONNX's name."""

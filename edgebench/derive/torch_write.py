@@ -63,12 +63,22 @@ def _write(graph: Graph, job: Job) -> None:
     try:
         if samples:
             module = _quantised(module, samples, _one_image(graph))
-            onnx_check.hold(_answers(module, probes, graph), wanted, onnx_check.MAX_INT8_ERROR)
+            onnx_check.hold(_answers(module, probes, graph), wanted, onnx_check.LIMITS["int8"])
             _save_script(module, _one_image(graph), count, Path(job.target))
         else:
             _save(module, graph, Path(job.target))
+        _load(job, graph, samples)
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
         raise ModelRefusedError(f"torch says: {first_line(error)}") from error
+
+
+def _load(job: Job, graph: Graph, samples: Feeds | None) -> None:
+    """Read the file back and compute one sample: what is written is not all that torch can run."""
+    if samples:
+        module, given = torch.jit.load(job.target), samples.rows(0, graph.inputs[0].sizes(1)[0])
+    else:
+        module, given = torch.export.load(job.target).module(), onnx_check.drawn(graph.inputs)
+    module(*(torch.from_numpy(given[one.name]) for one in graph.inputs))
 
 
 def _share_no_bars() -> None:

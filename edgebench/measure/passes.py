@@ -30,6 +30,9 @@ _CHUNK_S = 0.05
 _REFRESH = 5
 """Inferences after a look that are not counted: by then the caches are as they were."""
 _EPSILON = 1e-30
+_FAINT_RMS = 1e-5
+"""Of an answer; beneath it there is nothing but how a runtime rounds (onnxruntime's sigmoid is
+right to 1e-7), and a direction tells nothing."""
 _SUM_TOLERANCE = 0.05
 """Probabilities of 8 bits add up to 1 only roughly."""
 _CHUNK_SAMPLES = 500
@@ -331,9 +334,12 @@ def _compared(outputs: NDArray[Any], reference: NDArray[Any]) -> _Compared:
     if softmax:
         theirs = np.exp(theirs - theirs.max(axis=1, keepdims=True))
         theirs /= theirs.sum(axis=1, keepdims=True)
-    norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
+    # As if both had one more element: what is faint is not turned by rounding, and wrong if large.
+    size, least = (theirs**2).sum(axis=1), _FAINT_RMS**2 * theirs.shape[1]
+    faint = np.where(size < least, least, 0.0)
     with np.errstate(invalid="ignore"):  # infinity over infinity
-        cosine = (ours * theirs).sum(axis=1) / np.maximum(norms, _EPSILON)
+        norms = np.sqrt(((ours**2).sum(axis=1) + faint) * (size + faint))
+        cosine = ((ours * theirs).sum(axis=1) + faint) / np.maximum(norms, _EPSILON)
     # A NaN output is as wrong as an output can be: it must never look like "not measured".
     cosine = np.nan_to_num(cosine, nan=-1.0, posinf=-1.0, neginf=-1.0)
     # Zeros have no direction; where they are right, they are as right as can be.

@@ -56,6 +56,29 @@ def prepare(source: Path, target: Path) -> None:
     # Shapes and folded constants are what the quantisers need to see every weight. Symbolic
     # shapes need sympy and add nothing to a graph without control flow.
     quant_pre_process(source, target, skip_symbolic_shape=True)
+    prepared = onnx.load(target)
+    if _flatten_biases(prepared.graph):
+        onnx.save(prepared, target)
+
+
+def _flatten_biases(graph: onnx.GraphProto) -> bool:
+    """Biases of Gemm as the static quantiser takes them: (n,) and not (1, n); whether any was not.
+
+    They come of a MatMul and an Add that were made one.
+    """
+    weights = {one.name: one for one in graph.initializer}
+    uses: dict[str, set[str]] = {}
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            uses.setdefault(name, set()).add(f"{node.op_type}:{place}")
+    wide = [
+        weights[name]
+        for name, found in uses.items()
+        if name in weights and found == {"Gemm:2"} and [*weights[name].dims[:-1]] == [1]
+    ]
+    for one in wide:
+        del one.dims[0]
+    return bool(wide)
 
 
 def static(source: Path, target: Path, feeds: Iterable[Mapping[str, NDArray[Any]]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +14,15 @@ import pytest
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "backends"))
 import models
+import standin_eim
 
 import edgebench
+from edgebench import resources
 from edgebench.runner import journal
 
+COMPILER = shutil.which("cc")
 ONE = ("-b", "onnxruntime", "-p", "fp32")
 
 
@@ -79,6 +84,20 @@ def test_what_can_be_derived_is_and_the_rest_is_told(tmp_path: Path) -> None:
     for row in rows.values():
         assert row["status"] == "ok" or "deriving" in row["reason"], row
     assert re.search(r"int8 is\s+calibrated\s+on\s+random\s+inputs", done.stderr)
+
+
+@pytest.mark.skipif(COMPILER is None, reason="needs a C compiler: an .eim is a program")
+def test_an_eim_gets_random_pixels(tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert", reason="needs edgebench[litert]")
+    model = resources.open_workload("mnist_cnn").file("models/fp32.tflite")
+    script = standin_eim.write(tmp_path / "script", model, labels=list("0123456789"))
+    start = f'#include <unistd.h>\nint main(int n, char **v) {{ return execv("{script}", v); }}'
+    (tmp_path / "net.c").write_text(start)
+    subprocess.run([str(COMPILER), "net.c", "-o", "net.eim"], cwd=tmp_path, check=True)
+    done = call("run", "--model", "net.eim", "--json", cwd=tmp_path)
+    (row,) = json.loads(done.stdout)
+    assert (row["backend"], row["status"]) == ("edge-impulse", "ok"), row["reason"]
+    assert row["parity_cosine"] == pytest.approx(1.0)
 
 
 def test_a_configuration_file_names_models_beside_itself(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from shipped import shipping
 
-from edgebench import plugins
+from edgebench import plugins, resources
 from edgebench.analysis.validity import parity_fault
 from edgebench.backends import opencv_dnn
 from edgebench.errors import ModelRefusedError

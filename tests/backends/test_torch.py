@@ -23,6 +23,8 @@ from edgebench.testing import check_backend
 
 torch = pytest.importorskip("torch", reason="needs torch")
 
+from edgebench.backends import torch_witness  # noqa: E402 - it imports torch
+
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 FILES: dict[Precision, Precision] = {"fp32": "fp32", "fp16": "fp32", "bf16": "fp32", "int8": "int8"}
@@ -224,3 +226,10 @@ def test_without_a_compiler_compiling_is_refused(
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(ModelRefusedError, match=r"apt-get install g\+\+"):
         opened(path, options={"compile": "1"}, batch=3)
+
+
+def test_a_product_of_two_quantised_answers_is_counted() -> None:
+    rows = torch.quantize_per_tensor(torch.rand(2, 3, 5), 0.1, 0, torch.quint8)
+    columns = torch.quantize_per_tensor(torch.rand(2, 5, 4), 0.1, 0, torch.quint8)
+    seen = torch_witness.operators(lambda: torch.ops.quantized.matmul(rows, columns, 0.1, 0))
+    assert [(one.macs, one.precision) for one in seen if one.macs] == [(2 * 3 * 4 * 5, "int8")]

@@ -28,15 +28,17 @@ TWO = """g (float[N,3,H,W] image, float[N,5] extra) => (float[] masks, float[] s
     p = GlobalAveragePool(masks) f = Flatten(p) c = Concat<axis=1>(f, extra) score = Sigmoid(c) }"""
 
 
-def onnx_file(path: Path, body: str) -> Path:
-    """A model whose images are open beside the batch, with a weight ``w`` (4, 3, 3, 3)."""
+def onnx_file(path: Path, body: str, **more: tuple[int, ...]) -> Path:
+    """A model whose images are open beside the batch, with a weight ``w`` (4, 3, 3, 3) and more."""
     import onnx  # it may be missing
 
     model: Any = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]>\n{body}')
     for value in model.graph.output:
         value.type.tensor_type.ClearField("shape")
-    weight = np.random.default_rng(0).normal(size=(4, 3, 3, 3)).astype(np.float32)
-    model.graph.initializer.append(onnx.numpy_helper.from_array(weight, "w"))
+    random = np.random.default_rng(0)
+    for name, shape in {"w": (4, 3, 3, 3), **more}.items():
+        weight = random.normal(size=shape).astype(np.float32)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(weight, name))
     onnx.save(model, path)
     return path
 

@@ -158,3 +158,20 @@ def test_a_workload_that_says_otherwise_than_its_file_is_a_line(tmp_path: Path) 
     ):
         _, reasons = reach.fill(workload_of(path, *inputs), [("mnn", "fp32")], None, quiet)
         assert np.all([word in reasons["mnn", "fp32"] for word in words.replace("\\", "").split()])
+
+
+def test_a_state_without_a_batch_is_fed_as_it_is_and_wide_biases_are_quantised(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("onnx", reason="needs onnx")
+    body = """g (float[N,6] x, float[2,1,6] state) => (float[] y) {
+        axes = Constant<value_ints=[0,1]>() s = ReduceMean<axes=[0,1], keepdims=0>(state)
+        a = Add(x, s) p = MatMul(a, k) y = Add(p, wide) }"""
+    path = onnx_file(tmp_path / "state.onnx", body, k=(6, 4), wide=(1, 4))
+    inputs = (
+        InputSpec(name="x", shape=(6,), image=False),
+        InputSpec(name="state", shape=(2, 1, 6), image=False),
+    )
+    images = samples(tmp_path / "samples.npz", *inputs)
+    _, reasons = reach.fill(workload_of(path, *inputs), [("onnx", "int8")], images, quiet)
+    assert reasons == {}

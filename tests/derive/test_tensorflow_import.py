@@ -156,6 +156,12 @@ CHAINS: dict[str, list[Part]] = {
         ("Squeeze", [ints(2, 3)], {}),
         ("Unsqueeze", [ints(1)], {}),
     ],
+    "the largest of rows": [
+        ("Reshape", [ints(0, 8, 120)], {}),
+        ("GlobalMaxPool", [], {}),
+        ("Flatten", [], {}),
+    ],
+    "a mirror at the edges": [("Pad", [ints(0, 0, 1, 2, 0, 0, 3, 0)], {"mode": "reflect"})],
     "nearest, twice as large": [
         (
             "Resize",

@@ -73,7 +73,10 @@ CASES: dict[str, tuple[str, Weights]] = {
     "residual": ("t = Relu(x) y = Add(x, t)", {}),
     "number": ("t = Mul(x, n) u = Sub(n, t) y = Div(u, n)", {"n": np.array([3], np.float32)}),
     "by channel": ("t = Mul(x, c) y = Add(c, t)", {"c": drawn(1, 4, 1, 1)}),
-    "extremes": ("t = Max(x, n) y = Min(t, x)", {"n": drawn(4, 1, 1)}),
+    "extremes": (
+        "t = Max(n, x, m) y = Min(t, x)",
+        {"n": drawn(4, 1, 1), "m": np.float32(0.1)},
+    ),
     "concat": ("t = Tanh(x) y = Concat<axis=1>(x, t)", {}),
     "split": ("t, u = Split<axis=1>(x, n) y = Concat<axis=1>(u, t)", {"n": np.array([1, 3])}),
     "max pool": ("y = MaxPool<kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,1]>(x)", {}),
@@ -121,6 +124,10 @@ CASES: dict[str, tuple[str, Weights]] = {
         {"a": np.array([1, 3])},
     ),
     "global max": ("t = GlobalMaxPool(x) y = Flatten(t)", {}),
+    "global, of rows": (
+        "t = Reshape(x, n) u = GlobalMaxPool(t) v = GlobalAveragePool(t) y = Sub(u, v)",
+        {"n": np.array([0, 4, 81])},
+    ),
     "layer norm": ("y = LayerNormalization(x, s, b)", {"s": drawn(9), "b": drawn(9)}),
     "slice": (
         "y = Slice(x, a, e, d)",
@@ -133,6 +140,10 @@ CASES: dict[str, tuple[str, Weights]] = {
     "expand": (
         "t = Cast<to=7>(x) u = Cast<to=1>(t) v = ReduceMean<axes=[1]>(u) y = Expand(v, n)",
         {"n": np.array([1, 5, 1, 1])},
+    ),
+    "compared": (
+        "t = Greater(x, n) u = Less(x, m) v = Equal(t, u) y = Where(v, x, n)",
+        {"n": np.float32(0), "m": np.float32(0.5)},
     ),
     "computed": ("t = Add(n, n) u = Sqrt(t) y = Mul(x, u)", {"n": np.float32(8)}),
 }
