@@ -33,7 +33,7 @@ MIN_OVERLAP = 0.5
 """Intersection over union from which a box is where the thing is."""
 _CHUNK_SAMPLES = 500
 _CHUNK_BYTE = 16 << 20
-"""As of `passes.accuracy`."""
+"""As of `accuracy.measure`."""
 _CORNERS = 4
 
 Outputs = answers.Outputs
@@ -67,7 +67,7 @@ def measure(
 ) -> Quality:
     """The task's figure over a file of labelled samples, a chunk at a time.
 
-    As `passes.accuracy`: chunks are whole batches, the last batch is filled up.
+    As `accuracy.measure`: chunks are whole batches, the last batch is filled up.
 
     Args:
         session: Open.

@@ -221,7 +221,7 @@ class _Launch:
         return session
 
     def _check(self, session: Session) -> None:
-        from edgebench.measure import passes, quality  # noqa: PLC0415 - as above
+        from edgebench.measure import accuracy, passes, quality  # noqa: PLC0415 - as above
 
         request = self.request
         self.enter("check")
@@ -234,7 +234,7 @@ class _Launch:
             # Each chunk enters the stage anew: its time-out is for a chunk, whatever their number.
             again = functools.partial(self.enter, "check")
             if request.task == "classification":
-                self.keep(accuracy=passes.accuracy(session, request, path, again))
+                self.keep(accuracy=accuracy.measure(session, request, path, again))
             else:
                 self.keep(quality=quality.measure(session, request, path, again))
         self.keep(effective=session.effective())

@@ -47,7 +47,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         """Seconds that a stage may take.
 
         Checking takes longest, and begins anew with every chunk of labelled samples (see
-        ``edgebench.measure.passes.accuracy``): a full data set on a slow device is no hang.
+        ``edgebench.measure.accuracy``): a full data set on a slow device is no hang.
         """
         longer = {
             "start": _START_FACTOR * self.timeout_s,

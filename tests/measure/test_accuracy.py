@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgebench import plugins, resources, wire
 from edgebench.errors import ModelRefusedError
-from edgebench.measure import passes
+from edgebench.measure import accuracy, passes
 from edgebench.measure.worker import _Launch, _Pipe
 from edgebench.protocols import Settings
 from edgebench.records import Case
@@ -74,15 +74,15 @@ def test_chunks_give_the_answers_of_one_pass(
     session = plugins.open_backend("onnxruntime").open(Path(request.model_path), settings)
     seen: list[NDArray[np.float32]] = []
     (whole,) = passes.run_all(session, passes.normalise(pixels, (0.0,), (255.0,)), "NCHW", batch)
-    spied = passes.score
+    spied = accuracy.score
 
     def score(outputs: NDArray[np.float32], *rest: object) -> object:
         seen.append(outputs)
         return spied(outputs, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(passes, "score", score)
-    monkeypatch.setattr(passes, "_CHUNK_SAMPLES", chunk)
-    found = passes.accuracy(session, request, tmp_path / "noisy.npz", lambda: None)
+    monkeypatch.setattr(accuracy, "score", score)
+    monkeypatch.setattr(accuracy, "_CHUNK_SAMPLES", chunk)
+    found = accuracy.measure(session, request, tmp_path / "noisy.npz", lambda: None)
     session.close()
     assert np.array_equal(np.concatenate(seen), whole)
     hits = spied(whole, labels.astype(np.int64))
@@ -113,7 +113,7 @@ def test_memory_does_not_grow_with_the_number_of_samples(
     session = NullSession(Settings(options={"shape": "64,64,3"}))
     request = request_for(tmp_path / "a.npz")
     tracemalloc.start()
-    passes.accuracy(session, request, tmp_path / "a.npz", lambda: None)
+    accuracy.measure(session, request, tmp_path / "a.npz", lambda: None)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 80 * MIB

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgebench.errors import ModelRefusedError
-from edgebench.measure import passes, pipeline, quality, tensors
+from edgebench.measure import accuracy, passes, pipeline, quality, tensors
 from edgebench.protocols import Feeds, Settings, Tensor
 from edgebench.records import Case, Task
 from edgebench.specs import InputSpec, PreprocessSpec
@@ -100,7 +100,7 @@ def request_for(folder: Path, dtype: str, task: Task = "classification") -> Laun
 @pytest.mark.parametrize("dtype", ["int8", "int32", "float32", "float16"])
 def test_labelled_images_are_given_to_models_of_any_type(tmp_path: Path, dtype: str) -> None:
     request, path = request_for(tmp_path, dtype), tmp_path / "samples.npz"
-    found = passes.accuracy(Channels(dtype), request, path, lambda: None)
+    found = accuracy.measure(Channels(dtype), request, path, lambda: None)
     assert (found.samples, found.correct) == (9, 9)
     whole = request_for(tmp_path, dtype, "segmentation")
     masks = quality.measure(Channels(dtype, whole=True), whole, path, lambda: None)

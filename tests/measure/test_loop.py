@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from virtual import NS_PER_S, TimedSession, install
 
 from edgebench.errors import ModelRefusedError
-from edgebench.measure import loop, memory, passes
+from edgebench.measure import accuracy, loop, memory, passes
 from edgebench.protocols import Settings
 from edgebench.testing import NullSession
 
@@ -167,4 +167,4 @@ def test_nan_is_as_wrong_as_can_be() -> None:
 def test_top1_counts_hits() -> None:
     outputs = np.eye(4, dtype=np.float32)
     labels = np.array([0, 1, 2, 0])
-    assert passes.score(outputs, labels).tolist() == [True, True, True, False]
+    assert accuracy.score(outputs, labels).tolist() == [True, True, True, False]
