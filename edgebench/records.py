@@ -38,9 +38,9 @@ TUNINGS: tuple[Tuning, ...] = ("native", "equal")
 Task = Literal["classification", "detection", "segmentation", "other"]
 """What a workload's outputs mean, which decides how far they may differ from the reference's;
 ``other`` is a user's model of which nothing is told: its outputs are numbers."""
-Weights = Literal["trained", "published", "random"]
+Weights = Literal["trained", "published", "random", "unknown"]
 """Where a workload's weights come from; random ones have no accuracy and are never quantised in
-earnest: their int8 is measured, but its parity is no gate."""
+earnest: their int8 is measured, but its parity is no gate. Of a user's model nobody told."""
 _LATER: dict[str, object] = {
     "tuning": "native",
     "parameters": {},

@@ -93,6 +93,7 @@ def write(
         name=name,
         version=1,
         task="classification" if names else "other",
+        weights="unknown",
         summary=_summary(found, plan, chosen, names, request)
         + (_FAINT if _is_faint(folder / reference.path) else ""),
         source=f"{plain(found.path.name)}, taken in by edgebench {__version__}",

@@ -57,7 +57,11 @@ COLUMNS: tuple[Column, ...] = (
         "str",
         "what its answers are: classification, detection, segmentation, other (nobody told)",
     ),
-    Column("weights", "str", "trained, published, or random: then there is no accuracy"),
+    Column(
+        "weights",
+        "str",
+        "trained, published, random (then there is no accuracy), or unknown: a user's model",
+    ),
     Column("model_sha256", "str", "hash of the model file that ran"),
     Column("backend", "str", "the inference runtime", default=True),
     Column("backend_version", "str", "version that the runtime reports"),

@@ -53,6 +53,7 @@ def test_an_onnx_file_is_a_workload_that_is_found_again(tmp_path: Path) -> None:
     workload = taken(path)
     spec = workload.spec
     assert (spec.name, spec.task, spec.outputs) == ("my_net", "other", ("out",))
+    assert spec.weights == "unknown"
     assert spec.input.shape == (16, 16, 3)
     assert spec.preprocess is not None
     assert spec.preprocess.std == (255.0, 255.0, 255.0)
