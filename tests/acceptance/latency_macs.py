@@ -69,10 +69,10 @@ class Profiler:
         """Where the time of a cell goes, or the reason why nobody can tell."""
         key = str(row["case_id"])
         if key not in self._known:
-            self._known[key] = self._profile(key)
+            self._known[key] = self._profile(key, work.call_mmac(row) or 0.0)
         return self._known[key]
 
-    def _profile(self, case_id: str) -> Profile | str:
+    def _profile(self, case_id: str, mmac: float) -> Profile | str:
         reason = ""
         for calls in CALLS:
             asked = ("profile", str(self._run), case_id, "--json", "-n", str(calls))
@@ -84,7 +84,7 @@ class Profiler:
                 check=False,
             )
             if done.returncode == 0:
-                return profile_of(json.loads(done.stdout))
+                return profile_of(json.loads(done.stdout), mmac)
             reason = (done.stderr.strip().splitlines() or ["no words"])[-1]
         return reason
 

@@ -4,18 +4,21 @@ The distance between a cell and another one of its backend, which lies on the li
 kinds of operators. What a kind should take is its MACs at the rate of all that multiplies there;
 where it does not multiply, as much per MAC of the whole network. A kind is named where it takes (or
 saves) much of the call; the cell is explained where the named ones account for most of the distance
-and it would be no outlier without them. It is not explained where it was none when it was profiled
-or takes no more per MAC than the cell on the line (then it is the line that does not fit), nor
-where all kinds differ alike: that only says once more that it is slow.
+and it would be no outlier without them. Kinds that multiply nothing and are too small to be named
+are one cause together: a line drawn by MACs does not see them, however many they are. A cell is not
+explained where it was no outlier when it was profiled or takes no more per MAC than the cell on the
+line (then it is the line that does not fit), nor where all kinds differ alike: that only says once
+more that it is slow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, get_args
 
 from edgebench.analysis import work
 from edgebench.analysis.operators import PRODUCT
+from edgebench.protocols import WorkKind
 from edgebench.report.table import number
 
 LEAST_AGAIN = 1.5
@@ -23,6 +26,9 @@ LEAST_AGAIN = 1.5
 LEAST_ACCOUNTED_RATIO = 0.5
 """Of the distance from the line, by the kinds that are named."""
 OUTSIDE = "what lies between operators"
+LIGHT = "the other kinds that multiply nothing"
+"""Together: each is too small to be named."""
+MULTIPLY = frozenset({*get_args(WorkKind), PRODUCT})
 MOST_CAUSES = 3
 LEAST_RATIO = 0.1
 """Of a call (of the expected one, for what is saved): less is no cause."""
@@ -60,6 +66,8 @@ class Profile(NamedTuple):
     parts: dict[str, Part]
     costliest: dict[str, tuple[str, float]]
     """Of each kind the operator that takes most, and how much, in us."""
+    network_mmac: float = 0.0
+    """Of the workload's file: where operators cannot be told apart, it still holds for all."""
 
     @property
     def whole_us(self) -> float:
@@ -69,7 +77,7 @@ class Profile(NamedTuple):
     @property
     def mmac(self) -> float:
         """Of the parts, which is the network."""
-        return sum(part.mmac or 0.0 for part in self.parts.values())
+        return sum(part.mmac or 0.0 for part in self.parts.values()) or self.network_mmac
 
     @property
     def products_us(self) -> float:
@@ -84,7 +92,7 @@ class Explanation(NamedTuple):
     sentences: tuple[str, ...]
 
 
-def profile_of(told: Mapping[str, Any]) -> Profile:
+def profile_of(told: Mapping[str, Any], network_mmac: float = 0.0) -> Profile:
     """As ``edgebench profile --json`` prints it."""
     parts = {one["kind"]: Part(one["duration_us"], one["work_mmac"]) for one in told["kinds"]}
     operators_us = sum(part.us for part in parts.values())
@@ -93,7 +101,7 @@ def profile_of(told: Mapping[str, Any]) -> Profile:
     for one in told["operators"]:
         kind = one["work_kind"] or one["kind"]
         costliest.setdefault(kind, (one["operator"], one["duration_us"]))
-    return Profile(told["case"]["workload"], told["plain_us"], parts, costliest)
+    return Profile(told["case"]["workload"], told["plain_us"], parts, costliest, network_mmac)
 
 
 def explain(ratio: float, ran_ms: float, mine: Profile, usual: Profile) -> Explanation:
@@ -127,35 +135,73 @@ def explain(ratio: float, ran_ms: float, mine: Profile, usual: Profile) -> Expla
         return Explanation(False, (f"all its operators are {_times(times)} alike",))
     named = sorted(kinds, key=lambda kind: -off[kind])[:MOST_CAUSES]
     named = [kind for kind in named if off[kind] >= LEAST_RATIO * heavier]
-    accounted_us = sum(off[kind] for kind in named)
+    light = [k for k in kinds if k not in named and _light(k, mine) and _light(k, usual)]
+    together_us = sum(off[kind] for kind in light)
+    if together_us < LEAST_RATIO * heavier:
+        light, together_us = [], 0.0
+    accounted_us = sum(off[kind] for kind in named) + together_us
     rest_us = max(1.0, mine.whole_us - sign * accounted_us)
     left = max(rest_us / expected_us, expected_us / rest_us)
     share = accounted_us / abs(mine.whole_us - expected_us)
-    sentences = tuple(_sentence(kind, mine, usual, sign) for kind in named)
+    sentences = [_sentence(kind, mine, usual, sign) for kind in named]
+    if light:
+        sentences.append(_together(light, mine, usual))
     return Explanation(
         share >= LEAST_ACCOUNTED_RATIO and left <= work.FACTOR,
-        sentences or ("no kind stands out",),
+        tuple(sentences) or ("no kind stands out",),
+    )
+
+
+def _light(kind: str, one: Profile) -> bool:
+    """Whether a kind multiplies nothing there, or is not there at all."""
+    part = one.parts.get(kind)
+    return part is None or (part.mmac is None and kind not in MULTIPLY)
+
+
+def _together(kinds: Sequence[str], mine: Profile, usual: Profile) -> str:
+    """Of kinds that each are too small to be named."""
+    parts = {kind: mine.parts[kind].us for kind in kinds if kind in mine.parts}
+    heaviest = sorted(parts, key=lambda kind: -parts[kind])
+    more = f" and {len(heaviest) - MOST_CAUSES} more" if len(heaviest) > MOST_CAUSES else ""
+    there_us = sum(usual.parts[kind].us for kind in kinds if kind in usual.parts)
+    return (
+        f"{LIGHT} ({', '.join(heaviest[:MOST_CAUSES])}{more}): take "
+        f"{sum(parts.values()) / mine.whole_us:.0%} of the call "
+        f"({there_us / usual.whole_us:.0%} in {usual.workload})"
     )
 
 
 def _alike(mine: Profile, usual: Profile) -> tuple[Profile, Profile]:
     """Both with the same kinds: where one cannot tell its products apart, nor does the other."""
+    if not (_known(mine) and _known(usual)):
+        return _coarse(mine, ()), _coarse(usual, ())
     if PRODUCT in mine.parts or PRODUCT in usual.parts:
         return _coarse(mine), _coarse(usual)
     return mine, usual
 
 
-def _coarse(one: Profile) -> Profile:
+def _known(one: Profile) -> bool:
+    """Whether what each kind multiplies is known."""
+    return all(part.mmac is not None for kind, part in one.parts.items() if kind in MULTIPLY)
+
+
+def _coarse(one: Profile, apart: Sequence[str] = ("depthwise",)) -> Profile:
+    """All that multiplies as one kind, but for those that are to stay apart.
+
+    With none apart it multiplies what the network does.
+    """
     parts: dict[str, Part] = {}
     costliest: dict[str, tuple[str, float]] = {}
     for kind, part in one.parts.items():
-        keep = kind == "depthwise" or (part.mmac is None and kind != PRODUCT)
+        keep = kind in apart or kind not in MULTIPLY
         name = kind if keep else PRODUCT
         before = parts.get(name, Part(0.0, None))
         mmac = part.mmac if before.mmac is None else before.mmac + (part.mmac or 0.0)
         parts[name] = Part(before.us + part.us, mmac)
         found = one.costliest.get(kind, ("", 0.0))
         costliest[name] = max(costliest.get(name, found), found, key=lambda of: of[1])
+    if not apart and PRODUCT in parts:
+        parts[PRODUCT] = Part(parts[PRODUCT].us, one.network_mmac or one.mmac)
     return one._replace(parts=parts, costliest=costliest)
 
 

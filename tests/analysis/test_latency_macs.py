@@ -101,11 +101,28 @@ def test_a_line_that_does_not_fit_is_no_fault_of_an_operator() -> None:
     assert not found.explained
 
 
-def test_many_small_differences_are_no_explanation() -> None:
+def test_light_kinds_that_multiply_nothing_are_one_cause_together() -> None:
+    """As in a network of many activations: the line is drawn by MACs and sees none of them."""
     small: Kinds = {f"Odd{n}": (25.0, None) for n in range(12)}
     found = explained(USUAL | small, 400.0, 4.0)
+    assert found.explained
+    (sentence,) = found.sentences
+    assert sentence.startswith("the other kinds that multiply nothing (Odd0, Odd1, Odd2 and ")
+    assert sentence.endswith("take 80% of the call (20% in usual)")
+
+
+def test_many_small_differences_of_what_multiplies_are_no_explanation() -> None:
+    kinds: Kinds = {name: (us * 2, mmac) for name, (us, mmac) in USUAL.items()}
+    found = explained(kinds | {"Odd": (20.0, None)}, 220.0, 2.2)
     assert not found.explained
-    assert found.sentences == ("no kind stands out",)
+
+
+def test_products_of_unknown_work_are_taken_as_those_of_the_whole_network() -> None:
+    kinds: Kinds = {"product": (60.0, None), "depthwise": (20.0, None), "Swish": (900.0, None)}
+    mine = profile(kinds, 980.0)._replace(network_mmac=6.0)
+    found = outliers.explain(9.0, 0.98, mine, profile(USUAL, 100.0, "usual"))
+    assert found.explained
+    assert found.sentences[0].startswith("Swish: takes 92% of the call (0% in usual)")
 
 
 def test_without_work_nothing_is_explained() -> None:
