@@ -46,9 +46,9 @@ def padded(x: torch.Tensor, side: int, stride: int) -> torch.Tensor:
 
 def by_torch(state: Mapping[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
     def normed(x: torch.Tensor, name: str) -> torch.Tensor:
-        parts = [state[f"{name}.{part}"] for part in ("running_mean", "running_var")]
+        mean, variance = state[f"{name}.running_mean"], state[f"{name}.running_var"]
         scale, offset = state[f"{name}.weight"], state[f"{name}.bias"]
-        return functional.batch_norm(x, *parts, scale, offset, eps=1e-3)
+        return functional.batch_norm(x, mean, variance, scale, offset, eps=1e-3)
 
     def conv(x: torch.Tensor, name: str, stride: int = 1, groups: int = 1) -> torch.Tensor:
         kernel = state[f"{name}.weight"]
