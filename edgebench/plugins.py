@@ -16,6 +16,7 @@ from edgebench.errors import EdgebenchError, UsageError
 from edgebench.protocols import Backend, Probe, ProfilingBackend
 
 BACKENDS = "edgebench.backends"
+METERS = "edgebench.meters"
 _MEMBERS = ("name", "formats", "precisions", "probe", "open")
 
 

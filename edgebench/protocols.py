@@ -8,20 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
+from edgebench.metering import Channel
 from edgebench.records import Effective, Precision, Tuning
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Tier = Literal[
-    "wall_measured",
-    "board_measured",
-    "partial_measured",
-    "model_calibrated",
-    "envelope",
-    "proxy",
-]
-"""Where a power figure comes from, best first; tiers are never mixed in a ranking."""
 WorkKind = Literal["convolution", "pointwise", "depthwise", "grouped", "transposed", "dense"]
 """How an operator multiplies: runtimes have kernels of their own for each."""
 
@@ -210,22 +202,29 @@ class ProfilingBackend(Protocol):
         """
 
 
+Readings = tuple[tuple[int, int] | None, ...]
+"""One a channel, in their order: ``(t_ns, value)``; None where it cannot be read now."""
+
+
 @runtime_checkable
 class Meter(Protocol):
-    """Reads one physical quantity; cumulative energy in uJ or momentary power in uW."""
+    """Reads physical quantities; one class a way to read them, with a channel a quantity.
+
+    ``probe`` looks for what there is to read and keeps it; ``channels`` and ``read`` are of that.
+    Nothing missing, vanished or malformed is ever read as 0.
+    """
 
     name: str
-    tier: Tier
-    quantity: Literal["energy_uj", "power_uw"]
-    covers: tuple[str, ...]
-    wrap_uj: int | None
-    """Where a cumulative counter starts again at 0."""
 
     def probe(self, root: Path) -> Probe:
-        """Whether it can be read; ``root`` stands for ``/``."""
+        """Whether it can be read; ``root`` stands for ``/``. Takes less than a second."""
 
-    def read(self) -> tuple[int, int] | None:
-        """``(t_ns, value)``; None where it cannot be read now (never 0 for that)."""
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """What `probe` found; empty before it, and where nothing can be read."""
+
+    def read(self) -> Readings:
+        """Every channel once, each with the CLOCK_MONOTONIC time of its own reading."""
 
     def close(self) -> None:
-        """Release everything."""
+        """Release everything; what was probed can be probed again."""

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from edgebench.machine import DeviceFacts, Environment, Look, Stage
+from edgebench.metering import Power
 from edgebench.samples import Samples, inflate_bits
 
 SCHEMA_VERSION = 1
@@ -19,7 +21,6 @@ SCHEMA_VERSION = 1
 Precision = Literal["fp32", "fp16", "bf16", "int8", "int8_dynamic"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "bf16", "int8", "int8_dynamic")
 Status = Literal["ok", "failed", "timeout", "oom", "crashed", "skipped"]
-Stage = Literal["start", "load", "warmup", "measure", "check"]
 Scenario = Literal["single_stream", "multi_stream", "offline", "server", "paced", "sustained"]
 SCENARIOS: tuple[Scenario, ...] = (
     "single_stream",
@@ -176,29 +177,6 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     """Where the labelled samples come from."""
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """One reading of a meter."""
-
-    meter: str
-    t_ns: int
-    value: int
-
-
-class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine around a launch; counters are totals since boot or process start."""
-
-    load_average_1min: float | None = None
-    mem_available_byte: int | None = None
-    swap_used_byte: int | None = None
-    governor: str | None = None
-    cpu_mhz: tuple[float, ...] = ()
-    temperature_degc: dict[str, float] = {}
-    busy_all_ns: int | None = None
-    """CPU time of all processes on this machine since boot."""
-    throttled_ns: int | None = None
-    """Time the cgroup was held back by its CPU quota."""
-
-
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """One point of a search: a rate that was tried (server) or a way to work (offline)."""
 
@@ -277,16 +255,24 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     rss_peak_byte: int | None = None
     pss_load_byte: int | None = None
     """Proportional set size with the model loaded: shared pages counted by share."""
+    instructions: int | None = None
+    """Retired in the window by all threads, where the kernel lets this process count them."""
+    cycles: int | None = None
+    """CPU cycles of all threads in the window; as above."""
     cooldown_ns: int | None = None
     """Waited before this launch's block until the device was as cool as at the start."""
     launch_ns: int | None = None
     """The whole launch as the parent saw it, from starting the worker to its end."""
-    readings: tuple[Reading, ...] = ()
+    power: Power | None = None
     parity: Parity | None = None
     accuracy: Accuracy | None = None
     quality: Quality | None = None
     environment_before: Environment | None = None
     environment_after: Environment | None = None
+    looks: tuple[Look, ...] = ()
+    """What the parent saw of the machine while the launch ran, about once a second."""
+    intruders: dict[str, int] = {}
+    """CPU time in ns that other processes used during the window, by name, the busiest first."""
     caveats: tuple[str, ...] = ()
 
 
@@ -315,37 +301,6 @@ class PlannedCase(msgspec.Struct, frozen=True, kw_only=True):
     """Multiply-accumulates of one sample, as the workload's file tells them."""
     parameters: int | None = None
     """Of the workload's model: how many weights it has."""
-
-
-class CpuCluster(msgspec.Struct, frozen=True, kw_only=True):
-    """CPUs of one kind and speed; big.LITTLE boards have several."""
-
-    model: str | None = None
-    cpus: int
-    max_mhz: float | None = None
-
-
-class DeviceFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What this machine says of itself; no host or user name."""
-
-    device: str
-    device_id: str
-    board: str | None = None
-    cpu_model: str | None = None
-    architecture: str = ""
-    cpus_online: int | None = None
-    cpus_usable: int | None = None
-    cpu_quota: float | None = None
-    """CPUs that the cgroup's quota grants."""
-    cpu_clusters: tuple[CpuCluster, ...] = ()
-    """Fastest first."""
-    isa_features: tuple[str, ...] = ()
-    mem_total_byte: int | None = None
-    mem_limit_byte: int | None = None
-    kernel: str = ""
-    os: str = ""
-    virtualisation: str | None = None
-    python: str = ""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

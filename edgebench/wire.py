@@ -15,8 +15,9 @@ import msgspec
 
 from edgebench import codec, records
 from edgebench.errors import WireError
+from edgebench.machine import Stage
 from edgebench.protocols import OpTimes, Probe, Tensor
-from edgebench.records import Case, Effective, Record, Stage, Task
+from edgebench.records import Case, Effective, Record, Task
 from edgebench.samples import Samples
 from edgebench.specs import InputSpec, PostprocessSpec, PreprocessSpec
 
@@ -56,6 +57,10 @@ class LaunchRequest(msgspec.Struct, frozen=True, kw_only=True, tag="launch"):
     warmup_s: float
     warmup_max_s: float
     measure_s: float
+    idle_s: float | None = None
+    """Length of the idle baseline; None: a launch without a power pass."""
+    power_s: float | None = None
+    """Length of the power pass's window; None: none."""
     measure_max_s: float | None = None
     """Where ``target_ratio`` is not reached in ``measure_s``, go on up to here."""
     target_ratio: float | None = None

@@ -17,18 +17,10 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import runtimes without a wor
 os.environ["EDGEBENCH_DATA"] = os.devnull  # what a developer has built is no parameter of tests
 
 from edgebench import plugins, resources
+from edgebench.machine import DeviceFacts
 from edgebench.measure import passes
 from edgebench.protocols import Settings
-from edgebench.records import (
-    Case,
-    DeviceFacts,
-    Effective,
-    Manifest,
-    Parity,
-    PlannedCase,
-    Precision,
-    Record,
-)
+from edgebench.records import Case, Effective, Manifest, Parity, PlannedCase, Precision, Record
 from edgebench.samples import Samples
 
 sys.path.insert(0, str(Path(__file__).parent))

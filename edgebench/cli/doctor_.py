@@ -18,8 +18,8 @@ from edgebench.errors import UsageError
 from edgebench.host import conditions, identify, spoilers
 from edgebench.host.conditions import Conditions
 from edgebench.host.spoilers import Spoiler
+from edgebench.machine import DeviceFacts
 from edgebench.protocols import Probe
-from edgebench.records import DeviceFacts
 from edgebench.specs import DeviceSpec
 from edgebench.units import mib_from_byte
 

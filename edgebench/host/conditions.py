@@ -13,7 +13,7 @@ import psutil
 from edgebench.host import cpu, environment
 from edgebench.host.cpu import ROOT, read_int, read_text
 from edgebench.host.virtual import virtualisation
-from edgebench.records import Environment
+from edgebench.machine import Environment
 
 _MILLI = 1000
 _KHZ_PER_MHZ = 1000

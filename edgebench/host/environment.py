@@ -13,7 +13,7 @@ from edgebench.host.cpu import (
     read_int,
     read_text,
 )
-from edgebench.records import Environment
+from edgebench.machine import Environment
 
 _KIB = 1024
 _NS_PER_TICK_BASE = 1_000_000_000

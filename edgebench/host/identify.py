@@ -19,7 +19,7 @@ from edgebench.host.cpu import (
 )
 from edgebench.host.environment import memory_limit_byte, memory_total_byte
 from edgebench.host.virtual import virtualisation
-from edgebench.records import CpuCluster, DeviceFacts
+from edgebench.machine import CpuCluster, DeviceFacts
 from edgebench.specs import DeviceMatch, DeviceSpec
 
 _KHZ_PER_MHZ = 1000

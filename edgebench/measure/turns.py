@@ -9,9 +9,9 @@ import msgspec
 
 from edgebench.errors import WireError
 from edgebench.host import environment, process
+from edgebench.machine import Environment
 from edgebench.measure import loop
 from edgebench.measure.methods import Context, Fields
-from edgebench.records import Environment
 from edgebench.samples import Samples
 from edgebench.wire import Ready, Reply, Turn, Turned
 

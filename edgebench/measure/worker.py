@@ -19,8 +19,9 @@ import msgspec
 from edgebench import plugins, wire
 from edgebench.errors import EdgebenchError, ModelRefusedError, WireError
 from edgebench.host import process
+from edgebench.machine import Stage
 from edgebench.protocols import ProfilingBackend, ProfilingSession, Session, Settings
-from edgebench.records import SCHEMA_VERSION, Record, Stage
+from edgebench.records import SCHEMA_VERSION, Record
 from edgebench.samples import Samples
 from edgebench.wire import Done, LaunchRequest, Probed, ProbeRequest, Progress, Stop, Turn
 

@@ -39,10 +39,18 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for the whole run, spent where intervals are widest."""
     aim_s: float | None = None
     """Seconds that a run of everything installed tries to keep to; see `durations.aimed`."""
+    power_s: float | None = None
+    """Window of the power pass, where a meter measures; None: no such pass."""
+    idle_s: float = 10.0
+    """Idle baseline of the power pass: the model loaded, nothing at work."""
+    power_launches: int = 3
+    """The first so many launches of a case have a power pass: their spread is the interval."""
 
 
 _COOLDOWN_MAX_S = 120.0
 _TARGET_RATIO = 0.02
+_POWER_S = 30.0
+"""So long that a sensor of 1 Hz has 30 values."""
 _BUDGET_MIN_LAUNCHES, _BUDGET_MAX_LAUNCHES = 3, 100
 PRESETS: dict[PresetName, Preset] = {
     "quick": Preset(
@@ -55,6 +63,7 @@ PRESETS: dict[PresetName, Preset] = {
         measure_s=2.0,
         warmup_s=0.5,
         cooldown_max_s=_COOLDOWN_MAX_S,
+        power_s=_POWER_S,
     ),
     "thorough": Preset(
         name="thorough",
@@ -66,6 +75,8 @@ PRESETS: dict[PresetName, Preset] = {
         launch_target_ratio=_TARGET_RATIO,
         target_ratio=_TARGET_RATIO,
         cooldown_max_s=_COOLDOWN_MAX_S,
+        power_s=_POWER_S,
+        power_launches=6,
     ),
 }
 
@@ -133,6 +144,20 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     timeout_s: float = 60.0
     memory_limit_mib: int | None = None
     accuracy: AccuracyChoice = "samples"
+    meters: tuple[str, ...] = msgspec.field(default=(), name="meter")
+    """Meters to read; empty takes the best tier that can be read here, ``none`` takes none."""
+    power_s: float | None = None
+    """Instead of the preset's window of the power pass."""
+    power_csv: str | None = None
+    """What an external meter logs: a file that grows while it runs, or comes later."""
+    power_csv_offset_s: float = 0.0
+    """Added to the log's times: how far the logger's clock is behind this machine's."""
+    power_command: str | None = None
+    """A program that prints the power in W, a number a line, for as long as it runs."""
+    power_covers: Literal["wall", "board"] = "wall"
+    """What an external meter stands at: the plug, or the board's own input."""
+    require_valid: bool = False
+    """Whether cells that are not valid count as failed (exit code 3)."""
     backends: dict[str, BackendConfig] = {}
 
 

@@ -19,8 +19,9 @@ import psutil
 from edgebench import wire
 from edgebench.errors import UsageError, WireError
 from edgebench.host.cpu import ROOT, cgroup_folders, read_text
+from edgebench.machine import Stage
 from edgebench.protocols import Probe
-from edgebench.records import SCHEMA_VERSION, Record, Stage, Status
+from edgebench.records import SCHEMA_VERSION, Record, Status
 from edgebench.runner import leftovers, surroundings
 from edgebench.units import BYTE_PER_MIB
 

@@ -12,8 +12,9 @@ import numpy as np
 from verdict import Verdict
 
 from edgebench import codec
+from edgebench.machine import DeviceFacts
 from edgebench.measure import passes
-from edgebench.records import Case, DeviceFacts, Manifest, PlannedCase, Record
+from edgebench.records import Case, Manifest, PlannedCase, Record
 from edgebench.report import rows
 from edgebench.samples import Samples
 from edgebench.testing import FakeClock, PlayedSession, known_latencies

@@ -12,17 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from edgebench.analysis import intervals, validity
+from edgebench.machine import Environment
 from edgebench.measure import passes
-from edgebench.records import (
-    PRECISIONS,
-    Case,
-    Environment,
-    Parity,
-    ParityLimits,
-    PlannedCase,
-    Record,
-    Task,
-)
+from edgebench.records import PRECISIONS, Case, Parity, ParityLimits, PlannedCase, Record, Task
 from edgebench.stats import Interval
 
 

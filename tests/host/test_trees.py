@@ -12,7 +12,7 @@ import pytest
 from edgebench import resources
 from edgebench.host import conditions, cpu, environment, identify, spoilers
 from edgebench.host.conditions import Busy, Conditions
-from edgebench.records import DeviceFacts, Environment
+from edgebench.machine import DeviceFacts, Environment
 from edgebench.specs import DeviceMatch, DeviceSpec
 from edgebench.testing import write_tree
 

@@ -16,7 +16,8 @@ import pytest
 
 import edgebench
 from edgebench.errors import UsageError
-from edgebench.records import Accuracy, Case, Effective, Environment, Manifest, Parity, Record
+from edgebench.machine import Environment
+from edgebench.records import Accuracy, Case, Effective, Manifest, Parity, Record
 from edgebench.report import answers, bundle, charts, html, rows
 from edgebench.report.grid import MISSING, figure
 from edgebench.report.labels import labels

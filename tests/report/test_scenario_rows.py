@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from edgebench.records import Case, Environment, Manifest, Minute, PlannedCase, Record, Trial
+from edgebench.machine import Environment
+from edgebench.records import Case, Manifest, Minute, PlannedCase, Record, Trial
 from edgebench.report import rows, table
 from edgebench.report.rows import Row
 from edgebench.samples import Samples

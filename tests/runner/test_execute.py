@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from edgebench import wire
-from edgebench.records import Case, Environment, Manifest, PlannedCase, Record, Trial
+from edgebench.machine import Environment
+from edgebench.records import Case, Manifest, PlannedCase, Record, Trial
 from edgebench.runner import config as configs
 from edgebench.runner import execute, launcher, plan
 from edgebench.runner.config import Preset, PresetName, RunConfig

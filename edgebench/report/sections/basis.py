@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from edgebench.analysis.validity import LIMITS
 from edgebench.codec import to_builtins
-from edgebench.records import DeviceFacts, Manifest
+from edgebench.machine import DeviceFacts
+from edgebench.records import Manifest
 from edgebench.report import grid
 from edgebench.report.columns import COLUMNS
 from edgebench.report.grid import Grid, Head
