@@ -108,10 +108,10 @@ class RaplPerf:
         found = frozenset(event.domain for event in events)
         for cpu, package in _places(root):
             for event in events:
-                name = package if event.domain in ("package", "psys") else ""
+                whole = event.domain == "package"
                 channel = rapl_domains.channel(
                     event.domain,
-                    event.domain if event.domain == "psys" else name or f"{package}/{event.domain}",
+                    package if whole else f"{package}/{event.domain}",
                     counted=rapl_domains.counts(event.domain, found),
                     gpu="uncore" in found,
                     wrap_uj=None,
@@ -173,8 +173,7 @@ def _places(root: Path) -> list[tuple[int, str]]:
     topology = "sys/devices/system/cpu/cpu{}/topology"
     once = bool(files.cpu_words(root, "vendor_id") & _ONE_DIE)
     places: dict[str, int] = {}
-    cpus = re.findall(r"[0-9]+", files.read_text(root / _PMU / "cpumask") or "0")
-    for cpu in map(int, cpus):
+    for cpu in files.cpu_list(files.read_text(root / _PMU / "cpumask") or "0"):
         folder = root / topology.format(cpu)
         number = files.read_int(folder / "physical_package_id")
         package = f"package-{cpu if number is None else number}"
