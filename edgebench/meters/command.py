@@ -15,6 +15,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -27,6 +28,13 @@ _FIRST_LINE_S = 0.8
 """So long `probe` waits for a first number: some meters take longer, and that is no fault."""
 _END_S = 2.0
 _WORDS = 200
+_DIES_WITH_PARENT = (
+    "import ctypes, os, sys\n"
+    "ctypes.CDLL(None).prctl(1, 15, 0, 0, 0)\n"  # PR_SET_PDEATHSIG, SIGTERM
+    "if os.getppid() != int(sys.argv[1]): sys.exit(1)\n"
+    "os.execvp(sys.argv[2], sys.argv[2:])"
+)
+"""A meter's program must not outlive a reader that was killed."""
 _MOST_W = 1e9
 
 
@@ -63,10 +71,7 @@ class Command:
         if not words or shutil.which(words[0]) is None:
             what = words[0] if words else self.command
             return self._not(f"{what!r} is no program", "name one in PATH or with its folder")
-        try:
-            self._start(words)
-        except OSError as error:
-            return self._not(f"{words[0]}: {error.strerror}", "is it executable?")
+        self._start(words)
         self._came.wait(_FIRST_LINE_S)
         if trouble := self.trouble:
             self.close()
@@ -118,21 +123,32 @@ class Command:
         self._came.clear()
 
     def _start(self, words: list[str]) -> None:
-        self._child = child = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        for target, stream in ((self._watch, child.stdout), (self._listen, child.stderr)):
-            reader = threading.Thread(target=target, args=(stream,), daemon=True)
-            reader.start()
-            self._readers.append(reader)
+        born = threading.Event()
+        keeper = threading.Thread(target=self._keep, args=(words, born), daemon=True)
+        keeper.start()
+        self._readers.append(keeper)
+        born.wait()
 
-    def _watch(self, stdout: IO[bytes]) -> None:
-        """Stamp each line as it comes."""
-        with stdout:
+    def _keep(self, words: list[str], born: threading.Event) -> None:
+        """Start the program and stamp each line as it comes.
+
+        The kernel takes a parent's death for that of the thread that started the child: this one
+        lives as long as the program does.
+        """
+        try:
+            self._child = child = subprocess.Popen(
+                [sys.executable, "-ISc", _DIES_WITH_PARENT, str(os.getpid()), *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+            listener = threading.Thread(target=self._listen, args=(child.stderr,), daemon=True)
+            listener.start()
+            self._readers.append(listener)
+        finally:
+            born.set()
+        with child, child.stdout or contextlib.nullcontext(()) as stdout:
             for number, line in enumerate(stdout, 1):
                 t_ns = time.perf_counter_ns()
                 power_uw = parse_power_uw(line)

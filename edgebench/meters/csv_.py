@@ -13,10 +13,7 @@ an offset moves the window over the log, so for a window of 30 s keep it below 0
 from __future__ import annotations
 
 import contextlib
-import csv
 import itertools
-import math
-import re
 import statistics
 from array import array
 from bisect import bisect_left, bisect_right
@@ -30,24 +27,12 @@ import msgspec
 from edgebench.errors import UsageError
 from edgebench.metering import Channel, Power, Series
 from edgebench.meters.command import external_channel
+from edgebench.meters.csv_layout import TOLD, EmptyLogError, layout_of, reading
 from edgebench.protocols import Probe, Readings
 from edgebench.samples import Samples
 
-_TOLD = "name them: --power-columns TIME,WATTS or TIME,VOLTS,AMPS"
-_WORDS = {
-    "time": {"time", "timestamp", "date", "datetime", "t", "ts", "unix", "epoch", "utc"},
-    "power": {"power", "watt", "watts", "p", "w", "mw", "uw", "µw"},
-    "volts": {"voltage", "volt", "volts", "v", "mv", "uv"},
-    "amps": {"current", "ampere", "amperes", "amp", "amps", "i", "a", "ma", "ua", "µa"},
-}
-_NOT_POWER = {"factor", "reactive", "apparent"}
-_SCALES = {"k": 1e3, "m": 1e-3, "u": 1e-6, "µ": 1e-6}
-_TIME_NS = {"s": 1e9, "sec": 1e9, "seconds": 1e9, "ms": 1e6, "us": 1e3, "µs": 1e3, "ns": 1.0}
-_MAGNITUDES = ((1e11, 1e9), (1e14, 1e6), (1e17, 1e3), (math.inf, 1.0))
-"""Unix time now is 1.8e9 s: below which value it is how many ns."""
 _OLDEST_NS = 10**17
 """1973: what is earlier does not count from 1970 but from the log's own start."""
-_PREAMBLE_LINES = 100
 _HEAD_BYTE = 1 << 16
 _GAP_STEPS = 10
 
@@ -60,24 +45,6 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
     power_uw: Samples
     problems: tuple[str, ...]
     """Every row that is no reading, and every gap: a line each."""
-
-
-class _Layout(msgspec.Struct, frozen=True, kw_only=True):
-    """Which cells of a row are what."""
-
-    delimiter: str
-    time: int
-    time_ns: float | None
-    """ns of a 1 in the time column; None: by its size, or ISO 8601."""
-    factors: tuple[int, ...]
-    """Power, or voltage and current."""
-    scale_uw: float
-    first: int
-    """The line of the first reading, from 1."""
-
-
-class _EmptyLogError(UsageError):
-    """Nothing but the beginning of a preamble yet."""
 
 
 class Csv:
@@ -137,8 +104,8 @@ class Csv:
         Raises:
             UsageError: It cannot be read, or its columns cannot be told apart.
         """
-        with contextlib.suppress(_EmptyLogError):
-            _layout(self.path, self._text(_HEAD_BYTE).splitlines(), self._columns)
+        with contextlib.suppress(EmptyLogError):
+            layout_of(self.path, self._text(_HEAD_BYTE).splitlines(), self._columns)
 
     def _text(self, size: int = -1) -> str:
         try:
@@ -155,14 +122,14 @@ class Csv:
         """
         text = self._text()
         lines = text.splitlines()
-        layout = _layout(self.path, lines, self._columns)
+        layout = layout_of(self.path, lines, self._columns)
         times, powers, problems = array("Q"), array("Q"), list[str]()
         cut = len(lines) if text and not text.endswith(("\n", "\r")) else None
         for number, line in enumerate(lines[layout.first - 1 :], layout.first):
             if not line.strip() or line.startswith("#"):
                 continue
             try:
-                t_ns, power_uw = _reading(line, layout, cut=number == cut)
+                t_ns, power_uw = reading(line, layout, cut=number == cut)
                 _check_time(t_ns + self._offset_ns, times)
             except ValueError as error:
                 problems.append(f"{self.path.name}:{number}: {error}")
@@ -171,7 +138,7 @@ class Csv:
             powers.append(power_uw)
         if not times:
             first = problems[0] if problems else f"{self.path.name}: no rows"
-            raise UsageError(f"no reading in {self.path}: {first}", remedy=_TOLD)
+            raise UsageError(f"no reading in {self.path}: {first}", remedy=TOLD)
         problems += (f"{self.path.name}: {gap}" for gap in _gaps(times))
         return Log(utc_ns=Samples(times), power_uw=Samples(powers), problems=tuple(problems))
 
@@ -184,173 +151,17 @@ class Csv:
         if power.utc_offset_ns is None:
             return None
         begin_ns = power.start_ns if power.idle_start_ns is None else power.idle_start_ns
-        utc_ns = list(log.utc_ns)
-        first = bisect_left(utc_ns, begin_ns + power.utc_offset_ns)
-        last = bisect_right(utc_ns, power.end_ns + power.utc_offset_ns)
+        first = bisect_left(log.utc_ns, begin_ns + power.utc_offset_ns)
+        last = bisect_right(log.utc_ns, power.end_ns + power.utc_offset_ns)
         if last - first < 2:  # noqa: PLR2004 - no interval without two
             return None
-        part = slice(max(first - 1, 0), last + 1)
+        part = range(max(first - 1, 0), min(last + 1, len(log.utc_ns)))
         return Series(
             meter=self.name,
             channel=self._channel,
-            t_ns=Samples(t - power.utc_offset_ns for t in utc_ns[part]),
-            value=Samples(list(log.power_uw)[part]),
+            t_ns=Samples(log.utc_ns[i] - power.utc_offset_ns for i in part),
+            value=Samples(log.power_uw[i] for i in part),
         )
-
-
-def _layout(path: Path, lines: Sequence[str], told: Sequence[str]) -> _Layout:
-    """Find the header, or the first reading where there is none.
-
-    Raises:
-        UsageError: Neither is within the first lines, or columns cannot be told apart.
-    """
-    for number, line in enumerate(lines[:_PREAMBLE_LINES], 1):
-        delimiter = next((one for one in "\t;," if one in line), " ")
-        cells = _cells(line, delimiter)
-        if not line.strip() or line.startswith("#") or len(cells) < 2:  # noqa: PLR2004 - a pair
-            continue
-        if any(_is_reading(cell) for cell in cells):
-            return _unnamed(path, cells, told, delimiter, number)
-        if found := _named(path, cells, told, delimiter, number + 1):
-            return found
-    kind = UsageError if len(lines) > _PREAMBLE_LINES else _EmptyLogError
-    raise kind(f"{path}: no columns of time and power", remedy=_TOLD)
-
-
-def _named(
-    path: Path, names: Sequence[str], told: Sequence[str], delimiter: str, first: int
-) -> _Layout | None:
-    """By a header; None where the line is none."""
-    if told:
-        places = [_place(name, names) for name in told]
-        if None in places:
-            return None
-        time, *factors = (place for place in places if place is not None)
-    else:
-        kinds = {
-            kind: [i for i, name in enumerate(names) if _kind(name) == kind] for kind in _WORDS
-        }
-        wanted = ("time", "power") if kinds["power"] else ("time", "volts", "amps")
-        if not all(kinds[kind] for kind in wanted):
-            return None
-        for kind in wanted:
-            if len(kinds[kind]) > 1:
-                both = " and ".join(repr(names[i]) for i in kinds[kind])
-                raise UsageError(f"{path}: {both} may both be the {kind}", remedy=_TOLD)
-        time, *factors = (kinds[kind][0] for kind in wanted)
-    unit = _tokens(names[time])[-1:]
-    return _Layout(
-        delimiter=delimiter,
-        time=time,
-        time_ns=_TIME_NS.get(unit[0]) if unit and len(_tokens(names[time])) > 1 else None,
-        factors=tuple(factors),
-        scale_uw=1e6 * math.prod(_scale(names[i]) for i in factors),
-        first=first,
-    )
-
-
-def _unnamed(
-    path: Path, cells: Sequence[str], told: Sequence[str], delimiter: str, first: int
-) -> _Layout:
-    """Without a header: time and watts, or as told by numbers."""
-    places = [_place(name, ()) for name in told] if told else [0, 1]
-    if None in places or max(p or 0 for p in places) >= len(cells) or (not told and len(cells) > 2):  # noqa: PLR2004 - a pair
-        raise UsageError(f"{path}: {len(cells)} columns without these names", remedy=_TOLD)
-    time, *factors = (place for place in places if place is not None)
-    return _Layout(
-        delimiter=delimiter,
-        time=time,
-        time_ns=None,
-        factors=tuple(factors),
-        scale_uw=1e6,
-        first=first,
-    )
-
-
-def _place(told: str, names: Sequence[str]) -> int | None:
-    """Where a column lies: by its name, else by its number from 1."""
-    if told in names:
-        return list(names).index(told)
-    return int(told) - 1 if told.isdecimal() and int(told) > 0 else None
-
-
-def _tokens(name: str) -> list[str]:
-    return re.findall(r"[a-zµ]+", name.lower().replace("μ", "µ"))
-
-
-def _kind(name: str) -> str | None:
-    tokens = set(_tokens(name))
-    if tokens & _NOT_POWER:
-        return None
-    return next((kind for kind, words in _WORDS.items() if tokens & words), None)
-
-
-def _scale(name: str) -> float:
-    """What a 1 in a column is in its base unit, by the unit that ends its name."""
-    unit = (_tokens(name) or [""])[-1]
-    return _SCALES.get(unit[0], 1.0) if len(unit) == 2 and unit[1] in "wva" else 1.0  # noqa: PLR2004 - mW
-
-
-def _cells(line: str, delimiter: str) -> list[str]:
-    if delimiter == " ":
-        return line.split()
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
-
-
-def _is_reading(cell: str) -> bool:
-    try:
-        float(cell.replace(",", "."))
-    except ValueError:
-        return False
-    return True
-
-
-def _reading(line: str, layout: _Layout, *, cut: bool) -> tuple[int, int]:
-    """``(t_ns, power_uw)`` of a row.
-
-    Raises:
-        ValueError: It is none, and why.
-    """
-    if cut:
-        raise ValueError("no end of the line: it is still being written")
-    cells = _cells(line, layout.delimiter)
-    if len(cells) <= max(layout.time, *layout.factors):
-        raise ValueError(f"{len(cells)} columns only")
-    product = layout.scale_uw
-    for place in layout.factors:
-        product *= _number(cells[place], layout.delimiter)
-    if not 0 <= product < 1e15:  # noqa: PLR2004 - 1 GW is no device
-        raise ValueError(f"{product / 1e6:g} W is no power of a device")
-    return _time_ns(cells[layout.time], layout), round(product)
-
-
-def _number(cell: str, delimiter: str) -> float:
-    value = float(cell.replace(",", ".") if delimiter in "\t;" else cell) if cell else math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"{cell!r} is no number")
-    return value
-
-
-def _time_ns(cell: str, layout: _Layout) -> int:
-    try:
-        value = _number(cell, layout.delimiter)
-    except ValueError:
-        return _iso_ns(cell)
-    unit = layout.time_ns or next(ns for below, ns in _MAGNITUDES if abs(value) < below)
-    return round(value * unit)
-
-
-def _iso_ns(cell: str) -> int:
-    """An ISO 8601 time; Python 3.10 reads neither Z nor every number of decimals."""
-    found = re.fullmatch(
-        r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?", cell
-    )
-    if found is None:
-        raise ValueError(f"{cell!r} is no time")
-    zone = (found[3] or "Z").replace("Z", "+00:00")
-    zone = zone if ":" in zone else f"{zone[:3]}:{zone[3:]}"
-    whole = datetime.fromisoformat(f"{found[1]}{zone}").astimezone(timezone.utc)
-    return int(whole.timestamp()) * 10**9 + int((found[2] or "0").ljust(9, "0"))
 
 
 def _check_time(utc_ns: int, times: Sequence[int]) -> None:

@@ -13,7 +13,7 @@ arch/arm64/boot/dts/nvidia/tegra194-p2888.dtsi, tegra234-p3701.dtsi, tegra234-p3
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -55,7 +55,7 @@ class Jetson:
     def probe(self, root: Path) -> Probe:
         """Look for INA3221 sensors under either driver, on whatever bus."""
         self.close()
-        found = {rail.label: rail for rail in (*_iio_rails(root), *_hwmon_rails(root))}
+        found = _by_name((*_iio_rails(root), *_hwmon_rails(root)))
         read = {label: rail for label, rail in found.items() if _power_uw(rail) is not None}
         if not read:
             return _why_not(root, tuple(found.values()))
@@ -76,6 +76,15 @@ class Jetson:
     def close(self) -> None:
         """Forget what was found; no file is kept open."""
         self._channels, self._rails = (), ()
+
+
+def _by_name(rails: Iterable[_Rail]) -> dict[str, _Rail]:
+    """Rails by their labels; where two chips have the same, the later one is numbered."""
+    named: dict[str, _Rail] = {}
+    for rail in rails:
+        same = sum(one.label == rail.label for one in named.values())
+        named[f"{rail.label} ({same + 1})" if same else rail.label] = rail
+    return named
 
 
 def _iio_rails(root: Path) -> Iterator[_Rail]:

@@ -46,7 +46,7 @@ class Nvml:
     """Every NVIDIA GPU of this machine.
 
     Args:
-        library: For tests: what stands for the driver's library (`edgebench.testing.FakeNvml`).
+        library: For tests: what stands for the driver's (`edgebench.testing.sensors.FakeNvml`).
     """
 
     name = "nvml"
@@ -66,7 +66,7 @@ class Nvml:
         if library is None and root != Path("/"):
             return self._not("the driver's library is not a file of another root", "")
         try:
-            library = library or ctypes.CDLL(_LIBRARY)
+            library = library or _driver()
         except OSError:
             return self._not(f"no NVIDIA driver: there is no {_LIBRARY}", "")
         if code := library.nvmlInit_v2():
@@ -140,6 +140,17 @@ def _channel(index: int, name: str, gpu: _Gpu) -> Channel:
     )
 
 
+def _driver() -> ctypes.CDLL:
+    """The driver's library.
+
+    Raises:
+        OSError: There is none.
+    """
+    library = ctypes.CDLL(_LIBRARY)
+    library.nvmlErrorString.restype = ctypes.c_char_p
+    return library
+
+
 def _count(library: Any) -> int:  # noqa: ANN401 - as above
     count = ctypes.c_uint()
     return count.value if library.nvmlDeviceGetCount_v2(ctypes.byref(count)) == _SUCCESS else 0
@@ -152,6 +163,4 @@ def _version(library: Any) -> str:  # noqa: ANN401 - as above
 
 
 def _words(library: Any, code: int) -> str:  # noqa: ANN401 - as above
-    call = library.nvmlErrorString
-    call.restype = ctypes.c_char_p
-    return (call(code) or b"").decode("ascii", "replace") or f"error {code}"
+    return (library.nvmlErrorString(code) or b"").decode("ascii", "replace") or f"error {code}"

@@ -43,6 +43,8 @@ _COVERS = {
     "HDMI": ("display",),
 }
 _EXCLUDES = ("USB", "HATs", "NVMe", "fan", "losses of the regulators")
+_MOST_W = 1e6
+_JOIN = "join group video: sudo usermod -aG video $USER, then log in again"
 _HAS_PMIC = "brcm,bcm2712"
 
 
@@ -56,7 +58,7 @@ class RpiPmic:
     """The rails of a Raspberry Pi 5, together.
 
     Args:
-        ioctl: For tests: the firmware's side of the mailbox (`edgebench.testing.FakeVcio`).
+        ioctl: For tests: the firmware's side of the mailbox (`edgebench.testing.sensors.FakeVcio`).
     """
 
     name = "rpi-pmic"
@@ -76,7 +78,7 @@ class RpiPmic:
             self._handle = os.open(device, os.O_RDONLY | os.O_CLOEXEC)
             answer = self._ask()
         except PermissionError:
-            return self._not("/dev/vcio may not be opened", "sudo usermod -aG video $USER, log in")
+            return self._not("/dev/vcio may not be opened", _JOIN)
         except OSError as error:
             why = f"/dev/vcio: {error.strerror or error}"
             return self._not(why, "use the Raspberry Pi kernel")
@@ -150,7 +152,7 @@ def rail_powers_uw(answer: str) -> dict[str, int]:
         for rail, _ in told
         if (rail, "A") in told
     }
-    return {rail: round(1e6 * watt) for rail, watt in powers.items() if watt >= 0}
+    return {rail: round(1e6 * watt) for rail, watt in powers.items() if 0 <= watt < _MOST_W}
 
 
 def _channel(rail: str) -> Channel:

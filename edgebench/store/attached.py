@@ -6,7 +6,7 @@ is attached again takes the place of the earlier.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -40,9 +40,11 @@ def read(folder: Path) -> tuple[tuple[Attached, ...], tuple[str, ...]]:
     return tuple(found), tuple(damage)
 
 
-def encode(earlier: Iterable[Attached], later: Iterable[Attached]) -> bytes:
-    """The file's content: of readings of the same launch and channel the later ones."""
-    kept = {_key(one): one for one in (*earlier, *later)}
+def encode(earlier: Iterable[Attached], later: Sequence[Attached]) -> bytes:
+    """The file's content: what comes later takes the place of its log's and of its launches'."""
+    logs = {(one.source, one.series.channel.name) for one in later}
+    others = [one for one in earlier if (one.source, one.series.channel.name) not in logs]
+    kept = {_key(one): one for one in (*others, *later)}
     return b"".join(encode_attached(one) for one in kept.values())
 
 
