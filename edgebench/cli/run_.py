@@ -14,7 +14,7 @@ import click
 import msgspec
 
 from edgebench import __version__, resources
-from edgebench.cli import adopted, model_options, resume, run_options
+from edgebench.cli import adopted, model_options, power_log, power_options, resume, run_options
 from edgebench.cli.main import EXIT_FAILED_CELLS, EXIT_INTERRUPTED
 from edgebench.cli.params import check_columns, flatten
 from edgebench.cli.resume import probe
@@ -36,6 +36,7 @@ _WITH_RESUME = frozenset({"resume", "columns", "as_json", "budget_s", "require_v
 _PLAIN = (
     *("output", "seed", "device_name", "timeout_s", "memory_limit_mib", "accuracy", "image"),
     *("engine", "tuning", "rate_hz", "bound_ms", "minutes", "target_ratio", "budget_s"),
+    *("power_csv", "power_csv_offset_s", "power_command", "power_covers"),
 )
 """Options that are keys of a `RunConfig` as they stand."""
 _SETTLED = frozenset({"ok", "skipped"})
@@ -98,6 +99,7 @@ def _config(options: dict[str, Any]) -> RunConfig:
         "streams": flatten(options["streams"]),
         "scenario": flatten(options["scenario"]),
         "region": flatten(options["region"]),
+        "power_csv_columns": power_options.columns(options["power_csv_columns"]),
     }
     given |= {name: options[name] for name in _PLAIN} | model_options.told(options)
     given["preset"] = _preset(options)
@@ -106,6 +108,7 @@ def _config(options: dict[str, Any]) -> RunConfig:
     usable = cpu.usable_cpus()
     configs.check(config, usable)
     variants.check(config, usable)
+    power_options.check(config)
     if not config.threads:
         every = (1, usable) if config.preset == "thorough" else (1,)
         config = msgspec.structs.replace(config, threads=tuple(dict.fromkeys(every)))
@@ -265,7 +268,7 @@ def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]
             interrupted = True
         except StoreError as error:  # no room: show what there is, then say so
             full = error
-    records = tuple(execution.records.values())
+    records = power_log.after_run(execution)
     rows = show.results(manifest, records, columns, as_json=options["as_json"])
     took_s, ended_early = time.monotonic() - start, interrupted or full is not None
     folder = execution.store.folder
