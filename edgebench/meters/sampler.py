@@ -68,7 +68,7 @@ class _Ward:
             meter: Meter = plugins.load(plugins.METERS, self.name)(**self._wanted.arguments)
             told = meter.probe(self._root)
             probe = msgspec.structs.replace(told, name=self.name)
-            channels = tuple(meter.channels) if probe.available else ()
+            channels = _told_apart(meter.channels) if probe.available else ()
         except EdgebenchError as error:
             reason, remedy = error.message, error.remedy
             probe = Probe(name=self.name, available=False, reason=reason, remedy=remedy)
@@ -146,6 +146,18 @@ class _Book:
             )
             for channel, t_ns, value, failed in self._pages
         )
+
+
+def _told_apart(channels: Iterable[Channel]) -> tuple[Channel, ...]:
+    """Channels by names of their own: two of one name would be joined to one series."""
+    made: dict[str, Channel] = {}
+    for one in channels:
+        number, name = 1, one.name
+        while name in made:
+            number += 1
+            name = f"{one.name} #{number}"
+        made[name] = msgspec.structs.replace(one, name=name)
+    return tuple(made.values())
 
 
 def interval_s(channels: Iterable[Channel], rate_hz: float) -> float:
