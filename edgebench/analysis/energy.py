@@ -277,7 +277,7 @@ def _rank(found: Sequence[Energy]) -> tuple[int, int, int]:
 
 
 def _sees(covers: Iterable[str], accelerator: str) -> bool:
-    """Whether what computes is among what a meter covers; a provider is known only not to be the CPU."""
+    """Whether what computes is covered; of a provider it is known only not to be the CPU."""
     covers = frozenset(covers)
     if covers & _WHOLE:
         return True

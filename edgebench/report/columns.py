@@ -6,7 +6,6 @@ from edgebench.analysis.definitions import DEFINITIONS
 from edgebench.report.column import Column, Kind
 from edgebench.report.power_columns import POWER
 
-
 STAGES = {
     "decode": "from the image file's bytes to pixels",
     "resize": "to the size that the workload names",
