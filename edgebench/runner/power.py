@@ -39,8 +39,8 @@ _LEAST_SETTLE_S, _MOST_SETTLE_S = 1.0, 5.0
 """NVML's figure is a mean of one second; what takes longer is no sensor for windows of 30 s."""
 
 
-class _Process:
-    """The sampler's process; what its meters print is nobody's.
+class Process:
+    """A sampler's process, told and asked; what its meters print is nobody's.
 
     Raises:
         WireError: It cannot be started.
@@ -114,8 +114,8 @@ class Sampling:
         preset: How long.
     """
 
-    def __init__(self, process: _Process, found: Sequence[sampling.Found], preset: Preset) -> None:
-        self._process: _Process | None = process
+    def __init__(self, process: Process, found: Sequence[sampling.Found], preset: Preset) -> None:
+        self._process: Process | None = process
         self._names = tuple(one.probe.name for one in found)
         self._preset = preset
         updates_ms = [channel.update_ms or 0.0 for one in found for channel in one.channels]
@@ -217,7 +217,7 @@ def opened(config: RunConfig, preset: Preset, root: Path = cpu.ROOT) -> Iterator
         yield Meters(note=NO_SENSOR if preset.power_s is not None else "")
         return
     try:
-        process = _Process()
+        process = Process()
     except WireError as error:
         yield Meters(note=f"{NO_SENSOR} (the sampler: {error})")
         return
@@ -261,7 +261,7 @@ def _is_told(config: RunConfig) -> bool:
 
 
 def _ask(
-    process: _Process, names: Sequence[sampling.Wanted], config: RunConfig, root: Path
+    process: Process, names: Sequence[sampling.Wanted], config: RunConfig, root: Path
 ) -> tuple[sampling.Found, ...]:
     order = sampling.Open(
         parent_pid=os.getpid(), meters=tuple(names), root=str(root), rate_hz=config.power_rate_hz
