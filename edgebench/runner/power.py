@@ -13,7 +13,7 @@ import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,11 +23,12 @@ from edgebench import plugins, sampling
 from edgebench.errors import UsageError, WireError
 from edgebench.host import cpu
 from edgebench.machine import Stage
-from edgebench.metering import TIERS, Series, worst_tier
+from edgebench.metering import TIERS, Channel, Series, worst_tier
 from edgebench.records import Record
 from edgebench.runner import durations, leftovers, surroundings
 from edgebench.runner.config import NO_METER, Preset, RunConfig
 from edgebench.samples import Samples
+from edgebench.units import NS_PER_MS, NS_PER_S
 from edgebench.wire import LaunchRequest
 
 NO_SENSOR = "no power sensor here: proxies only"
@@ -36,7 +37,7 @@ _PER_METER_S = 5.0
 _HALT_TIMEOUT_S = 3.0
 _READ_STAGES: frozenset[Stage] = frozenset({"idle", "power"})
 _LEAST_SETTLE_S, _MOST_SETTLE_S = 1.0, 5.0
-"""NVML's figure is a mean of one second; what takes longer is no sensor for windows of 30 s."""
+"""A device has calmed down after the one; what needs longer than the other is refused anyway."""
 
 
 class Process:
@@ -118,9 +119,7 @@ class Sampling:
         self._process: Process | None = process
         self._names = tuple(one.probe.name for one in found)
         self._preset = preset
-        updates_ms = [channel.update_ms or 0.0 for one in found for channel in one.channels]
-        twice_s = 2 * max(updates_ms, default=0.0) / 1000
-        self.settle_s = min(max(_LEAST_SETTLE_S, twice_s), _MOST_SETTLE_S)
+        self.settle_s = settle_s(channel for one in found for channel in one.channels)
         self._cpus: tuple[int, ...] = ()
         self._asked = self._reading = False
         self._taken: list[sampling.Taken] = []
@@ -297,6 +296,12 @@ def choose(found: Sequence[sampling.Found], *, named: bool) -> tuple[sampling.Fo
 def _described(one: sampling.Found) -> str:
     counted = ", ".join(channel.name for channel in one.channels if channel.counted)
     return f"{one.probe.name} ({worst_tier(one.channels)}: {counted})"
+
+
+def settle_s(channels: Iterable[Channel]) -> float:
+    """What is to pass before a window: the slowest sensor's value that began before it is over."""
+    slowest_ms = max((channel.update_ms or 0.0 for channel in channels), default=0.0)
+    return min(max(_LEAST_SETTLE_S, 2 * slowest_ms * NS_PER_MS / NS_PER_S), _MOST_SETTLE_S)
 
 
 def _aside(request: LaunchRequest) -> tuple[int, ...]:
