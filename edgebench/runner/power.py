@@ -64,6 +64,11 @@ class Process:
             self._folder.cleanup()
             raise WireError(f"it cannot be started: {error}") from None
 
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
     def tell(self, order: sampling.Order) -> None:
         """Send an order; one that is dead is found out by `answer`."""
         stdin = self._process.stdin
