@@ -130,6 +130,11 @@ class Sampling:
         self._taken: list[sampling.Taken] = []
         self._ill = ""
 
+    @property
+    def pid(self) -> int | None:
+        """The sampler's process; None where it is lost."""
+        return self._process.pid if self._process is not None else None
+
     def prepared(self, request: LaunchRequest) -> LaunchRequest:
         """The request with a power pass, where this launch has one."""
         seconds = durations.power_s(request.case, self._preset, request.launch)
@@ -137,7 +142,7 @@ class Sampling:
         self._taken = []
         if not self._asked:
             return request
-        self._cpus = _aside(request)
+        self._cpus = aside(request)
         return msgspec.structs.replace(
             request,
             idle_s=self._preset.idle_s,
@@ -309,7 +314,7 @@ def settle_s(channels: Iterable[Channel]) -> float:
     return min(max(_LEAST_SETTLE_S, 2 * slowest_ms * NS_PER_MS / NS_PER_S), _MOST_SETTLE_S)
 
 
-def _aside(request: LaunchRequest) -> tuple[int, ...]:
+def aside(request: LaunchRequest) -> tuple[int, ...]:
     """CPUs for the sampler: others than the worker's, or one of its own where it has too many."""
     allowed = cpu.allowed_cpus()
     others = tuple(each for each in allowed if each not in request.cpus)
