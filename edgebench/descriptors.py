@@ -47,6 +47,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     here: float | str
     told: float | str | None
     """None where the descriptor does not tell it."""
+    note: str = ""
+    """The descriptor's, on what it tells."""
     same: bool | None
     """None where there is nothing to compare it with."""
 
@@ -174,20 +176,25 @@ def hold(spec: DeviceSpec | None, here: Sequence[FactSpec]) -> tuple[Held, ...]:
 
 def _held(spec: DeviceSpec | None, here: FactSpec) -> Held:
     told = spec.fact(here.key) if spec else None
-    value = told.value if told else None
-    same = None
-    if here.key == "mem_mib" and spec and isinstance(here.value, (int, float)):
-        ends = [spec.figure(key) for key in ("mem_mib", "mem_min_mib", "mem_max_mib")]
-        sizes = [size for size in ends if size is not None]
-        if sizes:
-            low, high = min(sizes), max(sizes)
-            value = low if low == high else f"{low:g} to {high:g}"
-            same = low * _MEM_SHARE <= here.value <= high
+    value, same = told.value if told else None, None
+    if spec and here.key == "mem_mib":
+        value, same = _held_memory(spec, here.value)
     elif isinstance(value, str) and isinstance(here.value, str):
         same = _same_words(here.key, here.value, value)
     elif isinstance(value, (int, float)) and isinstance(here.value, (int, float)):
         same = abs(here.value - value) <= _MHZ_TOLERANCE_RATIO * value
-    return Held(key=here.key, here=here.value, told=value, same=same)
+    note = told.note if told else ""
+    return Held(key=here.key, here=here.value, told=value, note=note, same=same)
+
+
+def _held_memory(spec: DeviceSpec, here: float | str) -> tuple[float | str | None, bool | None]:
+    """What is told of the memory, and whether what Linux has may be it."""
+    only, low, high = map(spec.figure, ("mem_mib", "mem_min_mib", "mem_max_mib"))
+    low, high = only or low or 0, only or high
+    if high is None or isinstance(here, str):
+        return None, None
+    value = high if only else f"{low:g} to {high:g}" if low else f"up to {high:g}"
+    return value, low * _MEM_SHARE <= here <= high
 
 
 def _same_words(key: str, here: str, told: str) -> bool | None:

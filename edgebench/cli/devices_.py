@@ -53,7 +53,8 @@ def list_(*, as_json: bool) -> None:
         envelope, price = spec.envelope_w(), spec.figure("price_usd")
         watts = "{:g}-{:g} W".format(*envelope) if envelope else ""
         usd = f"{price:.0f} USD" if price is not None else ""
-        click.echo(one_line(f"{spec.name:21} {watts:>10} {usd:>8}  {spec.summary}").rstrip())
+        what = spec.summary.partition(";")[0]
+        click.echo(one_line(f"{spec.name:23} {watts:>11} {usd:>8}  {what}").rstrip())
 
 
 @command.command("show")
@@ -229,7 +230,9 @@ def _verdict(one: Held) -> str:
     if one.same:
         return "as its descriptor tells"
     told = _words(one.key, one.told)
-    return f"its descriptor tells {told}" if one.same is None else f"DIFFERS: {told} is told"
+    if one.same is None:
+        return f"its descriptor tells {told}"
+    return f"DIFFERS: {told} is told{f'; {one.note}' if one.note else ''}"
 
 
 def _print_facts(facts: Sequence[FactSpec]) -> None:
