@@ -22,6 +22,8 @@ _DETECTED = re.compile(r"detected by edgebench \S+ on \d{4}-\d\d-\d\d")
 _BYTE_PER_MIB = 1 << 20
 _MHZ_TOLERANCE_RATIO = 0.02
 """A nominal 2400 MHz is a table's 2352 or 2400."""
+_CORES = ("Cortex-", "Neoverse-", "Carmel", "Denver")
+"""How names of cores begin; x86's CPUs say what they are sold as instead."""
 _MEM_SHARE = 0.75
 """What Linux has of the memory that is fitted, at the least: firmware and GPU take their part
 first, a fifth of 512 MiB. The next smaller size that boards are sold with is two thirds or less."""
@@ -137,12 +139,13 @@ def detected(facts: DeviceFacts, *, version: str, date: str) -> tuple[FactSpec, 
         "board": facts.board,
         "soc": facts.soc,
         "cpu": _cores(facts),
-        "cpu_mhz": max(clocks, default=None),
+        "cpu_mhz": round(max(clocks, default=0)),
         "isa": ", ".join(facts.isa_features),
         "mem_mib": memory and memory // _BYTE_PER_MIB,
         "accelerators": accelerators,
     }
     notes = {
+        "cpu": "CPUs as Linux counts them: two of them may be one core's threads",
         "cpu_mhz": "what each group of cores may reach: " + ", ".join(f"{c:g}" for c in clocks),
         "mem_mib": "what Linux has of it, which is less than is fitted",
     }
@@ -204,7 +207,8 @@ def _same_words(key: str, here: str, told: str) -> bool | None:
     if key != "cpu":
         return None
     types = [set(re.findall(r"\d+ x ([^+]+?)(?: \+|$)", text)) for text in (here, told)]
-    return False if types[0] & types[1] else None
+    named = all(name.startswith(_CORES) for name in types[0] | types[1])
+    return False if types[0] & types[1] or named else None
 
 
 def begun(name: str, summary: str, match: DeviceMatch, facts: Sequence[FactSpec]) -> str:

@@ -84,10 +84,7 @@ def show(*, name: str | None, here: bool, root: Path | None, as_json: bool) -> N
         for text in getattr(spec.match, kind):
             click.echo(f"  match {kind:11} {text}")
     _print_facts(spec.facts)
-    for rail in spec.rails:
-        total = ", the whole module" if rail.total else ""
-        click.echo(f"  rail {rail.label:16} feeds {', '.join(rail.covers)}{total}")
-        click.echo(f"  {'':21} {rail.source}")
+    _print_rails(spec)
 
 
 @command.command("add")
@@ -204,9 +201,10 @@ def _show_here(root: Path, *, as_json: bool) -> None:
             click.echo(fill(verdict, " " * 19, " " * 19))
     if spec:
         shown = {one.key for one in held}
-        rest = [fact for fact in spec.facts if fact.key not in shown | {"mem_min_mib"}]
+        shown |= {"mem_min_mib", "mem_max_mib"}
         click.echo(f"what {spec.name} tells besides")
-        _print_facts([fact for fact in rest if fact.key != "mem_max_mib"])
+        _print_facts([fact for fact in spec.facts if fact.key not in shown])
+        _print_rails(spec)
 
 
 def _print_here(facts: DeviceFacts, keys: DeviceMatch, spec: DeviceSpec | None) -> None:
@@ -239,6 +237,13 @@ def _print_facts(facts: Sequence[FactSpec]) -> None:
     for fact in facts:
         click.echo(f"  {fact.key:16} {_words(fact.key, fact.value)}  ({fact.year}){_note(fact)}")
         click.echo(f"  {'':16} {fact.source}")
+
+
+def _print_rails(spec: DeviceSpec) -> None:
+    for rail in spec.rails:
+        total = ", the whole module" if rail.total else ""
+        click.echo(f"  rail {rail.label:16} feeds {', '.join(rail.covers)}{total}")
+        click.echo(f"  {'':21} {rail.source}")
 
 
 def _words(key: str, value: float | str) -> str:
