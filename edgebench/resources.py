@@ -8,6 +8,7 @@ wheel carries, so both places are looked at.
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -165,7 +166,11 @@ def open_device(name: str) -> DeviceSpec:
     """
     files = device_files()
     if name not in files:
-        raise UsageError(f"no device named {name!r} (known: {', '.join(files) or 'none'})")
+        close = difflib.get_close_matches(name, files)
+        like = f"did you mean {' or '.join(close)}? " if close else ""
+        raise UsageError(
+            f"no device named {name!r}", remedy=f"{like}edgebench devices list names them all"
+        )
     return read_device(files[name])
 
 

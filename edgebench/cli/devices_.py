@@ -162,7 +162,7 @@ def verify(names: tuple[str, ...]) -> None:
     files = resources.device_files()
     for name in names:
         if name not in files:
-            resources.open_device(name)  # tells the known ones
+            resources.open_device(name)  # tells which may be meant
     problems = {name: _problem(files[name]) for name in names or files}
     broken = {name: problem for name, problem in problems.items() if problem}
     read = [read_device(files[name]) for name in problems if name not in broken]
