@@ -202,7 +202,8 @@ def _held_memory(spec: DeviceSpec, here: float | str) -> tuple[float | str | Non
 
 def _same_words(key: str, here: str, told: str) -> bool | None:
     """None where they speak of different things: a trade name beside the name of a core."""
-    if here == told:
+    # A device tree says `brcm,bcm2711` where people say BCM2711.
+    if here == told or (key == "soc" and here.rpartition(",")[2].lower() in told.lower()):
         return True
     if key != "cpu":
         return None

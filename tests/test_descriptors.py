@@ -266,6 +266,12 @@ def test_a_trade_name_is_not_held_against_the_name_of_a_core() -> None:
     assert held("cpu", known(cpu="2 x Intel(R) N100"), facts).same is False
 
 
+def test_a_chip_is_known_under_the_name_that_a_device_tree_has_for_it() -> None:
+    facts = DeviceFacts(device="x", device_id="a", soc="brcm,bcm2711")
+    assert held("soc", known(soc="Broadcom BCM2711"), facts).same
+    assert held("soc", known(soc="RP3A0"), facts).same is None
+
+
 def test_a_machine_is_told_by_its_board_before_its_processor() -> None:
     keys = DeviceMatch(dmi=("Maker Mini",), cpu_model=("Intel(R) N100",))
     assert surest(keys) == DeviceMatch(dmi=("Maker Mini",))

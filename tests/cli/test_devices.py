@@ -60,7 +60,7 @@ def test_a_machine_is_added_verified_and_then_recognised(tmp_path: Path, board: 
     assert "devices verify maker-board-rev-2" in done.stderr
     spec = read_device(path)
     assert spec.match.compatible == ("maker,board",)
-    assert {"cpu", "cpu_mhz", "mem_mib", "isa", "board"} == {fact.key for fact in spec.facts}
+    assert {"cpu", "cpu_mhz", "mem_mib", "isa", "board"} <= {fact.key for fact in spec.facts}
     assert all(fact.source.startswith("detected by edgebench 0.") for fact in spec.facts)
     assert "maker-board-rev-2: ok" in run("verify", path=mine).stdout
     told = json.loads(run("show", "--root", str(board), "--json", path=mine).stdout)
