@@ -20,6 +20,7 @@ DATA = (
     "codec",
     "records",
     "specs",
+    "descriptors",
     "stats",
     "protocols",
     "sampling",
@@ -56,12 +57,13 @@ BELOW = {
     "records": {"errors", "machine", "metering", "samples", "units"},
     "codec": {"errors", "metering", "records", "samples"},
     "specs": {"errors", "records", "units"},
+    "descriptors": {"errors", "machine", "specs"},
     "stats": {"errors", "units"},
     "protocols": {"errors", "metering", "records", "specs"},
     "sampling": {"codec", "errors", "metering", "protocols"},
     "wire": {"codec", "errors", "machine", "protocols", "records", "samples", "specs"},
     "plugins": {"errors", "protocols"},
-    "resources": {"errors", "specs"},
+    "resources": {"descriptors", "errors", "specs"},
     "arrays": set(),
 }
 MAX_FILE_LINES = 400
