@@ -6,6 +6,7 @@ import math
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -59,6 +60,13 @@ def columns(groups: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
     if len(named) not in (0, 2, 3):
         raise click.BadParameter("TIME,WATTS or TIME,VOLTS,AMPS", param_hint="--power-columns")
     return named
+
+
+def told(options: dict[str, Any]) -> dict[str, Any]:
+    """What the command line says of an external meter, by the names of a `RunConfig`."""
+    names = ("power_csv", "power_csv_offset_s", "power_command", "power_covers")
+    named = columns(options["power_csv_columns"])
+    return {name: options[name] for name in names} | {"power_csv_columns": named}
 
 
 def check(config: RunConfig) -> None:
