@@ -36,8 +36,6 @@ _WITH_RESUME = frozenset({"resume", "columns", "as_json", "budget_s", "require_v
 _PLAIN = (
     *("output", "seed", "device_name", "timeout_s", "memory_limit_mib", "accuracy", "image"),
     *("engine", "tuning", "rate_hz", "bound_ms", "minutes", "target_ratio", "budget_s"),
-    *("power_csv", "power_csv_offset_s", "power_command", "power_covers"),
-    *("power_s", "power_rate_hz"),
 )
 """Options that are keys of a `RunConfig` as they stand."""
 _SETTLED = frozenset({"ok", "skipped"})
@@ -102,10 +100,9 @@ def _config(options: dict[str, Any]) -> RunConfig:
         "streams": flatten(options["streams"]),
         "scenario": flatten(options["scenario"]),
         "region": flatten(options["region"]),
-        "power_csv_columns": power_options.columns(options["power_csv_columns"]),
-        "meters": flatten(options["meter"]),
     }
     given |= {name: options[name] for name in _PLAIN} | model_options.told(options)
+    given |= power_options.told(options)
     given["preset"] = _preset(options)
     changes = {key: value for key, value in given.items() if value not in (None, ())}
     config = msgspec.structs.replace(config, **changes)
