@@ -72,6 +72,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     governor: str | None = None
     cpu_mhz: tuple[float, ...] = ()
     temperature_degc: dict[str, float] = {}
+    limit_degc: dict[str, float] = {}
+    """Where the kernel begins to slow down, of each temperature for which it tells."""
     busy_all_ns: int | None = None
     """CPU time of all processes on this machine since boot."""
     throttled_ns: int | None = None
@@ -81,7 +83,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     allowed_mhz: tuple[float, ...] = ()
     """What each frequency domain may reach just now (``scaling_max_freq``)."""
     throttle_counts: dict[str, int] = {}
-    """Times since boot that the hardware slowed down for heat: x86's ``core``, ``package``."""
+    """Times since boot that the hardware slowed down: x86's ``core``, ``package`` for heat,
+    Jetson's ``oc1`` for under-voltage, ``oc2`` and ``oc3`` for current."""
     throttle_bits: int | None = None
     """What a Raspberry Pi's firmware says (``get_throttled``): 4 bits for now, 4 since boot."""
     cooling_states: dict[str, int] = {}
