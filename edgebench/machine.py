@@ -11,6 +11,27 @@ Stage = Literal["start", "load", "idle", "warmup", "measure", "power", "check"]
 AcceleratorKind = Literal["gpu", "npu", "tpu", "dsp", "fpga"]
 
 
+THROTTLE_BITS = {
+    0: "under-voltage",
+    1: "the firmware caps the CPU's frequency",
+    2: "the firmware throttles for heat",
+    3: "the firmware's soft temperature limit",
+}
+"""Bits of `Environment.throttle_bits` that hold at this moment, as `Look.slowed_by` names them."""
+STICKY_SHIFT = 16
+"""So many bits above each is whether it ever did since boot."""
+COUNTERS = {
+    "core": "a core throttled itself for heat",
+    "package": "the processor throttled itself for heat",
+    "oc1": "under-voltage",
+    "oc2": "over-current",
+    "oc3": "over-current",
+}
+"""What it means that one of `Environment.throttle_counts` grew, as `Look.slowed_by` names it."""
+OF_SUPPLY = frozenset({"under-voltage", "over-current"})
+"""What lies at the power supply; all else that slows a device down is heat."""
+
+
 class CpuCluster(msgspec.Struct, frozen=True, kw_only=True):
     """CPUs of one kind and speed; big.LITTLE boards have several."""
 

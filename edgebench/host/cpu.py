@@ -131,9 +131,7 @@ def policies(root: Path = ROOT) -> list[Path]:
     base = root / "sys/devices/system/cpu"
     found = base.glob("cpufreq/policy[0-9]*")
     return sorted(found, key=lambda folder: int("".join(filter(str.isdigit, folder.name)))) or [
-        folder
-        for cpu in online_cpus(root)
-        if (folder := base / f"cpu{cpu}/cpufreq").is_dir()
+        folder for cpu in online_cpus(root) if (folder := base / f"cpu{cpu}/cpufreq").is_dir()
     ]
 
 

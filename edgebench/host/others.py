@@ -84,16 +84,16 @@ class Others:
         found = {}
         for name in _listed(self._root / "proc"):
             seen = parse_stat(_bytes(f"{self._root}/proc/{name}/stat"))
-            if seen is None or {seen.key[0], seen.parent} & {parent} or seen.key[0] in ours:
+            if seen is None or seen.key[0] in ours:
                 continue
-            if seen.session != session:
+            if parent != seen.parent and session != seen.session:
                 found[seen.key] = seen
         return found
 
 
 def _listed(folder: Path) -> list[str]:
     try:
-        return [name for name in os.listdir(folder) if name.isdigit()]
+        return [name for name in os.listdir(folder) if name.isdigit()]  # noqa: PTH208 - as below
     except OSError:
         return []
 

@@ -15,6 +15,7 @@ import struct
 from pathlib import Path
 
 from edgebench.host.cpu import ROOT, read_int, read_text
+from edgebench.machine import THROTTLE_BITS
 
 _PROPERTY = 0xC0006400 | struct.calcsize("P") << 16
 """``_IOWR(100, 0, char *)`` of Raspberry Pi's vcio.h."""
@@ -23,14 +24,6 @@ _DONE = 0x80000000
 _MESSAGE = struct.Struct("=7I")
 """Length, code, tag, room for the answer, length of the answer, the answer, the end of tags."""
 _BITS = 0xF000F
-NOW = {
-    0: "under-voltage",
-    1: "the firmware caps the CPU's frequency",
-    2: "the firmware throttles for heat",
-    3: "the firmware's soft temperature limit",
-}
-"""Bits of ``get_throttled`` that hold at this moment; 16 above each is whether it ever did."""
-STICKY_SHIFT = 16
 
 
 def throttle_bits(root: Path = ROOT) -> int | None:
@@ -77,7 +70,9 @@ def parse_answer(message: bytes) -> int | None:
 
 def words_now(bits: int | None) -> tuple[str, ...]:
     """What holds the device back at this moment, in words."""
-    return tuple(words for bit, words in NOW.items() if bits is not None and bits >> bit & 1)
+    return tuple(
+        words for bit, words in THROTTLE_BITS.items() if bits is not None and bits >> bit & 1
+    )
 
 
 def counter_files(root: Path = ROOT) -> dict[str, tuple[Path, ...]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgebench.host import thermal, throttle
 from edgebench.host.cpu import ROOT, policies, read_int
-from edgebench.machine import Look, Stage
+from edgebench.machine import COUNTERS, Look, Stage
 
 _EVERY_NS = 950_000_000
 """A little less than the second in which the launcher comes around: none is left out."""
@@ -65,7 +65,7 @@ class Lookout:
         found += [name.partition(":")[2] for name, state in states.items() if state > 0]
         before, self._counts = self._counts, throttle.read_counts(self._counters)
         found += [
-            f"throttle counter {name}"
+            COUNTERS.get(name, name)
             for name, count in self._counts.items()
             if count > before.get(name, count)
         ]
