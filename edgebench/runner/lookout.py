@@ -7,6 +7,7 @@ runtime is given to compute with is not touched.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from edgebench.host import thermal, throttle
@@ -24,9 +25,11 @@ class Lookout:
 
     Args:
         root: Stands for ``/``.
+        clock: In ns; CLOCK_MONOTONIC.
     """
 
-    def __init__(self, root: Path = ROOT) -> None:
+    def __init__(self, root: Path = ROOT, clock: Callable[[], int] = time.perf_counter_ns) -> None:
+        self._clock = clock
         self._root = root
         self._zones = thermal.zone_files(root)
         self._cooling = thermal.cooling_files(root)
@@ -39,7 +42,7 @@ class Lookout:
 
     def glance(self, stage: Stage) -> None:
         """Look, if the stage is another one or the last look is a second old."""
-        now_ns = time.perf_counter_ns()
+        now_ns = self._clock()
         if stage == self._stage and now_ns - self._last_ns < _EVERY_NS:
             return
         self._stage, self._last_ns = stage, now_ns
