@@ -51,14 +51,14 @@ def of(record: Record) -> list[Slowdown]:
     return found
 
 
-def first_ns(looks: tuple[Look, ...]) -> int | None:
-    """Time from the window's begin to the first look at which something slowed the device down.
+def first(looks: tuple[Look, ...]) -> tuple[int, tuple[str, ...]] | None:
+    """When the device was first slowed down, in ns from the window's begin, and by what.
 
-    None where nothing did, or nobody looked.
+    None where nothing did, or nobody could tell.
     """
     measured = [look for look in looks if look.stage == "measure"]
     slowed = next((look for look in measured if look.slowed_by), None)
-    return slowed.t_ns - measured[0].t_ns if slowed is not None else None
+    return (slowed.t_ns - measured[0].t_ns, slowed.slowed_by) if slowed is not None else None
 
 
 def _now(seen: Environment) -> tuple[str, ...]:

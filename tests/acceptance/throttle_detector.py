@@ -4,9 +4,9 @@ Planted machines whose files change while a launch of 2 to 60 s is played on a v
 at as a run does: before, after, and once a second by the parent. Five kinds of device tell of
 throttling each in their own way (a Raspberry Pi's firmware, a kernel that lowers a cap, a Jetson's
 alerts and over-current counters, an x86's counters, a firmware that only the residency betrays). It
-begins at random, lasts 0.5 s or longer, and any file may be unreadable as long as one that tells is
-left. Clean devices wander as clean ones do: fans turn, temperatures rise, bits and counters are left
-over from before, caps are low but stay, other clusters rest.
+begins at random and lasts 0.5 s or longer; what only the residency betrays, a third of the launch.
+Clean devices wander as clean ones do: fans turn, temperatures rise, bits and counters are left over
+from before, caps are low but stay, other clusters rest, kernels are built without a residency.
 
 200 series of each sort with seeds 1, 2 and 3. `--plant` judges with looks and counters taken away.
 """
@@ -39,7 +39,7 @@ THERMAL = "sys/class/thermal"
 FIRMWARE = "sys/devices/platform/soc/soc:firmware/get_throttled"
 COUNT = "sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count"
 NS = 1_000_000_000
-STEP_NS = NS // 10
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - planted files only
 
 CASE = Case(
     workload="mnist_cnn",
@@ -98,7 +98,7 @@ class Device:
             f"{THERMAL}/thermal_zone0/trip_point_0_type": "passive\n",
             f"{THERMAL}/thermal_zone0/trip_point_0_temp": "95000\n",
             f"{THERMAL}/cooling_device0/type": "pwm-fan\n",
-            f"{THERMAL}/cooling_device0/cur_state": f"{self.fan + (at.share > 0.5)}\n",  # noqa: PLR2004 - half-way
+            f"{THERMAL}/cooling_device0/cur_state": f"{self.fan + (at.share > 0.5)}\n",
             f"{THERMAL}/cooling_device1/type": "intel_powerclamp\n",
             f"{THERMAL}/cooling_device1/cur_state": "-1\n",
         }
@@ -193,20 +193,23 @@ def launch(rng: np.random.Generator, root: Path, *, slows: bool, blind: bool) ->
         begin, end = min(begin, window - least), min(end, window) if end > window else end
     clock = FakeClock()
 
+    there: dict[str, str] = {}
+
     def plant(now_ns: int) -> None:
         slow_ns = max(0, min(now_ns, end) - begin) if slows else 0
         slowed = slows and begin <= now_ns < end
         at = Moment(now_ns / window, slowed, slow_ns > 0, slow_ns, now_ns)
-        write_tree(root, device.files(at))
+        changed = {p: text for p, text in device.files(at).items() if there.get(p) != text}
+        there.update(changed)
+        write_tree(root, changed)
 
     plant(0)
     lookout = Lookout(root, clock)
     before = _seen(root)
-    for now_ns in range(0, window, STEP_NS):
+    for now_ns in range(0, window, NS):  # what lies between two looks, nobody sees
         clock.now_ns = 1 + now_ns
-        if now_ns % NS == 0:  # what lies between two looks, nobody sees
-            plant(now_ns)
-            lookout.glance("measure")
+        plant(now_ns)
+        lookout.glance("measure")
     plant(window)
     after = _seen(root)
     if blind:
@@ -240,7 +243,7 @@ def main() -> int:
         flagged = {True: 0, False: 0}
         for slows in flagged:
             for _ in range(SERIES):
-                with tempfile.TemporaryDirectory(prefix="edgebench-throttle-") as folder:
+                with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
                     record = launch(rng, Path(folder), slows=slows, blind=blind)
                 flagged[slows] += validity.verdict([record], PLANNED)[0] != "valid"
         found, false = flagged[True] / SERIES, flagged[False] / SERIES
