@@ -285,11 +285,20 @@ def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]
         raise click.exceptions.Exit(EXIT_FAILED_CELLS)
     if interrupted:
         raise click.exceptions.Exit(EXIT_INTERRUPTED)
-    invalid = sum(row["validity"] == "invalid" for row in rows) if options["require_valid"] else 0
-    if invalid:
-        click.echo(f"edgebench: {invalid} of {len(rows)} cells are invalid", err=True)
-    if invalid or any(record.status not in _SETTLED for record in records):
+    unfit = _not_valid(manifest, rows) if options["require_valid"] else []
+    for line in unfit:
+        click.echo(fill(f"edgebench: {line}", "", "  "), err=True)
+    if unfit or any(record.status not in _SETTLED for record in records):
         raise click.exceptions.Exit(EXIT_FAILED_CELLS)
+
+
+def _not_valid(manifest: Manifest, rows: list[dict[str, Any]]) -> list[str]:
+    """A line for each cell with figures that are suspect or invalid, its reasons with it."""
+    return [
+        f"{planned.case.label} is {row['validity']}: {row['caveats']}"
+        for planned, row in zip(manifest.plan, rows, strict=True)
+        if row["validity"] not in {"valid", None}
+    ]
 
 
 def _why(execution: Execution) -> str:

@@ -55,6 +55,7 @@ class _Books:
             "involuntary_switches": self.involuntary_switches,
             "environment_before": self._before,
             "environment_after": _environment(),
+            "intruders": {},  # of the partner's turns too
         }
 
 
