@@ -19,7 +19,7 @@ from edgebench.host.cpu import (
 )
 from edgebench.host.environment import memory_limit_byte, memory_total_byte
 from edgebench.host.virtual import virtualisation
-from edgebench.machine import CpuCluster, DeviceFacts
+from edgebench.machine import CpuCluster, DeviceFacts, Envelope, KnownPower
 from edgebench.specs import DeviceMatch, DeviceSpec
 
 _KHZ_PER_MHZ = 1000
@@ -100,7 +100,19 @@ def identify(
         os=_os_name(root),
         virtualisation=virtualisation(root),
         python=platform.python_version(),
+        envelope=envelope(known) if known else None,
     )
+
+
+def envelope(device: DeviceSpec) -> Envelope | None:
+    """``idle_w`` and ``load_w`` of a descriptor, with who says so; None where one is missing."""
+    idle, load = (
+        KnownPower(w=fact.value, source=fact.source, year=fact.year)
+        if (fact := device.fact(key)) is not None and not isinstance(fact.value, str)
+        else None
+        for key in ("idle_w", "load_w")
+    )
+    return Envelope(idle=idle, load=load) if idle is not None and load is not None else None
 
 
 def match_keys(root: Path = ROOT) -> DeviceMatch:

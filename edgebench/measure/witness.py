@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgebench.host import environment, process
+from edgebench.host import counters, environment, process
 
 
 class Witness:
@@ -20,12 +20,12 @@ class Witness:
         self._before = environment.snapshot()
         self._delay_ns = process.run_delay_ns()
         self._switches = process.involuntary_switches()
-        self._cpu_ns = process.cpu_ns()
+        self._used = counters.used()
 
     def fields(self) -> dict[str, object]:
-        """Fields of a `Record`: CPU time, waiting and the environment since it was made."""
+        """Fields of a `Record`: CPU time, cycles, waiting and the environment since it was made."""
         return {
-            "cpu_ns": process.cpu_ns() - self._cpu_ns,
+            **counters.used().since(self._used).fields(),
             "run_delay_ns": _grown(self._delay_ns, process.run_delay_ns()),
             "involuntary_switches": _grown(self._switches, process.involuntary_switches()),
             "environment_before": self._before,
