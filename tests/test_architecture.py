@@ -25,7 +25,7 @@ DATA = (
     "wire",
     "plugins",
 )
-DATA_LAYER = frozenset({*DATA, "arrays", "resources"})
+DATA_LAYER = frozenset({*DATA, "arrays", "power_model", "resources"})
 ROOMS = {
     "host": DATA_LAYER,
     "backends": DATA_LAYER,
@@ -60,6 +60,7 @@ BELOW = {
     "wire": {"codec", "errors", "machine", "protocols", "records", "samples", "specs"},
     "plugins": {"errors", "protocols"},
     "resources": {"errors", "specs"},
+    "power_model": {"resources", "specs"},
     "arrays": set(),
 }
 MAX_FILE_LINES = 400

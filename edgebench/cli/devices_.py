@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edgebench import resources
+from edgebench.cli import calibrate_
 from edgebench.cli.text import one_line
 from edgebench.errors import UsageError
 from edgebench.specs import FactSpec, read_device, shared_matches
@@ -15,6 +16,9 @@ from edgebench.specs import FactSpec, read_device, shared_matches
 @click.group("devices")
 def command() -> None:
     """List, show and verify device descriptors."""
+
+
+command.add_command(calibrate_.command)
 
 
 @command.command("list")
