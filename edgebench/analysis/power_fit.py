@@ -15,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.errors import EdgebenchError
-from edgebench.metering import Channel
 from edgebench.power_model import Activity
-from edgebench.units import NS_PER_S
 
 _MAX_CONDITION = 30.0
 """Of the scaled columns: beyond it their coefficients cannot be told apart (Belsley, Kuh and
@@ -27,11 +25,6 @@ _MIN_SPREAD = 1.2
 """Highest frequency over the lowest: with less, a cubic term cannot be told from a linear one."""
 _MIN_SPARE = 2
 """Loads beyond one a term: with none there is nothing left to see an error by."""
-
-_MIN_READINGS = 10
-_MIN_COVERAGE = 0.8
-"""Of the window, by readings at both of its ends."""
-_MICRO = 1e6
 
 _Array = NDArray[np.float64]
 
@@ -145,31 +138,6 @@ def _twins(matrix: _Array) -> list[int]:
     if sizes[-1] * _MAX_CONDITION >= sizes[0]:
         return []
     return sorted(int(i) for i in np.argsort(-np.abs(directions[-1]))[:2])
-
-
-def mean_power_w(
-    channel: Channel, readings: Sequence[tuple[int, int]], window_s: tuple[float, float]
-) -> float | None:
-    """Mean of a channel over a window, its edges interpolated; None with too few readings.
-
-    Args:
-        channel: What was read.
-        readings: ``(t_ns, value)`` in their order.
-        window_s: From when to when, by the same clock.
-    """
-    if len(readings) < _MIN_READINGS:
-        return None
-    t_s = np.array([t_ns for t_ns, _ in readings], dtype=np.float64) / NS_PER_S
-    value = np.array([value for _, value in readings], dtype=np.float64) / _MICRO
-    first, last = max(window_s[0], t_s[0]), min(window_s[1], t_s[-1])
-    if last - first < _MIN_COVERAGE * (window_s[1] - window_s[0]):
-        return None
-    if channel.quantity == "power_uw":  # the energy so far, by trapezoids
-        value = np.concatenate([[0.0], np.cumsum(np.diff(t_s) * (value[1:] + value[:-1]) / 2)])
-    elif channel.wrap_uj is not None:
-        value = np.unwrap(value, period=channel.wrap_uj / _MICRO)
-    begin_j, end_j = np.interp([first, last], t_s, value)
-    return float((end_j - begin_j) / (last - first))
 
 
 def nnls(matrix: _Array, target: NDArray[Any]) -> _Array:

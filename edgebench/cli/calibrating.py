@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
@@ -12,17 +13,18 @@ from typing import NamedTuple
 import click
 
 from edgebench import plugins, power_model, resources
-from edgebench.analysis import power_fit
+from edgebench.analysis import energy, power_fit
 from edgebench.analysis.power_fit import NotIdentifiedError, Point
 from edgebench.cli.text import one_line
 from edgebench.errors import UsageError
 from edgebench.host import cpu, identify
-from edgebench.metering import Channel
+from edgebench.metering import Series
 from edgebench.meters import activity
 from edgebench.power_model import Activity, ClusterModel, PowerModel
 from edgebench.protocols import Meter
 from edgebench.runner import journal, loads
-from edgebench.units import NS_PER_S, human_s
+from edgebench.samples import Samples
+from edgebench.units import human_s
 
 ROOT = Path("/")
 _SETTLE_S = 2.0
@@ -39,8 +41,8 @@ class Stretch(NamedTuple):
     start_ns: int
     end_ns: int
     activities: tuple[Activity, ...]
-    readings: tuple[list[tuple[int, int]], ...]
-    """One list a channel of the meter."""
+    series: tuple[Series, ...]
+    """Of the meter's channels."""
 
 
 def calibrate(
@@ -115,20 +117,25 @@ def _watch(
     Raises:
         UsageError: The kernel's books vanished.
     """
-    readings: tuple[list[tuple[int, int]], ...] = tuple([] for _ in meter.channels)
+    book = tuple((array("Q"), array("Q")) for _ in meter.channels)
     looks = [activity.look(ROOT, clusters)]
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        for kept, reading in zip(readings, meter.read(), strict=True):
-            if reading is not None and (not kept or reading[0] > kept[-1][0]):
-                kept.append(reading)
+        for (t_ns, value), reading in zip(book, meter.read(), strict=True):
+            if reading is not None and (not t_ns or reading[0] > t_ns[-1]):
+                t_ns.append(reading[0])
+                value.append(reading[1])
         time.sleep(_READ_S)
         looks.append(activity.look(ROOT, clusters))
     known = [look for look in looks if look is not None]
     seen = activity.mean(known, clusters)
     if seen is None:
         raise UsageError("/proc/stat does not tell what the CPUs do")
-    return Stretch(load, known[0].t_ns, known[-1].t_ns, seen, readings)
+    series = tuple(
+        Series(meter=meter.name, channel=channel, t_ns=Samples(t_ns), value=Samples(value))
+        for channel, (t_ns, value) in zip(meter.channels, book, strict=True)
+    )
+    return Stretch(load, known[0].t_ns, known[-1].t_ns, seen, series)
 
 
 def _model(
@@ -144,12 +151,7 @@ def _model(
         UsageError: The meter gave too little, or the loads do not identify the terms.
     """
     points = [
-        Point(
-            load=one.load,
-            activities=one.activities,
-            power_w=_power_w(meter.channels, one),
-        )
-        for one in stretches
+        Point(load=one.load, activities=one.activities, power_w=_power_w(one)) for one in stretches
     ]
     try:
         found = power_fit.fit(points)
@@ -176,24 +178,19 @@ def _model(
     )
 
 
-def _power_w(channels: Sequence[Channel], stretch: Stretch) -> float:
+def _power_w(stretch: Stretch) -> float:
     """Mean power of a load by the sum of the meter's counted channels.
 
     Raises:
-        UsageError: The meter gave too few readings.
+        UsageError: The meter gave too little.
     """
-    window = stretch.start_ns / NS_PER_S, stretch.end_ns / NS_PER_S
-    total_w = 0.0
-    for channel, readings in zip(channels, stretch.readings, strict=True):
-        if channel.counted:
-            power_w = power_fit.mean_power_w(channel, readings, window)
-            if power_w is None:
-                raise UsageError(
-                    f"{channel.name}: {len(readings)} readings while {stretch.load} ran",
-                    remedy="a slower meter needs more --minutes",
-                )
-            total_w += power_w
-    return total_w
+    counted = energy.distinct([one for one in stretch.series if one.channel.counted])
+    try:
+        return energy.summed(counted, stretch.start_ns, stretch.end_ns).power_w
+    except energy.RefusedError as error:
+        raise UsageError(
+            f"{stretch.load}: {error.message}", remedy="a slower meter needs more --minutes"
+        ) from None
 
 
 def _cluster(

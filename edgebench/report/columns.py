@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
-
 from edgebench.analysis.definitions import DEFINITIONS
-
-Kind = Literal["str", "int", "float"]
-
-
-class Column(NamedTuple):
-    """One column; an empty value means "not measured", never 0."""
-
-    name: str
-    """The unit is its last word: ``_ms``, ``_mib``, ``_ips`` (inferences/s), ``_ratio`` (0..1)."""
-    kind: Kind
-    meaning: str
-    heading: str = ""
-    """Short heading for the terminal; the name where empty."""
-    default: bool = False
-    """Shown in the terminal unless --columns says otherwise."""
-
+from edgebench.report.column import Column, Kind
+from edgebench.report.power_columns import POWER
+from edgebench.report.proxy_columns import PROXIES
 
 STAGES = {
     "decode": "from the image file's bytes to pixels",
@@ -254,45 +239,8 @@ COLUMNS: tuple[Column, ...] = (
         "proportional set size after those inferences: pages shared with others count by share",
     ),
     Column("model_size_mib", "float", "size of the model file"),
-    Column(
-        "cpu_per_inference_ms",
-        "float",
-        "CPU time of all threads per inference (a call with `batch` samples), copying the input in "
-        "included: a proxy for energy, empty where an accelerator ran",
-    ),
-    Column(
-        "cpu_per_inference_mcycles",
-        "float",
-        "million CPU cycles of all threads per inference (1000 are a core-GHz-second): a proxy for "
-        "energy, empty where an accelerator ran",
-    ),
-    Column(
-        "cpu_cycles_source",
-        "str",
-        "counted: by the CPU, in user space; estimated: CPU time times the mean frequency",
-    ),
-    Column(
-        "cpu_per_inference_minstructions",
-        "float",
-        "million instructions of all threads in user space per inference, counted by the CPU: a "
-        "proxy for energy, empty where an accelerator ran",
-    ),
-    Column(
-        "envelope_energy_lo_mj",
-        "float",
-        "no measurement: the device's idle power as published times the time per inference; empty "
-        "where an accelerator ran, whose power the published load does not hold",
-    ),
-    Column(
-        "envelope_energy_hi_mj",
-        "float",
-        "no measurement: the device's power under CPU load as published, likewise",
-    ),
-    Column("envelope_source", "str", "who published both powers, and of which year they are"),
-    Column("power_tier", "str", "where the power figures come from; empty: none measured"),
-    Column("power_w", "float", "mean power during the window"),
-    Column("energy_gross_mj", "float", "energy per inference"),
-    Column("energy_net_mj", "float", "energy per inference above idle"),
+    *PROXIES,
+    *POWER,
     Column(
         "top1_ratio",
         "float",

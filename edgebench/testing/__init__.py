@@ -23,10 +23,12 @@ from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, Session, Settings, Tensor
 from edgebench.records import PRECISIONS, Effective
 from edgebench.testing.contract import Bundled, bundled, check_backend
+from edgebench.testing.meters import FakeMeter, Wave
 
 __all__ = [
     "Bundled",
     "FakeClock",
+    "FakeMeter",
     "FaultyBackend",
     "FaultySession",
     "NullBackend",
@@ -34,6 +36,7 @@ __all__ = [
     "PlayedSession",
     "SlowedBackend",
     "SlowedSession",
+    "Wave",
     "bundled",
     "check_backend",
     "commit",

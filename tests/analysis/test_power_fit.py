@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from edgebench.analysis import power_fit
 from edgebench.analysis.power_fit import NotIdentifiedError, Point
-from edgebench.metering import Channel
 from edgebench.power_model import Activity
 
 BIG, LITTLE = (0.35, 0.12), (0.08, 0.05)
@@ -48,8 +47,8 @@ def points(noise_ratio: float = 0.0, seed: int = 1) -> list[Point]:
     loads += [(0.0, 0.6, busy, ghz) for busy in (0.5, 1, 2, 4) for ghz in (0.6, 1.2, 1.8)]
     loads += [(4, 2.4, 4, 1.8), (4, 1.2, 4, 1.2)]
     made = []
-    for number, (b, bf, l, lf) in enumerate(loads):
-        big, little = activity(b, bf), activity(l, lf)
+    for number, (busy, ghz, small_busy, small_ghz) in enumerate(loads):
+        big, little = activity(busy, ghz), activity(small_busy, small_ghz)
         power_w = planted_w(big, little) * (1 + noise_ratio * rng.standard_normal())
         made.append(Point(load=str(number), activities=(big, little), power_w=power_w))
     return made
@@ -129,37 +128,3 @@ def test_the_solver_is_scipys(seed: int, columns: int, spare: int) -> None:
     mine, (_, least) = power_fit.nnls(matrix, target), scipy.optimize.nnls(matrix, target)
     assert mine.min() >= 0
     assert np.linalg.norm(matrix @ mine - target) <= least * (1 + 1e-6) + 1e-9
-
-
-@given(st.lists(st.floats(0.1, 50), min_size=11, max_size=60))
-def test_a_counter_and_its_power_have_the_same_mean(power_w: list[float]) -> None:
-    """The power is steady between two readings, so the counter knows its mean exactly."""
-    step_s, wrap_uj = 0.1, 30_000_000
-    steady = [power_w[0]] * len(power_w)
-    total, counter = 0.0, []
-    for n, one in enumerate(steady):
-        counter.append((int(n * step_s * 1e9), int(total * 1e6) % wrap_uj))
-        total += one * step_s
-    readings = [(int(n * step_s * 1e9), int(one * 1e6)) for n, one in enumerate(steady)]
-    window = (0.05, (len(steady) - 1) * step_s - 0.05)
-    for channel, series in (("energy_uj", counter), ("power_uw", readings)):
-        found = power_fit.mean_power_w(_channel(channel, wrap_uj), series, window)
-        assert found == pytest.approx(power_w[0], rel=1e-4)
-
-
-def _channel(quantity: str, wrap_uj: int) -> Channel:
-    return Channel(
-        name="one",
-        tier="wall_measured",
-        quantity="energy_uj" if quantity == "energy_uj" else "power_uw",
-        covers=("device",),
-        wrap_uj=wrap_uj if quantity == "energy_uj" else None,
-    )
-
-
-def test_too_few_readings_and_a_part_of_a_window_have_no_mean() -> None:
-    channel = _channel("power_uw", 0)
-    readings = [(n * 100_000_000, 2_000_000) for n in range(20)]
-    assert power_fit.mean_power_w(channel, readings, (0.0, 1.9)) == pytest.approx(2.0)
-    assert power_fit.mean_power_w(channel, readings[:9], (0.0, 0.8)) is None
-    assert power_fit.mean_power_w(channel, readings, (0.0, 3.0)) is None
