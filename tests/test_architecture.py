@@ -27,7 +27,7 @@ DATA = (
     "wire",
     "plugins",
 )
-DATA_LAYER = frozenset({*DATA, "arrays", "resources"})
+DATA_LAYER = frozenset({*DATA, "arrays", "power_model", "resources"})
 ROOMS = {
     "host": DATA_LAYER,
     "backends": DATA_LAYER,
@@ -64,6 +64,7 @@ BELOW = {
     "wire": {"codec", "errors", "machine", "protocols", "records", "samples", "specs"},
     "plugins": {"errors", "protocols"},
     "resources": {"descriptors", "errors", "specs"},
+    "power_model": {"resources", "specs"},
     "arrays": set(),
 }
 MAX_FILE_LINES = 400

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from edgebench import __version__, resources
+from edgebench.cli import calibrate_
 from edgebench.cli.text import fill, one_line
 from edgebench.descriptors import (
     Held,
@@ -39,6 +40,9 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print everything a
 @click.group("devices")
 def command() -> None:
     """List, show, add and verify device descriptors."""
+
+
+command.add_command(calibrate_.command)
 
 
 @command.command("list")
