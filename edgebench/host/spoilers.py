@@ -161,11 +161,10 @@ def _governor(seen: Conditions) -> Iterator[Spoiler]:
 def _preference(seen: Conditions) -> Iterator[Spoiler]:
     others = [name for name in seen.energy_preferences if name != "performance"]
     if others and set(seen.governors) != {"performance"}:
-        folder = "/sys/devices/system/cpu/cpufreq/*"
         yield Spoiler(
             what=f"energy preference is {', '.join(others)}",
             why="the CPU chooses lower clocks to save energy",
-            remedy=f"echo performance | sudo tee {folder}/energy_performance_preference",
+            remedy="echo performance | sudo tee /sys/devices/system/cpu/*/*/energy_p*e",
         )
     profile = seen.platform_profile
     if profile not in {None, "performance"} and "performance" in seen.platform_profiles:
@@ -292,13 +291,13 @@ def _affinity(seen: Conditions) -> Iterator[Spoiler]:
         yield Spoiler(
             what=f"only {len(allowed & shared)} of {len(shared)} CPUs may be used (affinity)",
             why="it is measured with fewer CPUs than the device has",
-            remedy="start it without taskset, cpuset or --cpuset-cpus (see taskset -p $$)",
+            remedy="start it without taskset or cpuset: taskset -p $$ shows the mask",
         )
     if alone := sorted(allowed & set(seen.isolated)):
         yield Spoiler(
             what=f"CPUs {', '.join(map(str, alone))} are isolated and in the affinity mask",
             why="the scheduler spreads nothing there: all threads may sit on one of them",
-            remedy="boot without isolcpus=, or measure on the others: taskset -c LIST edgebench",
+            remedy="boot without isolcpus=, or keep to the others: taskset -c LIST",
         )
 
 

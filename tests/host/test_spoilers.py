@@ -119,7 +119,7 @@ def test_preferences_and_profiles_that_save_energy_are_told(tmp_path: Path) -> N
         "sys/firmware/acpi/platform_profile_choices": "quiet balanced performance\n",
     }
     told = found(tmp_path, tree)
-    assert "energy_performance_preference" in told["energy preference is balance_power"].remedy
+    assert told["energy preference is balance_power"].remedy.endswith("/cpu/*/*/energy_p*e")
     assert "tee /sys/firmware/acpi" in told["platform profile is quiet"].remedy
     fast = {
         f"{CPU}/cpufreq/policy0/scaling_governor": "performance\n",
@@ -201,3 +201,28 @@ def test_files_that_hold_no_such_thing_are_read_as_nothing(tmp_path: Path, junk:
     seen = conditions.gather(write_tree(tmp_path, dict.fromkeys((*names, *more), junk)))
     assert (seen.pressure_ratios, seen.swap_devices, seen.power_mode) == ({}, (), None)
     assert (seen.up_ns, seen.perf_event_paranoid, seen.isolated) == (None, None, ())
+
+
+def test_every_remedy_fits_a_line_to_be_copied_from(tmp_path: Path) -> None:
+    tree = {
+        **ORIN,
+        f"{CPU}/online": "0-7\n",
+        f"{CPU}/isolated": "6-7\n",
+        f"{CPU}/cpu0/topology/thread_siblings_list": "0-1\n",
+        f"{CPU}/cpufreq/policy0/energy_performance_preference": "balance_performance\n",
+        f"{CPU}/cpufreq/policy0/cpuinfo_max_freq": "2728000\n",
+        "proc/self/status": "Cpus_allowed_list:\t0,1,6\n",
+        "proc/pressure/io": "some avg10=99.00 avg60=0.00 avg300=0.00 total=1\n",
+        "sys/firmware/acpi/platform_profile": "low-power\n",
+        "sys/firmware/acpi/platform_profile_choices": "low-power performance\n",
+        "sys/fs/cgroup/cpu.max": "150000 100000\n",
+        "sys/fs/cgroup/cpu.stat": "throttled_usec 7000000\n",
+        **{f"proc/{n + 10}/comm": f"{name}\n" for n, name in enumerate(knobs._SERVICES)},
+    }
+    seen = conditions.gather(write_tree(tmp_path, tree))
+    worst = msgspec.structs.replace(seen.environment, throttle_bits=0xF000A)
+    worst = msgspec.structs.replace(worst, steal_ns=10**18, throttle_counts={"core": 3})
+    seen = msgspec.structs.replace(seen, environment=worst, up_ns=10**10, perf_event_paranoid=4)
+    everything = (*spoilers.find(seen), *spoilers.unmeasured(seen))
+    assert len(everything) > 25
+    assert [one.remedy for one in everything if len(one.remedy) > 73] == []
