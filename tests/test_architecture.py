@@ -22,6 +22,7 @@ DATA = (
     "specs",
     "stats",
     "protocols",
+    "sampling",
     "wire",
     "plugins",
 )
@@ -57,6 +58,7 @@ BELOW = {
     "specs": {"errors", "records", "units"},
     "stats": {"errors", "units"},
     "protocols": {"errors", "metering", "records", "specs"},
+    "sampling": {"codec", "errors", "metering", "protocols"},
     "wire": {"codec", "errors", "machine", "protocols", "records", "samples", "specs"},
     "plugins": {"errors", "protocols"},
     "resources": {"errors", "specs"},

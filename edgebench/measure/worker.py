@@ -170,10 +170,14 @@ class _Launch:
             memory,
             methods,
             passes,
+            power,
             witness,
         )
 
         request = self.request
+        if request.idle_s is not None:
+            self.enter("idle")
+        baseline = power.idle(request)
         self.enter("warmup")
         layout, batch, specs = request.model_layout, request.case.batch, request.inputs
         feed = next(passes.feeds(session, self.one, layout, batch, specs))
@@ -203,6 +207,9 @@ class _Launch:
         fields = self.method(context)
         # A method that knows its window better has the word.
         self.keep(**{**around.fields(), **fields})
+        if request.power_s is not None:
+            self.enter("power")
+            self.keep(power=power.measure(context, request.power_s, baseline))
 
     def _close(self, session: Session) -> None:
         self.opened.remove(session)

@@ -24,10 +24,12 @@ from edgebench.protocols import Feeds, Probe, Session, Settings, Tensor
 from edgebench.records import PRECISIONS, Effective
 from edgebench.testing.contract import Bundled, bundled, check_backend
 from edgebench.testing.meter_contract import check_meter
+from edgebench.testing.meters import FakeMeter, Wave
 
 __all__ = [
     "Bundled",
     "FakeClock",
+    "FakeMeter",
     "FaultyBackend",
     "FaultySession",
     "NullBackend",
@@ -35,6 +37,7 @@ __all__ = [
     "PlayedSession",
     "SlowedBackend",
     "SlowedSession",
+    "Wave",
     "bundled",
     "check_backend",
     "check_meter",
