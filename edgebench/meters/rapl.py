@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,9 @@ from edgebench.meters import files, rapl_domains
 from edgebench.protocols import Probe, Readings
 
 _ZONE = re.compile(r"intel-rapl(?P<mmio>-mmio)?:(?P<numbers>[0-9]+(?::[0-9]+)*)")
-_DOMAIN = re.compile(r"(?P<package>package-[0-9]+)(?P<die>-die-[0-9]+)?|core|uncore|dram|psys")
+_DOMAIN = re.compile(
+    r"(?P<package>package-[0-9]+)(?P<die>-die-[0-9]+)?|core|uncore|dram|(?P<psys>psys)(-[0-9]+)?"
+)
 _MIRROR_UJ = 1_000_000
 """Two counters this close are one: of 65 kJ or more since the boot, 1 J is no coincidence."""
 
@@ -93,7 +96,7 @@ def _zone(folder: Path) -> _Zone | None:
     parent = files.read_text(folder.parent / above / "name") if ":" in above else None
     return _Zone(
         folder=folder,
-        domain="package" if domain["package"] else name,
+        domain="package" if domain["package"] else domain["psys"] or name,
         name=f"{parent}/{name}" if parent else name,
         package=domain["package"] or "",
         mmio=number["mmio"] is not None,
@@ -110,11 +113,12 @@ def _once(zones: list[_Zone]) -> list[_Zone]:
 def _channels(zones: list[_Zone]) -> list[Channel]:
     found = frozenset(zone.domain for zone in zones)
     mirrors = _mirrors(zones)
+    often = Counter(zone.name for zone in zones)  # older kernels name dies as their package
     return [
         rapl_domains.channel(
             zone.domain,
-            zone.name,
-            counted=rapl_domains.counts(zone.domain, found) and zone.name not in mirrors,
+            f"{zone.name}@{zone.folder.name}" if often[zone.name] > 1 else zone.name,
+            counted=rapl_domains.counts(zone.domain, found) and zone not in mirrors,
             gpu="uncore" in found,
             wrap_uj=zone.wrap_uj,
         )
@@ -122,14 +126,14 @@ def _channels(zones: list[_Zone]) -> list[Channel]:
     ]
 
 
-def _mirrors(zones: list[_Zone]) -> set[str]:
+def _mirrors(zones: list[_Zone]) -> set[_Zone]:
     """Dies whose counter is another die's of the same package, as on some AMD processors."""
-    mirrors: set[str] = set()
+    mirrors: set[_Zone] = set()
     packages = [zone for zone in zones if zone.domain == "package"]
     for place, zone in enumerate(packages):
         for other in packages[:place]:
-            if other.package == zone.package and other.name not in mirrors and _same(other, zone):
-                mirrors.add(zone.name)
+            if other.package == zone.package and other not in mirrors and _same(other, zone):
+                mirrors.add(zone)
     return mirrors
 
 

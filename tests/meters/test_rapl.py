@@ -56,11 +56,11 @@ def test_the_sum_is_of_packages_and_memory_and_of_nothing_within_them(tmp_path: 
         "intel-rapl:0:1": "core",
         "intel-rapl:1": "package-1",
         "intel-rapl:1:0": "dram",
-        "intel-rapl:10": "psys",
+        "intel-rapl:10": "psys-1",
     }
     meter = probed(plant(tmp_path, server))
     assert counted(meter) == ["package-0", "package-0/dram", "package-1", "package-1/dram"]
-    assert [c.name for c in meter.channels if not c.counted] == ["package-0/core", "psys"]
+    assert [c.name for c in meter.channels if not c.counted] == ["package-0/core", "psys-1"]
 
 
 def test_memory_mapped_registers_are_not_added_to_the_same_package_by_msr(tmp_path: Path) -> None:
@@ -127,6 +127,13 @@ def test_dies_that_mirror_one_counter_are_counted_once(tmp_path: Path) -> None:
     meter = probed(tmp_path)
     assert counted(meter) == ["package-0-die-0"]
     assert len(meter.channels) == 2  # what was read of it stays in the record
+
+
+def test_dies_that_bear_their_packages_name_are_told_apart(tmp_path: Path) -> None:
+    plant(tmp_path, {"intel-rapl:0": "package-0", "intel-rapl:1": "package-0"})
+    assert counted(probed(tmp_path)) == ["package-0@intel-rapl:0", "package-0@intel-rapl:1"]
+    sensors.put(counter(tmp_path, "intel-rapl:1"), 5_000_060_000)
+    assert counted(probed(tmp_path)) == ["package-0@intel-rapl:0"]
 
 
 def test_packages_that_say_the_same_are_two(tmp_path: Path) -> None:
