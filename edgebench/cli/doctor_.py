@@ -22,6 +22,7 @@ from edgebench.host.cpu import ROOT
 from edgebench.host.spoilers import Spoiler
 from edgebench.machine import DeviceFacts
 from edgebench.protocols import Probe
+from edgebench.report import machine_words
 from edgebench.specs import DeviceSpec
 from edgebench.units import mib_from_byte
 
@@ -155,15 +156,21 @@ def _device_lines(facts: DeviceFacts, *, known: bool) -> Iterator[tuple[str, str
     yield "device", facts.device + ("" if known else " (no descriptor in devices/)")
     yield "device_id", facts.device_id
     yield "board", facts.board or _UNTOLD
+    if facts.soc:
+        yield "chip", facts.soc
     for cluster in facts.cpu_clusters:
-        speed = "" if cluster.max_mhz is None else f", up to {cluster.max_mhz:.0f} MHz"
-        yield "CPU", f"{cluster.cpus} x {cluster.model or facts.architecture}{speed}"
+        yield "CPU", machine_words.cluster(cluster, facts.architecture)
     yield "ISA", f"{facts.architecture}: {' '.join(facts.isa_features) or _UNTOLD}"
+    yield "caches", machine_words.caches(facts.caches_byte) or _UNTOLD
     yield (
         "memory",
         _mib(facts.mem_total_byte)
         + (f", limited to {_mib(facts.mem_limit_byte)}" if facts.mem_limit_byte else ""),
     )
+    for accelerator in facts.accelerators:
+        yield "accelerator", machine_words.accelerator(accelerator)
+    if facts.power_mode:
+        yield "power mode", facts.power_mode
     yield "system", f"{facts.os}, Linux {facts.kernel}, Python {facts.python}"
     yield "inside", facts.virtualisation or "bare metal, as far as one can see"
 
