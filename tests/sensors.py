@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import struct
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,18 +59,52 @@ def counted_j(meter: Meter, readings: list[Readings]) -> float:
 
 
 @contextmanager
-def without_rights() -> Iterator[Path]:
-    """A folder, and for as long as it is there a user for whom the kernel checks permissions.
-
-    Root is checked for none, so root becomes nobody; anyone else stays who they are.
-    """
+def folder_for_all() -> Iterator[Path]:
+    """A folder that every user may enter: what is planted there has the rights that it has."""
     with tempfile.TemporaryDirectory(prefix="edgebench-rights-") as name:
         folder = Path(name)
-        folder.chmod(0o777)
-        own = os.geteuid()
-        if own == 0:
-            os.seteuid(NOBODY)
-        try:
-            yield folder
-        finally:
-            os.seteuid(own)
+        folder.chmod(0o755)
+        yield folder
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """A user for whom the kernel checks permissions: root becomes nobody, others stay themselves.
+
+    Who is not root owns what he planted: take the rights away from him with ``chmod(0)``.
+    """
+    own = os.geteuid()
+    if own == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(own)
+
+
+class PlayedEvents:
+    """The kernel's part of perf events: a pipe an event, which holds the counts to come."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int, int]] = []
+        self.ends: list[int] = []
+        self.handles: list[int] = []
+
+    def __call__(self, kind: int, config: int, cpu: int) -> int:
+        """Open an event."""
+        self.asked.append((kind, config, cpu))
+        handle, end = os.pipe()
+        os.set_blocking(handle, False)
+        self.handles.append(handle)
+        self.ends.append(end)
+        return handle
+
+    def say(self, place: int, count: int) -> None:
+        """What the next reading of an event gives."""
+        os.write(self.ends[place], struct.pack("=Q", count))
+
+    def close(self) -> None:
+        """End every event."""
+        for end in self.ends:
+            os.close(end)
+        self.ends = []

@@ -19,7 +19,7 @@ class Chip(NamedTuple):
     """A regular expression for the hwmon's ``name``."""
     tier: Tier
     covers: tuple[str, ...]
-    """Empty where nobody told what a rail feeds."""
+    """Empty where nobody can tell: an SFP module's ``power1`` is its light."""
     excludes: tuple[str, ...]
     outer: str = ""
     """A regular expression for the label of the sensor that holds the chip's others; empty where
@@ -59,7 +59,7 @@ CHIPS = (
     Chip(
         name=r"(ina[0-9]+|ltc[0-9]+|pac19[0-9]+|isl28022|sy24655|sq52206|tsc1641)(_.*)?",
         tier="partial_measured",
-        covers=(),
+        covers=("soc",),  # soldered in or chosen by whoever wants to know what the board draws
         excludes=_NOT_RAIL,
     ),
 )

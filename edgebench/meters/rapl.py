@@ -162,4 +162,4 @@ def _why_not(root: Path, folders: list[Path]) -> tuple[str, str]:
         )
     if folders:
         return "no RAPL counter gives a number", ""
-    return rapl_domains.absent(root)
+    return rapl_domains.absent(root, "intel_rapl_msr")

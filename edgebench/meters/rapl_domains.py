@@ -59,10 +59,15 @@ def counts(domain: str, found: frozenset[str]) -> bool:
     return domain != "psys" and not inner
 
 
-def absent(root: Path) -> tuple[str, str]:
-    """Why there is no RAPL here, and what to do about it."""
+def absent(root: Path, driver: str) -> tuple[str, str]:
+    """Why there is no RAPL here, and what to do about it.
+
+    Args:
+        root: Stands for ``/``.
+        driver: The kernel's module that would show it.
+    """
     if files.is_virtual(root):
         return "a virtual machine: its hypervisor passes no RAPL on", "measure on the host itself"
     if not files.cpu_words(root, "flags"):
         return "no x86 processor: RAPL is Intel's and AMD's", ""
-    return "the kernel offers no RAPL domain", "sudo modprobe intel_rapl_msr"
+    return "the kernel offers no RAPL domain", f"sudo modprobe {driver}"

@@ -90,7 +90,7 @@ class RaplPerf:
         kind = files.read_int(root / _PMU / "type")
         events = _events(root)
         if kind is None or not events:
-            reason, remedy = rapl_domains.absent(root)
+            reason, remedy = rapl_domains.absent(root, "rapl")
             return Probe(name=self.name, available=False, reason=reason, remedy=remedy)
         if self._opener is None and root != Path("/"):
             reason = "perf events are the running kernel's: no other root has any"

@@ -53,16 +53,14 @@ def test_what_a_series_cannot_hold_is_no_amount(value: int | None) -> None:
 
 
 def test_missing_files_folders_in_their_place_and_denied_ones_are_told_apart() -> None:
-    with sensors.without_rights() as root:
+    with sensors.folder_for_all() as root:
         sensors.put(root / "denied", 1)
         (root / "denied").chmod(0)
         (root / "folder").mkdir()
-        assert [files.read_int(root / one) for one in ("denied", "folder", "none")] == [None] * 3
-        assert [files.denied(root / one) for one in ("denied", "folder", "none")] == [
-            True,
-            False,
-            False,
-        ]
+        paths = [root / name for name in ("denied", "folder", "none")]
+        with sensors.without_rights():
+            assert [files.read_int(path) for path in paths] == [None, None, None]
+            assert [files.denied(path) for path in paths] == [True, False, False]
 
 
 def test_numbered_entries_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:

@@ -143,11 +143,12 @@ def test_packages_that_say_the_same_are_two(tmp_path: Path) -> None:
 
 
 def test_a_counter_that_only_root_may_read_is_told_with_its_remedy() -> None:
-    with sensors.without_rights() as root:
+    with sensors.folder_for_all() as root:
         plant(root, N100)
         for zone in N100:
             counter(root, zone).chmod(0)
-        probe = Rapl().probe(root)
+        with sensors.without_rights():
+            probe = Rapl().probe(root)
     assert not probe.available
     assert probe.reason == "only root may read energy_uj"
     assert "sudo chmod a+r" in probe.remedy

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import struct
 import time
 from pathlib import Path
 
@@ -39,36 +38,12 @@ def plant(root: Path, *events: str, cpumask: str = "0", vendor: str = "GenuineIn
     return write_tree(root, files)
 
 
-class Kernel:
-    """Plays the kernel's part: a pipe an event, which holds the counts to come."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[int, int, int]] = []
-        self.ends: list[int] = []
-        self.handles: list[int] = []
-
-    def __call__(self, kind: int, config: int, cpu: int) -> int:
-        self.asked.append((kind, config, cpu))
-        handle, end = os.pipe()
-        os.set_blocking(handle, False)
-        self.handles.append(handle)
-        self.ends.append(end)
-        return handle
-
-    def say(self, place: int, count: int) -> None:
-        os.write(self.ends[place], struct.pack("=Q", count))
-
-    def close(self) -> None:
-        for end in self.ends:
-            os.close(end)
-
-
 def counted(meter: RaplPerf) -> list[str]:
     return [channel.name for channel in meter.channels if channel.counted]
 
 
 def test_the_sum_is_of_packages_and_memory_on_the_cpus_of_the_mask(tmp_path: Path) -> None:
-    kernel = Kernel()
+    kernel = sensors.PlayedEvents()
     meter = RaplPerf(kernel)
     plant(tmp_path, "pkg", "cores", "gpu", "ram", "psys", cpumask="0-1,9")
     assert meter.probe(tmp_path).available
@@ -93,7 +68,7 @@ def test_the_sum_is_of_packages_and_memory_on_the_cpus_of_the_mask(tmp_path: Pat
 def test_dies_count_where_each_has_a_counter_of_its_own(
     tmp_path: Path, vendor: str, names: list[str]
 ) -> None:
-    kernel = Kernel()
+    kernel = sensors.PlayedEvents()
     meter = RaplPerf(kernel)
     assert meter.probe(plant(tmp_path, "pkg", cpumask="0,2", vendor=vendor)).available
     assert counted(meter) == names
@@ -102,7 +77,7 @@ def test_dies_count_where_each_has_a_counter_of_its_own(
 
 
 def test_planted_energies_come_out_beyond_32_bits(tmp_path: Path) -> None:
-    kernel = Kernel()
+    kernel = sensors.PlayedEvents()
     meter = RaplPerf(kernel)
     assert meter.probe(plant(tmp_path, "pkg", "ram")).available
 
@@ -148,7 +123,7 @@ def test_who_may_not_open_them_is_told_what_would_let_him(tmp_path: Path, code: 
 
 
 def test_an_event_that_cannot_be_opened_leaves_none_open(tmp_path: Path) -> None:
-    kernel = Kernel()
+    kernel = sensors.PlayedEvents()
 
     def second_fails(kind: int, config: int, cpu: int) -> int:
         if kernel.handles:
@@ -181,13 +156,13 @@ def test_an_event_that_is_not_understood_is_not_opened(
 ) -> None:
     plant(tmp_path, "pkg")
     sensors.put(tmp_path / PMU / file, content)
-    kernel = Kernel()
+    kernel = sensors.PlayedEvents()
     assert not RaplPerf(kernel).probe(tmp_path).available
     assert kernel.asked == []
 
 
 def test_a_counter_that_ends_is_no_reading(tmp_path: Path) -> None:
-    kernel = Kernel()
+    kernel = sensors.PlayedEvents()
     meter = RaplPerf(kernel)
     assert meter.probe(plant(tmp_path, "pkg")).available
     assert meter.read() == (None,)  # the kernel has nothing to say (EAGAIN)
