@@ -49,10 +49,10 @@ def _panel(moments: Sequence[dict[str, Any]], name: str) -> alt.Chart:
     ]
     states = alt.Scale(domain=list(_STATES), range=list(_STATES.values()))
     shapes = alt.Scale(domain=list(_STATES), range=["circle", "triangle-up"])
-    marks = alt.Chart(alt.InlineData(values=values)).mark_point(size=18, filled=True, opacity=1)
+    marks = alt.Chart(alt.InlineData(values=values)).mark_point(size=28, filled=True, opacity=1)
     chart: alt.Chart = marks.encode(
         alt.X("minute:Q", title="minutes since the run's start", scale=alt.Scale(zero=True)),
-        alt.Y(f"{name}:Q", title=_FIGURES[name], scale=alt.Scale(zero=False, nice=True)),
+        alt.Y(f"{name}:Q", title=_FIGURES[name], scale=alt.Scale(zero=name == "mhz", padding=8)),
         alt.Color("state:N", scale=states, title="the device is"),
         alt.Shape("state:N", scale=shapes, title="the device is"),
         tooltip=[

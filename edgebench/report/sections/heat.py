@@ -36,27 +36,33 @@ def heat(material: Material) -> Section | None:
     runs = [run for run in runs if any(record.looks for record in run.latest())]
     if not runs:
         return None
-    found = [line for run in runs for line in _findings(material, run)]
-    drawn = [(run, moments) for run in runs if (moments := _moments(material, run))]
+    lines = [line for run in runs for line in _findings(material, run)]
+    moments = [(run, _moments(material, run)) for run in runs]
+    drawn = [(run, found) for run, found in moments if found]
+    blind = [clean(run.manifest.facts.device) for run, found in moments if not found]
     context = {
-        "lead": _lead(runs, found, drawn),
+        "lead": _lead(lines, list(dict.fromkeys(blind)), any_seen=bool(drawn)),
         "figures": [_figure(drawn)] if drawn else [],
-        "tables": [Grid(caption="Slowed down while measured", heads=_HEADS, rows=found)]
-        * bool(found),
+        "tables": [Grid(caption="Slowed down while measured", heads=_HEADS, rows=lines)]
+        if lines
+        else [],
     }
     return Section(id="heat", title="Heat", template="heat.html.j2", context=context)
 
 
-def _lead(runs: Sequence[StoredRun], found: Sequence[object], drawn: Sequence[object]) -> str:
-    if found:
-        return f"{len(found)} cells were slowed down in a launch or more: see the table."
-    if not drawn:
-        devices = ", ".join(dict.fromkeys(clean(run.manifest.facts.device) for run in runs))
-        return (
-            f"Neither a temperature nor a clock can be read on {devices}, so nothing can be said "
-            "about throttling."
+def _lead(lines: Sequence[object], blind: Sequence[str], *, any_seen: bool) -> str:
+    told = []
+    if lines:
+        cells = "1 cell was" if len(lines) == 1 else f"{len(lines)} cells were"
+        told.append(f"{cells} slowed down while measured, in one launch or more: see the table.")
+    elif any_seen:
+        told.append("At no look was a device slowed down by heat or by its supply.")
+    if blind:
+        told.append(
+            f"On {', '.join(blind)} neither a temperature nor a clock can be read, so nothing can "
+            "be said about throttling there."
         )
-    return "At no look was the device slowed down by heat or by its supply."
+    return " ".join(told)
 
 
 def _findings(material: Material, run: StoredRun) -> Iterator[list[grid.Cell]]:
