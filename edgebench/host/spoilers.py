@@ -123,13 +123,16 @@ def _firmware(seen: Conditions) -> Iterator[Spoiler]:
             why = "not just now; it will come back under load"
             yield Spoiler(what=f"{what} since boot", why=why, remedy=remedy)
     counts = {name: n for name, n in seen.environment.throttle_counts.items() if n}
-    if counts:
-        told = ", ".join(f"{name} {count}" for name, count in counts.items())
-        yield Spoiler(
-            what=f"the CPU throttled itself since boot (times: {told})",
-            why="not necessarily now; it will come back under load",
-            remedy="cool it (clean or add a fan, more air); a laptop: lift it off the table",
-        )
+    for supply in (False, True):
+        told = [f"{name} {n}" for name, n in counts.items() if name.startswith("oc") == supply]
+        if told:
+            yield Spoiler(
+                what=f"the hardware has slowed down since boot (times: {', '.join(told)})",
+                why="not necessarily now; it will come back under load",
+                remedy="use a stronger power supply, or a lower power mode"
+                if supply
+                else "cool it (clean or add a fan, more air); do not cover its vents",
+            )
 
 
 def _power_mode(seen: Conditions) -> Iterator[Spoiler]:
