@@ -21,12 +21,6 @@ from edgebench.host.identify import identify
 from edgebench.specs import DeviceSpec
 from edgebench.testing import trees
 
-FACTS = (
-    *("device", "board", "soc", "architecture", "cpu_model", "cpus_online", "cpu_quota"),
-    *("cpu_clusters", "isa_features", "caches_byte", "mem_total_byte", "mem_limit_byte"),
-    *("power_mode", "accelerators", "virtualisation"),
-)
-"""What a tree's truth may tell; what it does not tell must not be found either."""
 MACHINES = 10
 CPU = "sys/devices/system/cpu"
 CHANGES = (
@@ -55,12 +49,12 @@ def main() -> int:
     told = {name: _facts(name, devices) for name in names}
     for name in names:
         truth = trees.truth(name)
-        for fact in FACTS:
+        for fact in trees.FACTS:
             is_many = isinstance(told[name][fact], (list, tuple, dict))
             planted = truth.get(fact, type(told[name][fact])() if is_many else None)
             figure, limit = _words(told[name][fact]), _words(planted)
             verdict.check(f"{name}: {fact}", figure, limit, passed=figure == limit)
-        strange = sorted(set(truth) - set(FACTS))
+        strange = sorted(set(truth) - set(trees.FACTS))
         verdict.check(f"{name}: planted, not asked", _words(strange), "none", passed=not strange)
     for fact, name, *change in CHANGES:
         figure = _words(_facts(name, devices, *change)[fact])

@@ -17,14 +17,12 @@ from edgebench.host.identify import identify
 from edgebench.machine import DeviceFacts
 from edgebench.testing import trees
 
-HERE = ("device_id", "cpus_usable", "kernel", "os", "python")
-"""Of the process that asks or the system it runs, not of the machine."""
-
 
 def told(root: Path) -> DeviceFacts:
+    """What is told of the machine, not of the process that asks, its system or a descriptor."""
     facts = identify(devices=resources.open_devices(), root=root)
-    blank = DeviceFacts(device="", device_id="")
-    return msgspec.structs.replace(facts, **{name: getattr(blank, name) for name in HERE})
+    kept = {name: getattr(facts, name) for name in trees.FACTS}
+    return DeviceFacts(device_id="", **kept)
 
 
 @pytest.mark.parametrize("name", trees.names())
