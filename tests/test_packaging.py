@@ -33,6 +33,7 @@ def test_the_wheel_carries_data_and_no_tests(wheel: Path) -> None:
     assert "edgebench/_data/workloads/_shared/scene.jpg" in names
     assert wheel.stat().st_size < MAX_WHEEL_BYTE
     assert "edgebench/py.typed" in names
+    assert "edgebench/testing/trees/n100.toml" in names
     assert not [name for name in names if name.startswith(("tests", "workloads"))]
 
 

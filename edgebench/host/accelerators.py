@@ -14,8 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgebench.host.board import plain
-from edgebench.host.cpu import ROOT, read_text, subfolders
+from edgebench.host.cpu import ROOT, plain, read_text, subfolders
 from edgebench.machine import Accelerator, AcceleratorKind
 
 _Known = tuple[AcceleratorKind, str]

@@ -5,19 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgebench.host.cores import cpuinfo
-from edgebench.host.cpu import ROOT, read_text, subfolders, whole
+from edgebench.host.cpu import ROOT, plain, read_text, subfolders, whole
 
 _DMI_FILLERS = {
     *("to be filled by o.e.m.", "system manufacturer", "system product name", "default"),
     *("default string", "not applicable", "not specified", "none", "o.e.m."),
 }
-_LONGEST_NAME = 200
-
-
-def plain(text: str | None) -> str | None:
-    """A name that a kernel file holds, fit to be shown: one line, no control characters."""
-    shown = "".join(c if c.isprintable() else " " for c in (text or "")[:_LONGEST_NAME])
-    return " ".join(shown.split()) or None
 
 
 def compatible(root: Path = ROOT) -> tuple[str, ...]:

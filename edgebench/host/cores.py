@@ -8,6 +8,7 @@ from pathlib import Path
 from edgebench.host.cpu import (
     ROOT,
     online_cpus,
+    plain,
     read_int,
     read_text,
     speed_rank,
@@ -90,12 +91,12 @@ def cpuinfo(root: Path = ROOT) -> dict[int, Cpu]:
 
 def model(cpu: Cpu) -> str | None:
     """A CPU's name: on Arm by its part number, elsewhere as it names itself."""
-    named = cpu.get("model name")
+    named = plain(cpu.get("model name"))
     if cpu.get("CPU implementer") == "0x41":
         return _ARM_PARTS.get(cpu.get("CPU part", "")) or named
     if cpu.get("CPU implementer") == "0x4e":
         return _NVIDIA_PARTS.get(cpu.get("CPU part", "")) or named
-    return " ".join(named.split()) if named else None
+    return named
 
 
 def architecture(cpus: dict[int, Cpu], root: Path = ROOT) -> str | None:
@@ -104,7 +105,7 @@ def architecture(cpus: dict[int, Cpu], root: Path = ROOT) -> str | None:
     Source: Linux Documentation/admin-guide/sysctl/kernel.rst (``arch``, since 6.1); before that a
     CPU says so itself: ``CPU architecture`` on Arm, the flag ``lm`` (long mode) on x86.
     """
-    if told := read_text(root / "proc/sys/kernel/arch"):
+    if told := plain(read_text(root / "proc/sys/kernel/arch")):
         return told
     for cpu in cpus.values():
         if (version := whole(cpu.get("CPU architecture"))) is not None:

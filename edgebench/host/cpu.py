@@ -11,6 +11,7 @@ ROOT = Path(os.environ.get("EDGEBENCH_ROOT", "/"))
 its workers see the planted machine of that folder, and every launch says so (`planted`)."""
 _LARGEST_FILE_BYTE = 4 << 20
 """More than /proc/cpuinfo of a thousand CPUs; what lies behind is not read."""
+_LONGEST_NAME = 200
 _LARGEST = 1 << 64
 """The kernel counts in 64 bits, and so do the records."""
 _MOST_CPUS = 8192
@@ -29,6 +30,12 @@ def read_text(path: Path) -> str | None:
             return file.read(_LARGEST_FILE_BYTE).decode("utf-8", "replace").strip("\0\n ")
     except OSError:
         return None
+
+
+def plain(text: str | None) -> str | None:
+    """A name that a kernel file holds, fit to be shown: one line, no control characters."""
+    shown = "".join(c if c.isprintable() else " " for c in (text or "")[:_LONGEST_NAME])
+    return " ".join(shown.split()) or None
 
 
 def whole(text: str | None) -> int | None:

@@ -12,7 +12,7 @@ from edgebench.host.accelerators import accelerators
 from edgebench.host.board import board as board_of
 from edgebench.host.board import compatible, dmi, power_mode, soc
 from edgebench.host.cores import architecture, caches_byte, clusters, cpuinfo, features, model
-from edgebench.host.cpu import ROOT, cgroup_cpu_quota, online_cpus, read_text, usable_cpus
+from edgebench.host.cpu import ROOT, cgroup_cpu_quota, online_cpus, plain, read_text, usable_cpus
 from edgebench.host.environment import memory_limit_byte, memory_total_byte
 from edgebench.host.virtual import virtualisation
 from edgebench.machine import DeviceFacts, Envelope, KnownPower
@@ -51,9 +51,9 @@ def identify(
         mem_limit_byte=memory_limit_byte(root),
         power_mode=power_mode(root),
         accelerators=accelerators(root),
-        kernel=read_text(root / "proc/sys/kernel/osrelease") or platform.release(),
+        kernel=plain(read_text(root / "proc/sys/kernel/osrelease")) or platform.release(),
         os=_os_name(root),
-        virtualisation=virtualisation(root),
+        virtualisation=plain(virtualisation(root)),
         python=platform.python_version(),
         envelope=envelope(known) if known else None,
     )
@@ -100,7 +100,7 @@ def _os_name(root: Path) -> str:
     for line in (read_text(root / "etc/os-release") or "").splitlines():
         key, _, value = line.partition("=")
         if key == "PRETTY_NAME":
-            return value.strip('"')
+            return plain(value.strip('"')) or platform.system()
     return platform.system()
 
 

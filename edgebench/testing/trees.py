@@ -34,6 +34,12 @@ if sys.version_info >= (3, 11):
 else:  # pragma: no cover - 3.10 only
     import tomli as tomllib
 
+FACTS = (
+    *("device", "board", "soc", "architecture", "cpu_model", "cpus_online", "cpu_quota"),
+    *("cpu_clusters", "isa_features", "caches_byte", "mem_total_byte", "mem_limit_byte"),
+    *("power_mode", "accelerators", "virtualisation"),
+)
+"""What a truth may tell; what it does not tell the machine does not have."""
 _FOLDER = Path(__file__).with_name("trees")
 _SPAN = re.compile(r"\{([0-9]+)-([0-9]+)\}")
 
@@ -44,7 +50,7 @@ def names() -> tuple[str, ...]:
 
 
 def truth(name: str) -> dict[str, Any]:
-    """What a planted machine is: fields of `DeviceFacts`, as JSON would hold them."""
+    """What a planted machine is: `FACTS` of `DeviceFacts`, as JSON would hold them."""
     told: dict[str, Any] = _read(name)["truth"]
     return told
 

@@ -169,5 +169,5 @@ def test_no_cpuinfo_breaks_its_parser(parts: list[str]) -> None:
 
 @given(st.text(max_size=400))
 def test_a_name_is_one_line_of_what_can_be_shown(text: str) -> None:
-    shown = board.plain(text)
+    shown = cpu.plain(text)
     assert shown is None or (shown.isprintable() and shown == shown.strip() and shown)

@@ -67,11 +67,18 @@ def _machine(facts: DeviceFacts, versions: dict[str, str]) -> Grid:
         elif name.endswith("_byte"):
             words = words.removesuffix(" byte") + " (MiB)"
             plain = None if value is None else f"{mib_from_byte(value):,.0f}"
-        elif isinstance(value, (list, tuple)):
-            plain = " ".join(map(str, value))
-        pairs.append((words, plain))
+        pairs.append((words, _plain(plain)))
     pairs += [(f"{name} version", version) for name, version in sorted(versions.items())]
     return grid.facts(f"{clean(facts.device)} ({clean(facts.device_id)})", pairs)
+
+
+def _plain(value: object) -> object:
+    """A value without Python's brackets: lists by blanks, what has names by commas."""
+    if isinstance(value, (list, tuple)):
+        return " ".join(str(_plain(one)) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_plain(one)}" for key, one in value.items())
+    return value
 
 
 def _cluster(part: CpuCluster) -> str:
