@@ -1,4 +1,4 @@
-"""The meters of `meter_trees.py`: in which planted machine, what its sensors say, what it must find.
+"""The meters of `meter_trees.py`: planted machine, what its sensors say, what it must find.
 
 A new meter is a row here. Values are functions of seconds; energies are their integrals, written
 down by hand and not computed from what the meter read.
@@ -18,6 +18,10 @@ HWMON = "sys/class/hwmon/hwmon9"
 SUPPLY = "sys/class/power_supply"
 RAPL = "sys/devices/virtual/powercap"
 PMU = "sys/bus/event_source/devices/power"
+USB_C = f"{SUPPLY}/tcpm-source-psy-4-0022/online"
+"""A ROCK 5B's plug, which is in as the tree stands."""
+NATIVE_HWMON = ("container-quota",)
+"""Trees whose processor tells its own power."""
 ORIN = "sys/devices/platform/bus@0/c240000.i2c/i2c-1/1-0040/hwmon/hwmon1"
 NANO = "sys/devices/7000c400.i2c/i2c-1/i2c-6/6-0040/iio:device0"
 
@@ -28,6 +32,8 @@ class Moved(NamedTuple):
     path: str
     channel: str
     signal: Signal
+    signed: bool = False
+    """Whether drivers write it with either sign: a negative one then is no fault."""
 
 
 class Row(NamedTuple):
@@ -68,9 +74,9 @@ def _rail(tree: str) -> Row:
         meter="hwmon",
         tree=tree,
         moved=(Moved(f"{HWMON}/power1_input", "ina226/power1", scaled(power_w, 1e6)),),
-        energy_j={"ina226/power1": energy_j, **_OWN_HWMON.get(tree, {})},
+        energy_j={"ina226/power1": energy_j},
         planted={f"{HWMON}/name": "ina226", f"{HWMON}/power1_input": 2_000_000},
-        limited="" if tree in _OWN_HWMON else "only root may read it",
+        limited="only root may read it" if tree not in NATIVE_HWMON else "",
     )
 
 
@@ -82,7 +88,7 @@ def _battery(tree: str) -> Row:
         meter="battery",
         tree=tree,
         moved=(
-            Moved(f"{left}/power_now", "BAT0", scaled(power_w, 1e6)),
+            Moved(f"{left}/power_now", "BAT0", scaled(power_w, 1e6), signed=True),
             Moved(f"{left}/energy_now", "BAT0/drawn", lambda t_s: 40e6 - 6 * t_s / 3600 * 1e6),
         ),
         energy_j={"BAT0": energy_j},
@@ -91,13 +97,12 @@ def _battery(tree: str) -> Row:
             f"{left}/status": "Discharging",
             f"{left}/power_now": 6_000_000,
             f"{left}/energy_now": 40_000_000,
+            **({USB_C: 0} if tree == "rock-5b" else {}),
         },
         limited="the battery tells neither",
     )
 
 
-_APU_W = 9.012  # what the tree's amdgpu says throughout
-_OWN_HWMON = {"container-quota": {"amdgpu/PPT": _APU_W * SECONDS}}
 _N100 = f"{RAPL}/intel-rapl/intel-rapl:0"
 _BEFORE_WRAP_UJ = WRAP_UJ - 60_000_000
 _IN_W, _IN_J = swinging(3.0, 7.0)
