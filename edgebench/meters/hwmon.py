@@ -172,7 +172,7 @@ def _sensors(folder: Path, name: str) -> list[_Sensor]:
             quantity="energy_uj" if kind == "energy" else "power_uw",
             label=files.read_text(folder / f"{kind}{number}_label") or "",
             number=f"{kind}{number}",
-            update_ms=files.read_amount(folder / interval.format(number)),
+            update_ms=files.read_amount(folder / interval.format(number)) or None,
         )
         if number not in best or rank < best[number][0]:
             best[number] = (rank, sensor)
@@ -187,7 +187,7 @@ def _products(folder: Path) -> list[_Sensor]:
             quantity="power_uw",
             label=files.read_text(folder / f"in{number}_label") or "",
             number=f"rail{number}",
-            update_ms=files.read_amount(folder / "update_interval"),
+            update_ms=files.read_amount(folder / "update_interval") or None,
         )
         for number in _RAILS_OF_INA3221
         if (folder / f"curr{number}_input").exists()

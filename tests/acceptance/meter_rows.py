@@ -128,6 +128,14 @@ NATIVE: Mapping[str, tuple[str, ...]] = {
 """Meters that a tree has as it stands; all others must say why not. A Pi 5's PMIC and perf events
 answer calls, which no file does."""
 
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "cloud-vm": {"rapl": "virtual machine", "rapl-perf": "virtual machine", "hwmon": "virtual"},
+    "container-quota": {"rapl": "masked", "battery": "no battery"},
+    "jetson-orin-nano": {"hwmon": "the meter jetson", "rapl": "no x86"},
+    "raspberry-pi-4": {"hwmon": "--power-csv"},
+}
+"""Part of what meters must say for want of a sensor."""
+
 ROWS = (
     # The package begins again after 10 s; the same registers by MMIO and the cores are not added.
     Row(
