@@ -104,7 +104,7 @@ def _battery(tree: str) -> Row:
 
 
 _N100 = f"{RAPL}/intel-rapl/intel-rapl:0"
-_BEFORE_WRAP_UJ = WRAP_UJ - 60_000_000
+_PACKAGE_UJ = counting(6.0, WRAP_UJ - 60_000_000)
 _IN_W, _IN_J = swinging(3.0, 7.0)
 
 TREES = (
@@ -142,9 +142,9 @@ ROWS = (
         meter="rapl",
         tree="n100",
         moved=(
-            Moved(f"{_N100}/energy_uj", "package-0", counting(6.0, _BEFORE_WRAP_UJ)),
+            Moved(f"{_N100}/energy_uj", "package-0", _PACKAGE_UJ),
             Moved(f"{_N100}/intel-rapl:0:0/energy_uj", "package-0/core", counting(4.0, 5)),
-            Moved(f"{RAPL}/intel-rapl-mmio/intel-rapl-mmio:0/energy_uj", "", counting(6.0)),
+            Moved(f"{RAPL}/intel-rapl-mmio/intel-rapl-mmio:0/energy_uj", "", _PACKAGE_UJ),
         ),
         energy_j={"package-0": 6.0 * SECONDS},
         limited="only root may read energy_uj",
