@@ -78,10 +78,8 @@ class Csv:
         self._columns = tuple(columns)
 
     def probe(self, root: Path) -> Probe:
-        """Whether there is a log, or a place that it can come to; ``root`` is no matter."""
+        """Whether there is a place that the log is in or can come to; ``root`` is no matter."""
         del root
-        if self.path.exists():
-            self.check()
         there = self.path.parent.is_dir()
         reason = "" if there else f"there is no folder {self.path.parent}"
         return Probe(name=self.name, available=there, reason=reason)
@@ -155,7 +153,8 @@ class Csv:
         last = bisect_right(log.utc_ns, power.end_ns + power.utc_offset_ns)
         if last - first < 2:  # noqa: PLR2004 - no interval without two
             return None
-        part = range(max(first - 1, 0), min(last + 1, len(log.utc_ns)))
+        beside = range(max(first - 1, 0), min(last + 1, len(log.utc_ns)))
+        part = [i for i in beside if log.utc_ns[i] >= power.utc_offset_ns]  # since the boot
         return Series(
             meter=self.name,
             channel=self._channel,

@@ -201,7 +201,7 @@ def reading(line: str, layout: Layout, *, cut: bool) -> tuple[int, int]:
         raise ValueError("no end of the line: it is still being written")
     cells = _cells(line, layout.delimiter)
     if len(cells) <= max(layout.time, *layout.factors):
-        raise ValueError(f"{len(cells)} columns only")
+        raise ValueError(f"{len(cells)} column(s) only")
     product = layout.scale_uw
     for place in layout.factors:
         product *= _number(cells[place], layout.delimiter)

@@ -86,7 +86,7 @@ def test_columns_that_cannot_be_told_apart_are_asked_for(tmp_path: Path, text: s
         ("1795342501,nan", "'nan' is no number"),
         ("1795342501,inf", "'inf' is no number"),
         ("1795342501,-0.2", "-0.2 W is no power of a device"),
-        ("1795342501", "1 columns only"),
+        ("1795342501", "1 column(s) only"),
         ("yesterday,2", "'yesterday' is no time"),
         ("22.11.2026 10:15,2", "'22.11.2026 10:15' is no time"),
         ("2026-13-40T10:15:00,2", "'2026-13-40T10:15:00' is no time"),
