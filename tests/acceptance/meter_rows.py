@@ -22,8 +22,8 @@ USB_C = f"{SUPPLY}/tcpm-source-psy-4-0022/online"
 """A ROCK 5B's plug, which is in as the tree stands."""
 NATIVE_HWMON = ("container-quota",)
 """Trees whose processor tells its own power."""
-ORIN = "sys/devices/platform/bus@0/c240000.i2c/i2c-1/1-0040/hwmon/hwmon1"
-NANO = "sys/devices/7000c400.i2c/i2c-1/i2c-6/6-0040/iio:device0"
+ORIN = "sys/bus/i2c/devices/1-0040/hwmon/hwmon1"
+NANO = "sys/bus/i2c/devices/6-0040/iio:device0"
 
 
 class Moved(NamedTuple):
