@@ -16,6 +16,8 @@ from edgebench.protocols import Meter, Readings
 from edgebench.testing import FakeClock
 
 NS_PER_S = 1_000_000_000
+START_NS = 1_000_000_000
+"""The planted clock's first reading."""
 NOBODY = 65534
 
 
@@ -33,7 +35,7 @@ def readings_of(
     found = []
     with mock.patch("time.perf_counter_ns", clock):
         for number in range(int(seconds * rate_hz) + 1):
-            clock.now_ns = 1 + round(number / rate_hz * NS_PER_S)
+            clock.now_ns = START_NS + round(number / rate_hz * NS_PER_S)
             plant(number / rate_hz)
             found.append(meter.read())
     return found

@@ -172,7 +172,7 @@ def _sensors(folder: Path, name: str) -> list[_Sensor]:
             quantity="energy_uj" if kind == "energy" else "power_uw",
             label=files.read_text(folder / f"{kind}{number}_label") or "",
             number=f"{kind}{number}",
-            update_ms=files.read_amount(folder / interval.format(number)),
+            update_ms=files.read_amount(folder / interval.format(number)) or None,
         )
         if number not in best or rank < best[number][0]:
             best[number] = (rank, sensor)
@@ -187,7 +187,7 @@ def _products(folder: Path) -> list[_Sensor]:
             quantity="power_uw",
             label=files.read_text(folder / f"in{number}_label") or "",
             number=f"rail{number}",
-            update_ms=files.read_amount(folder / "update_interval"),
+            update_ms=files.read_amount(folder / "update_interval") or None,
         )
         for number in _RAILS_OF_INA3221
         if (folder / f"curr{number}_input").exists()
@@ -197,7 +197,7 @@ def _products(folder: Path) -> list[_Sensor]:
 
 def _channels(found: list[_Found]) -> list[Channel]:
     """A channel a sensor, each with a name of its own."""
-    whole = any(one.chip.total and _outermost(one, found) for one in found)
+    lowest = min((one.chip.rank for one in found if _outermost(one, found)), default=0)
     short = [f"{one.name}/{one.sensor.label or one.sensor.number}" for one in found]
     often = Counter(short)
     names: list[str] = []
@@ -212,7 +212,7 @@ def _channels(found: list[_Found]) -> list[Channel]:
             quantity=one.sensor.quantity,
             covers=one.chip.covers,
             excludes=one.chip.excludes,
-            counted=_outermost(one, found) and one.chip.total == whole,
+            counted=_outermost(one, found) and one.chip.rank == lowest,
             update_ms=one.sensor.update_ms,
         )
         for one, name in zip(found, names, strict=True)

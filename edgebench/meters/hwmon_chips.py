@@ -24,8 +24,9 @@ class Chip(NamedTuple):
     outer: str = ""
     """A regular expression for the label of the sensor that holds the chip's others; empty where
     they lie side by side."""
-    total: bool = False
-    """Whether it feeds the whole board or device: every other chip lies behind it."""
+    rank: int = 2
+    """0 what feeds the whole board or device, 1 one of its rails, 2 what a chip says of itself:
+    whatever has a lower rank may hold it, so only the lowest that is there is counted."""
     nested: bool = False
     """Whether another chip of the same driver holds it."""
     board: str = ""
@@ -44,11 +45,11 @@ CHIPS = (
         tier="board_measured",
         covers=("board",),
         excludes=(),
-        total=True,
+        rank=0,
         board=r"xlnx,zynqmp-(sk|smk)-",
     ),
-    Chip("power_meter", "board_measured", ("device",), (), total=True),  # ACPI's
-    Chip("corsairpsu", "board_measured", ("device",), _NOT_AC, "power total", total=True),
+    Chip("power_meter", "board_measured", ("device",), (), rank=0),  # ACPI's
+    Chip("corsairpsu", "board_measured", ("device",), _NOT_AC, "power total", rank=0),
     Chip("amdgpu", "partial_measured", ("gpu",), _NOT_GPU),
     Chip("i915_gt[0-9]+", "partial_measured", ("gpu",), _NOT_GPU, nested=True),
     Chip("i915", "partial_measured", ("gpu",), _NOT_GPU),
@@ -61,6 +62,7 @@ CHIPS = (
         tier="partial_measured",
         covers=("soc",),  # soldered in or chosen by whoever wants to know what the board draws
         excludes=_NOT_RAIL,
+        rank=1,
     ),
 )
 UNKNOWN = Chip("", "partial_measured", (), ("whatever this chip does not see",))

@@ -58,8 +58,10 @@ class Rapl:
         base = root / "sys/class/powercap"
         folders = [one for one in files.entries(base) if _ZONE.fullmatch(one.name)]
         zones = _once([zone for one in folders if (zone := _zone(one)) is not None])
-        readable = [zone for zone in zones if zone.read_uj() is not None]
-        self._zones = tuple(zip(readable, _channels(readable), strict=True))
+        # Counters run since the boot: one that stands at 0 is none, as some hypervisors show it.
+        running = [zone for zone in zones if zone.read_uj()]
+        gpu = any(zone.domain == "uncore" for zone in zones)
+        self._zones = tuple(zip(running, _channels(running, gpu=gpu), strict=True))
         if any(channel.counted for channel in self.channels):
             return Probe(name=self.name, available=True)
         self._zones = ()
@@ -110,7 +112,7 @@ def _once(zones: list[_Zone]) -> list[_Zone]:
     return [zone for zone in zones if not zone.mmio or zone.name not in by_msr]
 
 
-def _channels(zones: list[_Zone]) -> list[Channel]:
+def _channels(zones: list[_Zone], *, gpu: bool) -> list[Channel]:
     found = frozenset(zone.domain for zone in zones)
     mirrors = _mirrors(zones)
     often = Counter(zone.name for zone in zones)  # older kernels name dies as their package
@@ -119,7 +121,7 @@ def _channels(zones: list[_Zone]) -> list[Channel]:
             zone.domain,
             f"{zone.name}@{zone.folder.name}" if often[zone.name] > 1 else zone.name,
             counted=rapl_domains.counts(zone.domain, found) and zone not in mirrors,
-            gpu="uncore" in found,
+            gpu=gpu,
             wrap_uj=zone.wrap_uj,
         )
         for zone in zones
@@ -161,5 +163,5 @@ def _why_not(root: Path, folders: list[Path]) -> tuple[str, str]:
             "run outside of the container",
         )
     if folders:
-        return "no RAPL counter gives a number", ""
+        return "no RAPL counter gives a number above 0", ""
     return rapl_domains.absent(root, "intel_rapl_msr")

@@ -1,4 +1,4 @@
-"""The meters of `meter_trees.py`: in which planted machine, what its sensors say, what it must find.
+"""The meters of `meter_trees.py`: planted machine, what its sensors say, what it must find.
 
 A new meter is a row here. Values are functions of seconds; energies are their integrals, written
 down by hand and not computed from what the meter read.
@@ -18,8 +18,12 @@ HWMON = "sys/class/hwmon/hwmon9"
 SUPPLY = "sys/class/power_supply"
 RAPL = "sys/devices/virtual/powercap"
 PMU = "sys/bus/event_source/devices/power"
-ORIN = "sys/devices/platform/bus@0/c240000.i2c/i2c-1/1-0040/hwmon/hwmon1"
-NANO = "sys/devices/7000c400.i2c/i2c-1/i2c-6/6-0040/iio:device0"
+USB_C = f"{SUPPLY}/tcpm-source-psy-4-0022/online"
+"""A ROCK 5B's plug, which is in as the tree stands."""
+NATIVE_HWMON = ("container-quota",)
+"""Trees whose processor tells its own power."""
+ORIN = "sys/bus/i2c/devices/1-0040/hwmon/hwmon1"
+NANO = "sys/bus/i2c/devices/6-0040/iio:device0"
 
 
 class Moved(NamedTuple):
@@ -28,6 +32,8 @@ class Moved(NamedTuple):
     path: str
     channel: str
     signal: Signal
+    signed: bool = False
+    """Whether drivers write it with either sign: a negative one then is no fault."""
 
 
 class Row(NamedTuple):
@@ -68,9 +74,9 @@ def _rail(tree: str) -> Row:
         meter="hwmon",
         tree=tree,
         moved=(Moved(f"{HWMON}/power1_input", "ina226/power1", scaled(power_w, 1e6)),),
-        energy_j={"ina226/power1": energy_j, **_OWN_HWMON.get(tree, {})},
+        energy_j={"ina226/power1": energy_j},
         planted={f"{HWMON}/name": "ina226", f"{HWMON}/power1_input": 2_000_000},
-        limited="" if tree in _OWN_HWMON else "only root may read it",
+        limited="only root may read it" if tree not in NATIVE_HWMON else "",
     )
 
 
@@ -82,7 +88,7 @@ def _battery(tree: str) -> Row:
         meter="battery",
         tree=tree,
         moved=(
-            Moved(f"{left}/power_now", "BAT0", scaled(power_w, 1e6)),
+            Moved(f"{left}/power_now", "BAT0", scaled(power_w, 1e6), signed=True),
             Moved(f"{left}/energy_now", "BAT0/drawn", lambda t_s: 40e6 - 6 * t_s / 3600 * 1e6),
         ),
         energy_j={"BAT0": energy_j},
@@ -91,15 +97,14 @@ def _battery(tree: str) -> Row:
             f"{left}/status": "Discharging",
             f"{left}/power_now": 6_000_000,
             f"{left}/energy_now": 40_000_000,
+            **({USB_C: 0} if tree == "rock-5b" else {}),
         },
         limited="the battery tells neither",
     )
 
 
-_APU_W = 9.012  # what the tree's amdgpu says throughout
-_OWN_HWMON = {"container-quota": {"amdgpu/PPT": _APU_W * SECONDS}}
 _N100 = f"{RAPL}/intel-rapl/intel-rapl:0"
-_BEFORE_WRAP_UJ = WRAP_UJ - 60_000_000
+_PACKAGE_UJ = counting(6.0, WRAP_UJ - 60_000_000)
 _IN_W, _IN_J = swinging(3.0, 7.0)
 
 TREES = (
@@ -123,15 +128,23 @@ NATIVE: Mapping[str, tuple[str, ...]] = {
 """Meters that a tree has as it stands; all others must say why not. A Pi 5's PMIC and perf events
 answer calls, which no file does."""
 
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "cloud-vm": {"rapl": "virtual machine", "rapl-perf": "virtual machine", "hwmon": "virtual"},
+    "container-quota": {"rapl": "masked", "battery": "no battery"},
+    "jetson-orin-nano": {"hwmon": "the meter jetson", "rapl": "no x86"},
+    "raspberry-pi-4": {"hwmon": "--power-csv"},
+}
+"""Part of what meters must say for want of a sensor."""
+
 ROWS = (
     # The package begins again after 10 s; the same registers by MMIO and the cores are not added.
     Row(
         meter="rapl",
         tree="n100",
         moved=(
-            Moved(f"{_N100}/energy_uj", "package-0", counting(6.0, _BEFORE_WRAP_UJ)),
+            Moved(f"{_N100}/energy_uj", "package-0", _PACKAGE_UJ),
             Moved(f"{_N100}/intel-rapl:0:0/energy_uj", "package-0/core", counting(4.0, 5)),
-            Moved(f"{RAPL}/intel-rapl-mmio/intel-rapl-mmio:0/energy_uj", "", counting(6.0)),
+            Moved(f"{RAPL}/intel-rapl-mmio/intel-rapl-mmio:0/energy_uj", "", _PACKAGE_UJ),
         ),
         energy_j={"package-0": 6.0 * SECONDS},
         limited="only root may read energy_uj",

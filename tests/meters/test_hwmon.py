@@ -81,6 +81,13 @@ def test_the_input_of_a_kria_board_holds_every_other_rail(tmp_path: Path) -> Non
     assert {channel.tier for channel in elsewhere.channels} == {"partial_measured"}
 
 
+def test_a_rail_may_feed_what_a_chip_says_of_itself(tmp_path: Path) -> None:
+    gpu = {"name": "amdgpu", "power1_average": 9_000_000}
+    meter = probed(plant(tmp_path, gpu, {"name": "ina226", "power1_input": 20_000_000}))
+    assert counted(meter) == ["ina226/power1"]
+    assert counted(probed(plant(tmp_path / "alone", gpu))) == ["amdgpu/power1"]
+
+
 def test_a_card_holds_its_package_and_a_gpu_its_tiles(tmp_path: Path) -> None:
     xe = {
         "name": "xe",
@@ -169,8 +176,8 @@ def test_planted_energies_come_out(tmp_path: Path) -> None:
     # The integral of (5 + t/1000) x (0.8 + t/200) over 40 s, in J.
     rail_j = 5 * 0.8 * 40 + (5 / 200 + 0.8 / 1000) * 40**2 / 2 + 40**3 / 3 / 200_000
     assert sensors.energy_j(meter.channels[0], found, 0) == pytest.approx(rail_j, rel=1e-3)
-    whole_j = rail_j + 3.3 * 0.2 * 40 + 4.0 * 40
-    assert sensors.counted_j(meter, found) == pytest.approx(whole_j, rel=1e-3)
+    assert sensors.energy_j(meter.channels[2], found, 2) == pytest.approx(160.0, rel=1e-3)
+    assert sensors.counted_j(meter, found) == pytest.approx(rail_j + 3.3 * 0.2 * 40, rel=1e-3)
 
 
 @pytest.mark.parametrize("content", ["", "garbage", "-400", "1.5", "0x1f"])

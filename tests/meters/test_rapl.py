@@ -105,7 +105,7 @@ def test_a_counter_that_begins_again_loses_nothing(
     tmp_path_factory: pytest.TempPathFactory, wrap_uj: int, start: float, shares: list[float]
 ) -> None:
     root = plant(tmp_path_factory.mktemp("wrap"), {"intel-rapl:0": "package-0"}, wrap_uj)
-    sensors.put(counter(root, "intel-rapl:0"), 0)
+    sensors.put(counter(root, "intel-rapl:0"), 1)
     meter = probed(root)
     at_uj = [min(wrap_uj - 1, int(start * wrap_uj))]
     at_uj += [int(share * wrap_uj) for share in shares]
@@ -193,6 +193,18 @@ def test_a_malformed_counter_is_no_reading(tmp_path: Path, content: str) -> None
     sensors.put(counter(tmp_path, "intel-rapl:0"), content)
     assert meter.read() == (None,)
     assert not Rapl().probe(tmp_path).available
+
+
+def test_a_counter_that_stands_at_0_is_none_but_may_pass_through_it(tmp_path: Path) -> None:
+    plant(tmp_path, {"intel-rapl:0": "package-0"})
+    meter = probed(tmp_path)
+    sensors.put(counter(tmp_path, "intel-rapl:0"), 0)
+    (reading,) = meter.read()
+    assert reading is not None  # it began again just now
+    assert reading[1] == 0
+    probe = Rapl().probe(tmp_path)
+    assert not probe.available
+    assert "above 0" in probe.reason
 
 
 def test_a_counter_beyond_its_own_range_is_no_reading(tmp_path: Path) -> None:
