@@ -26,6 +26,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Its entry point's, or MODULE:CLASS."""
     arguments: dict[str, Any] = {}
     """For its class; meters of an entry point take none."""
+    called: str = ""
+    """What its readings are filed under; its name where empty."""
+
+    @property
+    def filed(self) -> str:
+        """Under which name; no two of a run have the same."""
+        return self.called or self.name
 
 
 class Open(msgspec.Struct, frozen=True, kw_only=True, tag="open"):
@@ -41,7 +48,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
     """Runner to sampler: read these meters from now on."""
 
     meters: tuple[str, ...]
-    """Names of `Wanted`."""
+    """As they are filed."""
     cpus: tuple[int, ...] = ()
     """Where to run, away from what is measured; empty: anywhere."""
 
@@ -54,7 +61,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one meter that was wanted."""
 
     probe: Probe
-    """Bears the name that was asked for."""
+    """Bears the name that it is filed under."""
     channels: tuple[Channel, ...] = ()
 
 

@@ -6,13 +6,20 @@ import math
 import os
 from pathlib import Path
 
-ROOT = Path("/")
+ROOT = Path(os.environ.get("EDGEBENCH_ROOT", "/"))
+"""Where /proc, /sys and /dev are looked for. For tests: with ``EDGEBENCH_ROOT=FOLDER`` a run and
+its workers see the planted machine of that folder, and every launch says so (`planted`)."""
 _LARGEST_FILE_BYTE = 4 << 20
 """More than /proc/cpuinfo of a thousand CPUs; what lies behind is not read."""
 _LARGEST = 1 << 64
 """The kernel counts in 64 bits, and so do the records."""
 _MOST_CPUS = 8192
 """The largest NR_CPUS that Linux is built with on x86 (arch/x86/Kconfig)."""
+
+
+def planted() -> str:
+    """A caveat where the machine that is looked at is not this one; else empty."""
+    return "" if Path("/") == ROOT else f"the machine was read from EDGEBENCH_ROOT={ROOT}"
 
 
 def read_text(path: Path) -> str | None:
@@ -138,6 +145,15 @@ def usable_cpus(root: Path = ROOT) -> int:
     count = len(set(allowed_cpus()) & set(online_cpus(root))) or 1
     quota = cgroup_cpu_quota(root)
     return max(1, min(count, math.floor(quota))) if quota is not None else count
+
+
+def policies(root: Path = ROOT) -> list[Path]:
+    """Folders of the frequency domains; Linux Documentation/admin-guide/pm/cpufreq.rst."""
+    base = root / "sys/devices/system/cpu"
+    found = base.glob("cpufreq/policy[0-9]*")
+    return sorted(found, key=lambda folder: int("".join(filter(str.isdigit, folder.name)))) or [
+        folder for cpu in online_cpus(root) if (folder := base / f"cpu{cpu}/cpufreq").is_dir()
+    ]
 
 
 def speed_rank(cpu: int, root: Path = ROOT) -> int:

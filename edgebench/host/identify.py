@@ -15,7 +15,7 @@ from edgebench.host.cores import architecture, caches_byte, clusters, cpuinfo, f
 from edgebench.host.cpu import ROOT, cgroup_cpu_quota, online_cpus, read_text, usable_cpus
 from edgebench.host.environment import memory_limit_byte, memory_total_byte
 from edgebench.host.virtual import virtualisation
-from edgebench.machine import DeviceFacts
+from edgebench.machine import DeviceFacts, Envelope, KnownPower
 from edgebench.specs import DeviceMatch, DeviceSpec
 
 
@@ -55,7 +55,19 @@ def identify(
         os=_os_name(root),
         virtualisation=virtualisation(root),
         python=platform.python_version(),
+        envelope=envelope(known) if known else None,
     )
+
+
+def envelope(device: DeviceSpec) -> Envelope | None:
+    """``idle_w`` and ``load_w`` of a descriptor, with who says so; None where one is missing."""
+    idle, load = (
+        KnownPower(w=fact.value, source=fact.source, year=fact.year)
+        if (fact := device.fact(key)) is not None and not isinstance(fact.value, str)
+        else None
+        for key in ("idle_w", "load_w")
+    )
+    return Envelope(idle=idle, load=load) if idle is not None and load is not None else None
 
 
 def match_keys(root: Path = ROOT) -> DeviceMatch:

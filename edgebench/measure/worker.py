@@ -18,7 +18,7 @@ import msgspec
 
 from edgebench import plugins, wire
 from edgebench.errors import EdgebenchError, ModelRefusedError, WireError
-from edgebench.host import process
+from edgebench.host import counters, process
 from edgebench.machine import Stage
 from edgebench.protocols import ProfilingBackend, ProfilingSession, Session, Settings
 from edgebench.records import SCHEMA_VERSION, Record
@@ -276,6 +276,7 @@ def main() -> None:
         return
     if request.cpus and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, request.cpus)
+    counters.counters.open()  # before the backend makes threads: they inherit them
     pipe.send(Progress(stage="start"))
     pipe.send(Done(record=_Launch(request, pipe).run()))
     # Some runtimes crash in their destructors; the record is out, so nothing may follow it.

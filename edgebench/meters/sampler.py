@@ -43,7 +43,7 @@ class _Ward:
     """One meter in the sampler's care: what it has, what was read, what it fell ill of."""
 
     def __init__(self, wanted: sampling.Wanted, root: Path, rate_hz: float) -> None:
-        self.name = wanted.name
+        self.name = wanted.filed
         self.channels: tuple[Channel, ...] = ()
         self.illness = ""
         self._wanted = wanted
@@ -65,7 +65,7 @@ class _Ward:
 
     def _open(self) -> tuple[Meter | None, sampling.Found]:
         try:
-            meter: Meter = plugins.load(plugins.METERS, self.name)(**self._wanted.arguments)
+            meter: Meter = plugins.load(plugins.METERS, self._wanted.name)(**self._wanted.arguments)
             told = meter.probe(self._root)
             probe = msgspec.structs.replace(told, name=self.name)
             channels = _told_apart(meter.channels) if probe.available else ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgebench.analysis.definitions import DEFINITIONS
 from edgebench.report.column import Column, Kind
 from edgebench.report.power_columns import POWER
+from edgebench.report.proxy_columns import PROXIES
 
 STAGES = {
     "decode": "from the image file's bytes to pixels",
@@ -192,6 +193,12 @@ COLUMNS: tuple[Column, ...] = (
     Column("burst_sustained_lo_ratio", "float", "lower end of its 95 % interval over launches"),
     Column("burst_sustained_hi_ratio", "float", "upper end of its 95 % interval"),
     Column(
+        "sustained_throttle_s",
+        "float",
+        "sustained: time until something slowed the device down, looked for once a second; median "
+        "of the launches in which it happened; empty: in none, or nothing tells",
+    ),
+    Column(
         "drift_ratio",
         "float",
         "median of a launch's second half over that of its first, geometric mean of launches",
@@ -238,12 +245,7 @@ COLUMNS: tuple[Column, ...] = (
         "proportional set size after those inferences: pages shared with others count by share",
     ),
     Column("model_size_mib", "float", "size of the model file"),
-    Column(
-        "cpu_per_inference_ms",
-        "float",
-        "CPU time of all threads per inference (a call with `batch` samples), copying the input in "
-        "included: a proxy for energy",
-    ),
+    *PROXIES,
     *POWER,
     Column(
         "top1_ratio",

@@ -13,7 +13,7 @@ import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,11 +23,12 @@ from edgebench import plugins, sampling
 from edgebench.errors import UsageError, WireError
 from edgebench.host import cpu
 from edgebench.machine import Stage
-from edgebench.metering import TIERS, Series, worst_tier
+from edgebench.metering import TIERS, Channel, Series, worst_tier
 from edgebench.records import Record
 from edgebench.runner import durations, leftovers, surroundings
 from edgebench.runner.config import NO_METER, Preset, RunConfig
 from edgebench.samples import Samples
+from edgebench.units import NS_PER_MS, NS_PER_S
 from edgebench.wire import LaunchRequest
 
 NO_SENSOR = "no power sensor here: proxies only"
@@ -36,11 +37,11 @@ _PER_METER_S = 5.0
 _HALT_TIMEOUT_S = 3.0
 _READ_STAGES: frozenset[Stage] = frozenset({"idle", "power"})
 _LEAST_SETTLE_S, _MOST_SETTLE_S = 1.0, 5.0
-"""NVML's figure is a mean of one second; what takes longer is no sensor for windows of 30 s."""
+"""A device has calmed down after the one; what needs longer than the other is refused anyway."""
 
 
-class _Process:
-    """The sampler's process; what its meters print is nobody's.
+class Process:
+    """A sampler's process, told and asked; what its meters print is nobody's.
 
     Raises:
         WireError: It cannot be started.
@@ -62,6 +63,11 @@ class _Process:
         except (OSError, ValueError) as error:
             self._folder.cleanup()
             raise WireError(f"it cannot be started: {error}") from None
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
 
     def tell(self, order: sampling.Order) -> None:
         """Send an order; one that is dead is found out by `answer`."""
@@ -114,17 +120,20 @@ class Sampling:
         preset: How long.
     """
 
-    def __init__(self, process: _Process, found: Sequence[sampling.Found], preset: Preset) -> None:
-        self._process: _Process | None = process
+    def __init__(self, process: Process, found: Sequence[sampling.Found], preset: Preset) -> None:
+        self._process: Process | None = process
         self._names = tuple(one.probe.name for one in found)
         self._preset = preset
-        updates_ms = [channel.update_ms or 0.0 for one in found for channel in one.channels]
-        twice_s = 2 * max(updates_ms, default=0.0) / 1000
-        self.settle_s = min(max(_LEAST_SETTLE_S, twice_s), _MOST_SETTLE_S)
+        self.settle_s = settle_s(channel for one in found for channel in one.channels)
         self._cpus: tuple[int, ...] = ()
         self._asked = self._reading = False
         self._taken: list[sampling.Taken] = []
         self._ill = ""
+
+    @property
+    def pid(self) -> int | None:
+        """The sampler's process; None where it is lost."""
+        return self._process.pid if self._process is not None else None
 
     def prepared(self, request: LaunchRequest) -> LaunchRequest:
         """The request with a power pass, where this launch has one."""
@@ -133,7 +142,7 @@ class Sampling:
         self._taken = []
         if not self._asked:
             return request
-        self._cpus = _aside(request)
+        self._cpus = aside(request)
         return msgspec.structs.replace(
             request,
             idle_s=self._preset.idle_s,
@@ -217,7 +226,7 @@ def opened(config: RunConfig, preset: Preset, root: Path = cpu.ROOT) -> Iterator
         yield Meters(note=NO_SENSOR if preset.power_s is not None else "")
         return
     try:
-        process = _Process()
+        process = Process()
     except WireError as error:
         yield Meters(note=f"{NO_SENSOR} (the sampler: {error})")
         return
@@ -261,7 +270,7 @@ def _is_told(config: RunConfig) -> bool:
 
 
 def _ask(
-    process: _Process, names: Sequence[sampling.Wanted], config: RunConfig, root: Path
+    process: Process, names: Sequence[sampling.Wanted], config: RunConfig, root: Path
 ) -> tuple[sampling.Found, ...]:
     order = sampling.Open(
         parent_pid=os.getpid(), meters=tuple(names), root=str(root), rate_hz=config.power_rate_hz
@@ -299,7 +308,13 @@ def _described(one: sampling.Found) -> str:
     return f"{one.probe.name} ({worst_tier(one.channels)}: {counted})"
 
 
-def _aside(request: LaunchRequest) -> tuple[int, ...]:
+def settle_s(channels: Iterable[Channel]) -> float:
+    """What is to pass before a window: the slowest sensor's value that began before it is over."""
+    slowest_ms = max((channel.update_ms or 0.0 for channel in channels), default=0.0)
+    return min(max(_LEAST_SETTLE_S, 2 * slowest_ms * NS_PER_MS / NS_PER_S), _MOST_SETTLE_S)
+
+
+def aside(request: LaunchRequest) -> tuple[int, ...]:
     """CPUs for the sampler: others than the worker's, or one of its own where it has too many."""
     allowed = cpu.allowed_cpus()
     others = tuple(each for each in allowed if each not in request.cpus)
