@@ -75,9 +75,13 @@ def line(seen: Look) -> str:
     """A meter in a line: its channels, or why there are none and what mends it."""
     if not seen.available:
         return " -> ".join(part for part in (seen.reason, seen.remedy) if part)
-    tiers = dict.fromkeys(one.channel.tier for one in seen.readings)
-    names = [one.channel.name for one in seen.readings]
-    return f"{', '.join(tiers)}: {', '.join(names)}"
+    counted = [one.channel for one in seen.readings if one.channel.counted]
+    tiers = dict.fromkeys(channel.tier for channel in counted)
+    sums = (
+        f"{tier}: {' + '.join(one.name for one in counted if one.tier == tier)}" for tier in tiers
+    )
+    within = ", ".join(one.channel.name for one in seen.readings if not one.channel.counted)
+    return "; ".join(sums) + (f" (within: {within})" if within else "")
 
 
 def root_option(command: click.decorators.FC) -> click.decorators.FC:
