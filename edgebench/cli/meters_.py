@@ -174,6 +174,7 @@ def read(*, names: tuple[str, ...], seconds: float, as_json: bool) -> None:
     NAMES: meters to read (default: all that can be read here).
     """
     meters = _opened(names)
+    channels = [meter.channels for meter in meters]  # one that is closed may forget them
     try:
         series = _series(meters, seconds)
     finally:
@@ -182,8 +183,8 @@ def read(*, names: tuple[str, ...], seconds: float, as_json: bool) -> None:
     told = [
         {"meter": meter.name, "channel": channel.name, "tier": channel.tier}
         | {"counted": channel.counted, "power_w": watts(channel, [one[at] for one in taken])}
-        for meter, taken in zip(meters, series, strict=True)
-        for at, channel in enumerate(meter.channels)
+        for meter, mine, taken in zip(meters, channels, series, strict=True)
+        for at, channel in enumerate(mine)
     ]
     if as_json:
         click.echo(json.dumps(told, indent=1))
@@ -191,7 +192,7 @@ def read(*, names: tuple[str, ...], seconds: float, as_json: bool) -> None:
     for one in told:
         power = one["power_w"]
         figure = f"{'-':>9}  " if power is None else f"{power:9.3f} W"
-        nested = "" if one["counted"] else ", within another one"
+        nested = "" if one["counted"] else " (within)"
         click.echo(f"{one['meter']:{_NAME}} {one['channel']:20} {figure}  {one['tier']}{nested}")
 
 

@@ -16,7 +16,7 @@ from edgebench.meters.hwmon import Hwmon
 from edgebench.meters.jetson import Jetson
 from edgebench.meters.rapl import Rapl
 from edgebench.protocols import Probe
-from edgebench.testing import check_meter, trees
+from edgebench.testing import FakeMeter, check_meter, trees
 
 Reads = Any
 """Faulty meters give more kinds of readings than there are."""
@@ -286,3 +286,12 @@ def test_a_built_in_meter_keeps_the_contract_whatever_becomes_of_its_files() -> 
 @pytest.mark.parametrize("name", ["jetson-orin-nano", "jetson-nano"])
 def test_the_rails_of_a_planted_board_keep_the_contract(name: str, tmp_path: Path) -> None:
     check_meter(Jetson(), root=trees.plant(name, tmp_path))
+
+
+def test_the_fake_meter_keeps_the_contract_and_its_faults_are_found(tmp_path: Path) -> None:
+    check_meter(FakeMeter(low_w=2.0, high_w=5.0), root=tmp_path)
+    check_meter(FakeMeter(quantity="energy_uj", wrap_uj=10**6), root=tmp_path)
+    with pytest.raises(AssertionError, match="has come loose"):
+        check_meter(FakeMeter(fault="raises"), root=tmp_path)
+    with pytest.raises(AssertionError, match="nothing can be read"):
+        check_meter(FakeMeter(fault="blind"), root=tmp_path)
