@@ -75,9 +75,13 @@ def line(seen: Look) -> str:
     """A meter in a line: its channels, or why there are none and what mends it."""
     if not seen.available:
         return " -> ".join(part for part in (seen.reason, seen.remedy) if part)
-    tiers = dict.fromkeys(one.channel.tier for one in seen.readings)
-    names = [one.channel.name for one in seen.readings]
-    return f"{', '.join(tiers)}: {', '.join(names)}"
+    counted = [one.channel for one in seen.readings if one.channel.counted]
+    tiers = dict.fromkeys(channel.tier for channel in counted)
+    sums = (
+        f"{tier}: {' + '.join(one.name for one in counted if one.tier == tier)}" for tier in tiers
+    )
+    within = ", ".join(one.channel.name for one in seen.readings if not one.channel.counted)
+    return "; ".join(sums) + (f" (within: {within})" if within else "")
 
 
 def root_option(command: click.decorators.FC) -> click.decorators.FC:
@@ -170,6 +174,7 @@ def read(*, names: tuple[str, ...], seconds: float, as_json: bool) -> None:
     NAMES: meters to read (default: all that can be read here).
     """
     meters = _opened(names)
+    channels = [meter.channels for meter in meters]  # one that is closed may forget them
     try:
         series = _series(meters, seconds)
     finally:
@@ -178,8 +183,8 @@ def read(*, names: tuple[str, ...], seconds: float, as_json: bool) -> None:
     told = [
         {"meter": meter.name, "channel": channel.name, "tier": channel.tier}
         | {"counted": channel.counted, "power_w": watts(channel, [one[at] for one in taken])}
-        for meter, taken in zip(meters, series, strict=True)
-        for at, channel in enumerate(meter.channels)
+        for meter, mine, taken in zip(meters, channels, series, strict=True)
+        for at, channel in enumerate(mine)
     ]
     if as_json:
         click.echo(json.dumps(told, indent=1))
@@ -187,7 +192,7 @@ def read(*, names: tuple[str, ...], seconds: float, as_json: bool) -> None:
     for one in told:
         power = one["power_w"]
         figure = f"{'-':>9}  " if power is None else f"{power:9.3f} W"
-        nested = "" if one["counted"] else ", within another one"
+        nested = "" if one["counted"] else " (within)"
         click.echo(f"{one['meter']:{_NAME}} {one['channel']:20} {figure}  {one['tier']}{nested}")
 
 

@@ -17,7 +17,6 @@ from edgebench.host.knobs import PowerMode, Service
 from edgebench.host.virtual import virtualisation
 from edgebench.machine import Environment
 
-_MILLI = 1000
 _KHZ_PER_MHZ = 1000
 _BUSY_RATIO = 0.1
 """Of one CPU: what `analysis.validity` calls a disturbance when others use it during a launch."""
@@ -57,7 +56,7 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     """What the fastest domain can."""
     zones: tuple[Zone, ...] = ()
     cooling: tuple[str, ...] = ()
-    """Cooling devices that hold the CPU back just now."""
+    """Cooling devices that hold something back just now."""
     under_voltage: bool = False
     on_battery: bool = False
     mem_total_byte: int | None = None
@@ -96,18 +95,19 @@ def gather(root: Path = ROOT, busy: tuple[Busy, ...] = ()) -> Conditions:
     allowed = _allowed(root)
     profile, profiles = knobs.platform_profile(root)
     mode, fastest = knobs.jetson_modes(root)
+    around = environment.snapshot(root)
     return Conditions(
         system=sys.platform,
         cpus_online=cpu.online_cpus(root),
         cpus_allowed=allowed,
         cpu_quota=cpu.cgroup_cpu_quota(root),
         cpus_usable=cpu.usable_cpus(root) if root == ROOT else _usable(allowed, root),
-        environment=environment.snapshot(root),
+        environment=around,
         governors=_governors(root),
         capped_mhz=_capped_mhz(root),
         top_mhz=_top_mhz(root),
-        zones=tuple(_zones(root)),
-        cooling=tuple(_cooling(root)),
+        zones=_zones(around),
+        cooling=_cooling(around),
         under_voltage=_under_voltage(root),
         on_battery=_on_battery(root),
         mem_total_byte=environment.memory_total_byte(root),
@@ -196,29 +196,22 @@ def _top_mhz(root: Path) -> float | None:
     return max((khz / _KHZ_PER_MHZ for khz in found if khz), default=None)
 
 
-def _zones(root: Path) -> Iterator[Zone]:
-    """Thermal zones with their lowest passive trip; Documentation/driver-api/thermal."""
-    for folder in sorted((root / "sys/class/thermal").glob("thermal_zone*")):
-        value = read_int(folder / "temp")
-        if value is None:
-            continue
-        limits = []
-        for kind in folder.glob("trip_point_*_type"):
-            at = read_int(folder / kind.name.replace("_type", "_temp"))
-            if read_text(kind) == "passive" and at is not None and at > 0:
-                limits.append(at / _MILLI)
-        name = read_text(folder / "type") or folder.name
-        limit_degc = min(limits) if limits else None
-        yield Zone(name=name, degc=value / _MILLI, limit_degc=limit_degc)
+def _zones(around: Environment) -> tuple[Zone, ...]:
+    """Thermal zones by their types; ``thermal_zone0:cpu-thermal`` is ``cpu-thermal``."""
+    return tuple(
+        Zone(name=_type(name), degc=degc, limit_degc=around.limit_degc.get(name))
+        for name, degc in around.temperature_degc.items()
+    )
 
 
-def _cooling(root: Path) -> Iterator[str]:
-    """Passive cooling of a CPU at work; a fan that turns is none."""
-    for folder in sorted((root / "sys/class/thermal").glob("cooling_device*")):
-        kind = read_text(folder / "type") or ""
-        slows = "cpufreq" in kind or kind == "Processor"
-        if slows and (read_int(folder / "cur_state") or 0) > 0:
-            yield kind
+def _cooling(around: Environment) -> tuple[str, ...]:
+    """Cooling devices at work that slow something down; a fan that turns is none."""
+    return tuple(_type(name) for name, state in around.cooling_states.items() if state > 0)
+
+
+def _type(name: str) -> str:
+    folder, _, kind = name.partition(":")
+    return folder if kind == "?" else kind
 
 
 def _under_voltage(root: Path) -> bool:

@@ -99,7 +99,7 @@ def _system(seen: Conditions) -> Iterator[Spoiler]:
 def _throttling(seen: Conditions) -> Iterator[Spoiler]:
     if seen.cooling:
         yield Spoiler(
-            what="the kernel is slowing the CPU down",
+            what="the kernel is slowing the device down",
             why=f"it is too hot ({', '.join(dict.fromkeys(seen.cooling))})",
             remedy="cool it (heat sink, fan) and wait until it has recovered",
         )

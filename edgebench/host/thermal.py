@@ -17,10 +17,15 @@ _SLOWS_WHOLE = frozenset({"Processor", "heavy", "light"})
 """ACPI's processor; what the device trees of older Tegras call their hardware throttling."""
 
 
+_NO_SENSOR = frozenset({"PMIC-Die"})
+"""Types of zones that are constants: a Jetson Nano's says 100 degC, cold or hot."""
+
+
 def zone_files(root: Path = ROOT) -> dict[str, Path]:
     """The file with the temperature (in thousandths of degC) of each thermal zone, by name."""
     zones = sorted((root / "sys/class/thermal").glob("thermal_zone*"))
-    return {_label(zone): zone / "temp" for zone in zones}
+    real = (zone for zone in zones if read_text(zone / "type") not in _NO_SENSOR)
+    return {_label(zone): zone / "temp" for zone in real}
 
 
 def cooling_files(root: Path = ROOT) -> dict[str, Path]:

@@ -33,7 +33,11 @@ def run(
     return done
 
 
-def test_doctor_tells_the_device_and_changes_nothing(tmp_path: Path) -> None:
+def test_doctor_tells_the_device_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "TMPDIR"):
+        monkeypatch.setenv(name, str(tmp_path))
     told = run("doctor", cwd=tmp_path).stdout
     assert max(map(len, told.splitlines())) <= 80
     for words in ("usable CPUs", "governor", "litert", "onnxruntime", "files whole"):

@@ -99,6 +99,12 @@ def test_a_jetson_at_its_fastest_with_held_clocks_has_no_such_spoiler(tmp_path: 
     assert "jetson_clocks" not in told
 
 
+def test_a_zone_that_is_a_constant_is_no_temperature(tmp_path: Path) -> None:
+    zone = "sys/class/thermal/thermal_zone4"
+    tree = {f"{zone}/type": "PMIC-Die\n", f"{zone}/temp": "100000\n"}
+    assert not [what for what in found(tmp_path, tree) if "hot" in what]
+
+
 def test_where_no_mode_is_called_maxn_the_one_of_most_watts_is_the_fastest(tmp_path: Path) -> None:
     modes = "< POWER_MODEL ID=0 NAME=15W >\n< POWER_MODEL ID=1 NAME=7W >\n"
     tree = {"etc/nvpmodel.conf": modes, "var/lib/nvpmodel/status": "pmode:0001"}

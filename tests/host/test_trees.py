@@ -286,7 +286,7 @@ def test_a_board_near_its_own_limit_is_hot_and_one_that_is_slowed_down_is_told(
     tmp_path: Path,
 ) -> None:
     found = whats(ORIN_NANO, tmp_path)
-    assert "the kernel is slowing the CPU down" in found
+    assert "the kernel is slowing the device down" in found
     assert "it is hot already: cpu-thermal 92 of 99 degC" in found
 
 

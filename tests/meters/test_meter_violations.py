@@ -11,9 +11,12 @@ import msgspec
 import pytest
 
 from edgebench.metering import Channel
+from edgebench.meters.battery import Battery
+from edgebench.meters.hwmon import Hwmon
+from edgebench.meters.jetson import Jetson
 from edgebench.meters.rapl import Rapl
 from edgebench.protocols import Probe
-from edgebench.testing import check_meter
+from edgebench.testing import FakeMeter, check_meter, trees
 
 Reads = Any
 """Faulty meters give more kinds of readings than there are."""
@@ -27,6 +30,15 @@ RAPL = {
     "sys/class/powercap/intel-rapl:0:0/name": "core\n",
     "sys/class/powercap/intel-rapl:0:0/energy_uj": "900000\n",
     "sys/class/powercap/intel-rapl:0:0/max_energy_range_uj": "262143328850\n",
+}
+HWMON = {
+    "sys/class/hwmon/hwmon3/name": "ina260_u14\n",
+    "sys/class/hwmon/hwmon3/power1_input": "5250000\n",
+}
+BATTERY = {
+    "sys/class/power_supply/BAT0/type": "Battery\n",
+    "sys/class/power_supply/BAT0/status": "Discharging\n",
+    "sys/class/power_supply/BAT0/power_now": "6000000\n",
 }
 CHANNELS = (
     Channel(name="board", tier="board_measured", quantity="power_uw", covers=("board",)),
@@ -264,6 +276,22 @@ def test_one_that_cannot_be_read_here_and_one_that_lacks_a_channel_are_told(tmp_
         check_meter(Good(), tree=TREE, values={"gpu": 1})
 
 
-def test_a_built_in_meter_keeps_the_contract() -> None:
+def test_a_built_in_meter_keeps_the_contract_whatever_becomes_of_its_files() -> None:
     values = {"package-0": 7_500_000, "package-0/core": 900_000}
     check_meter(Rapl(), tree=RAPL, values=values)
+    check_meter(Hwmon(), tree=HWMON, values={"ina260_u14/power1": 5_250_000})
+    check_meter(Battery(), tree=BATTERY, values={"BAT0": 6_000_000})
+
+
+@pytest.mark.parametrize("name", ["jetson-orin-nano", "jetson-nano"])
+def test_the_rails_of_a_planted_board_keep_the_contract(name: str, tmp_path: Path) -> None:
+    check_meter(Jetson(), root=trees.plant(name, tmp_path))
+
+
+def test_the_fake_meter_keeps_the_contract_and_its_faults_are_found(tmp_path: Path) -> None:
+    check_meter(FakeMeter(low_w=2.0, high_w=5.0), root=tmp_path)
+    check_meter(FakeMeter(quantity="energy_uj", wrap_uj=10**6), root=tmp_path)
+    with pytest.raises(AssertionError, match="has come loose"):
+        check_meter(FakeMeter(fault="raises"), root=tmp_path)
+    with pytest.raises(AssertionError, match="nothing can be read"):
+        check_meter(FakeMeter(fault="blind"), root=tmp_path)

@@ -59,7 +59,7 @@ def _figures(material: Material, rows: Sequence[Row]) -> list[Figure]:
     caption = (
         "Filled circles are the whole energy of an inference, hollow diamonds what it adds to an "
         "idle device; bars are 95 % intervals over launches. Each tier has a panel of its own: "
-        "what one tier leaves out another one sees."
+        "what one tier leaves out another one sees. Which cells are suspect is in the table."
     )
     spec = power_chart.energy(material.frame).to_dict()
     return [Figure(id="chart-power", caption=caption, spec=spec, data=_table(material, rows))]
