@@ -220,5 +220,5 @@ def test_what_a_run_was_told_of_its_log_is_in_its_configuration(tmp_path: Path) 
     assert 'power_covers = "board"' in told
 
 
-def test_the_boards_meters_are_registered() -> None:
-    assert {"jetson", "rpi-pmic", "nvml"} <= set(names("edgebench.meters"))
+def test_meters_of_boards_and_benches_are_registered() -> None:
+    assert {"command", "csv", "jetson", "nvml", "rpi-pmic"} <= set(names("edgebench.meters"))
