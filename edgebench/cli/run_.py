@@ -25,7 +25,7 @@ from edgebench.host import conditions, cpu, identify, spoilers
 from edgebench.plugins import install_extra
 from edgebench.records import Manifest, PlannedCase
 from edgebench.runner import config as configs
-from edgebench.runner import durations, journal, plan, variants
+from edgebench.runner import durations, journal, plan, power, variants
 from edgebench.runner.config import PRESETS, Preset, RunConfig
 from edgebench.runner.execute import Execution
 from edgebench.runner.journal import Journal
@@ -70,18 +70,20 @@ def command(**options: Any) -> None:  # noqa: ANN401 - click passes options by n
     with journal.one_run_at_a_time():
         planned, config = _plan(config, dry=False)
         preset = _aimed(config, planned)
-        seed = config.seed if config.seed is not None else secrets.randbelow(1 << 31)
-        manifest = _manifest(config, preset, planned, seed)
-        store = Journal.create(Path(config.output), manifest)
-        execution = Execution(
-            run_id=manifest.run_id,
-            plan=planned,
-            preset=preset,
-            config=config,
-            seed=seed,
-            store=store,
-        )
-        _carry_out(execution, manifest, options)
+        with power.opened(config, preset) as meters:
+            seed = config.seed if config.seed is not None else secrets.randbelow(1 << 31)
+            manifest = _manifest(config, preset, planned, seed)
+            store = Journal.create(Path(config.output), manifest)
+            execution = Execution(
+                run_id=manifest.run_id,
+                plan=planned,
+                preset=preset,
+                config=config,
+                seed=seed,
+                store=store,
+                meters=meters,
+            )
+            _carry_out(execution, manifest, options)
 
 
 def _config(options: dict[str, Any]) -> RunConfig:
@@ -207,16 +209,18 @@ def _resume(options: dict[str, Any]) -> None:
         run = resume.prepare(options["resume"], options["budget_s"])
         for problem in run.stored.damage:
             click.echo(f"edgebench: {problem}", err=True)
-        execution = Execution(
-            run_id=run.stored.manifest.run_id,
-            plan=run.plan,
-            preset=run.preset,
-            config=run.config,
-            seed=run.stored.manifest.seed,
-            store=Journal(run.stored.folder),
-            earlier=run.stored.records,
-        )
-        _carry_out(execution, run.stored.manifest, options)
+        with power.opened(run.config, run.preset) as meters:
+            execution = Execution(
+                run_id=run.stored.manifest.run_id,
+                plan=run.plan,
+                preset=run.preset,
+                config=run.config,
+                seed=run.stored.manifest.seed,
+                store=Journal(run.stored.folder),
+                earlier=run.stored.records,
+                meters=meters,
+            )
+            _carry_out(execution, run.stored.manifest, options)
 
 
 def _set(value: object) -> bool:
@@ -256,6 +260,8 @@ def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]
 
     if not options["as_json"]:
         show.spoilers(spoilers.find(conditions.gather(busy=conditions.busy_processes())))
+    if execution.meters.note:
+        click.echo(fill(execution.meters.note, "", "  "), err=True)
     interrupted, full = False, None
     start = time.monotonic()
     columns = flatten(options["columns"])
@@ -280,11 +286,20 @@ def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]
         raise click.exceptions.Exit(EXIT_FAILED_CELLS)
     if interrupted:
         raise click.exceptions.Exit(EXIT_INTERRUPTED)
-    invalid = sum(row["validity"] == "invalid" for row in rows) if options["require_valid"] else 0
-    if invalid:
-        click.echo(f"edgebench: {invalid} of {len(rows)} cells are invalid", err=True)
-    if invalid or any(record.status not in _SETTLED for record in records):
+    unfit = _not_valid(manifest, rows) if options["require_valid"] else []
+    for line in unfit:
+        click.echo(fill(f"edgebench: {line}", "", "  "), err=True)
+    if unfit or any(record.status not in _SETTLED for record in records):
         raise click.exceptions.Exit(EXIT_FAILED_CELLS)
+
+
+def _not_valid(manifest: Manifest, rows: list[dict[str, Any]]) -> list[str]:
+    """A line for each cell with figures that are suspect or invalid, its reasons with it."""
+    return [
+        f"{planned.case.label} is {row['validity']}: {row['caveats']}"
+        for planned, row in zip(manifest.plan, rows, strict=True)
+        if row["validity"] not in {"valid", None}
+    ]
 
 
 def _why(execution: Execution) -> str:

@@ -196,7 +196,11 @@ _WHERE = (
         type=CommaList(),
         help="Columns of the table (see `edgebench report --list-columns`).",
     ),
-    click.option("--require-valid", is_flag=True, help="Exit with 3 where a cell is invalid, too."),
+    click.option(
+        "--require-valid",
+        is_flag=True,
+        help="Exit with 3 where a cell is suspect or invalid, too, and say why.",
+    ),
     click.option(
         "-v",
         "--verbose",

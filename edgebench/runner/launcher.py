@@ -23,6 +23,7 @@ from edgebench.machine import Stage
 from edgebench.protocols import Probe
 from edgebench.records import SCHEMA_VERSION, Record, Status
 from edgebench.runner import leftovers, surroundings
+from edgebench.runner.lookout import Lookout
 from edgebench.units import BYTE_PER_MIB
 
 _TICK_S = 1.0
@@ -43,6 +44,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float
     measure_s: float
     memory_byte: int | None = None
+    idle_s: float = 0.0
+    power_s: float = 0.0
 
     def of(self, stage: Stage) -> float:
         """Seconds that a stage may take.
@@ -54,6 +57,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             "start": _START_FACTOR * self.timeout_s,
             "measure": self.timeout_s + 2 * self.measure_s,
             "check": 10 * self.timeout_s,
+            "idle": self.timeout_s + self.idle_s,
+            "power": self.timeout_s + 2 * self.power_s,
         }
         return longer.get(stage, self.timeout_s)
 
@@ -119,12 +124,19 @@ def launch(
     log: Path,
     python: str | None = None,
     heard: Callable[[wire.Reply], None] | None = None,
+    *,
+    entered: Callable[[Stage], None] | None = None,
 ) -> Record:
     """Measure one case in a fresh process and return its record, whatever becomes of it.
 
-    ``heard`` is given whatever else the worker tells before its record, stages apart.
+    ``heard`` is given whatever else the worker tells before its record, ``entered`` its stages.
     """
-    watch = Watch(limits, heard)
+    watch, lookout = Watch(limits, heard, entered), Lookout()
+
+    def tick(pid: int) -> None:
+        watch.check_memory(pid)
+        lookout.glance(watch.stage)
+
     try:
         worker = Worker(python, request.case.threads)
     except (OSError, UsageError) as error:  # no memory, no handles, no room: this launch only
@@ -135,11 +147,12 @@ def launch(
     reason = ""
     try:
         worker.ask(request)
-        for reply in worker.replies(watch.left, watch.check_memory):
+        for reply in worker.replies(watch.left, tick):
             if isinstance(reply, wire.Done):
                 record = reply.record
                 break
             watch.hear(reply)
+            lookout.glance(watch.stage)
     except TimeoutError:
         status, reason = "timeout", f"no answer for {limits.of(watch.stage):g} s"
     except MemoryError as error:
@@ -150,7 +163,7 @@ def launch(
         worker.end()
     worker.save_log(log)
     if record is not None:
-        return record
+        return msgspec.structs.replace(record, looks=tuple(lookout.looks))
     if not reason or (worker.ended_itself and worker.returncode):
         status, reason = why_ended(worker, oom=oom_kills() > kills_before)
     return lost(request, watch.stage, status, reason)
@@ -159,9 +172,15 @@ def launch(
 class Watch:
     """Which stage a worker is in, since when, and how large it may grow."""
 
-    def __init__(self, limits: Limits, heard: Callable[[wire.Reply], None] | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        heard: Callable[[wire.Reply], None] | None = None,
+        entered: Callable[[Stage], None] | None = None,
+    ) -> None:
         self._limits = limits
         self._heard = heard
+        self._entered = entered
         self.stage: Stage = "start"
         self._since = time.monotonic()
 
@@ -174,6 +193,8 @@ class Watch:
         """A stage that the worker tells of begins; whatever else it tells is passed on."""
         if isinstance(reply, wire.Progress):
             self.enter(reply.stage)
+            if self._entered is not None:
+                self._entered(reply.stage)
         elif self._heard is not None:
             self._heard(reply)
 
