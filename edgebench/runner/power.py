@@ -258,10 +258,10 @@ def _external(config: RunConfig) -> tuple[sampling.Wanted, ...]:
     if config.power_csv is not None:
         path = str(Path(config.power_csv).absolute())
         log = {"path": path, "offset_s": config.power_csv_offset_s, "covers": config.power_covers}
-        found.append(sampling.Wanted(name="edgebench.meters.csv_:Csv", arguments=log))
+        found.append(sampling.Wanted(name="csv", arguments=log))
     if config.power_command is not None:
         program = {"command": config.power_command, "covers": config.power_covers}
-        found.append(sampling.Wanted(name="edgebench.meters.command:Command", arguments=program))
+        found.append(sampling.Wanted(name="command", arguments=program))
     return tuple(found)
 
 
