@@ -132,3 +132,18 @@ def test_the_terminal_shows_energy_and_whence_only_where_it_was_measured(
     assert f"{line} (1 of 2 cells)" in told
     reason = "not measured: 7 readings in 30 s, 10 needed"
     assert f"energy {reason} (1 of 2 cells)" in told
+
+
+def test_the_page_has_the_tier_beside_figures_of_energy_where_there_are_any(
+    row_of: Callable[..., Row],
+) -> None:
+    from edgebench.report.sections.base import Material
+    from edgebench.report.sections.cells import cells
+
+    def heads(row: Row) -> list[str]:
+        (grid,) = cells(Material(runs=(), rows=[row])).context["tables"]
+        return [head.text for head in grid.heads]
+
+    measured = heads(row_of(power(5.0)))
+    assert {"power tier", "W", "gross mJ", "net mJ"} <= set(measured)
+    assert not {"power tier", "W", "gross mJ", "net mJ"} & set(heads(row_of(None)))
