@@ -243,26 +243,7 @@ def notes(rows: Sequence[Row]) -> list[str]:
         kind = _DIGITS.sub("#", cause) if good else f"{label}{cause}"
         groups.setdefault((verdict, kind), []).append((label, cause))
     lines = [_note(verdict, cells) for (verdict, _), cells in groups.items()]
-    return [clean(line) for line in (*lines, *_unjudged(rows), *_whence(rows))]
-
-
-def _whence(rows: Sequence[Row]) -> list[str]:
-    """Where figures of energy come from, and why cells beside them have none."""
-    told: dict[str, int] = {}
-    for row in rows:
-        if row.get(_ENERGY) is not None:
-            without = f", without {row['power_excludes']}" if row.get("power_excludes") else ""
-            line = f"energy is {row['power_tier']}, by {row['power_source']}{without}"
-        elif row.get("power_reason"):
-            line = f"energy {row['power_reason']}"
-        else:
-            continue
-        told[line] = told.get(line, 0) + 1
-    return [
-        line if number == len(rows) else f"{line} ({number} of {len(rows)} cells)"
-        for line, number in told.items()
-        if NO_SENSOR not in line  # that was said of the whole run, when it began
-    ]
+    return [clean(line) for line in (*lines, *_unjudged(rows))]
 
 
 def _unjudged(rows: Sequence[Row]) -> list[str]:
@@ -286,3 +267,22 @@ def _note(verdict: str, cells: Sequence[tuple[str, str]]) -> str:
     if len(cells) > _NAMED:
         return f"{len(cells)} cells {verdict}: {cause} (the first, {label})"
     return f"{', '.join(label for label, _ in cells)}: {verdict}: {cause}"
+
+
+def whence(rows: Sequence[Row]) -> list[str]:
+    """Where figures of energy come from, and why cells beside them have none."""
+    told: dict[str, int] = {}
+    for row in rows:
+        if row.get(_ENERGY) is not None:
+            without = f", without {row['power_excludes']}" if row.get("power_excludes") else ""
+            line = f"energy is {row['power_tier']}, by {row['power_source']}{without}"
+        elif row.get("power_reason"):
+            line = f"energy {row['power_reason']}"
+        else:
+            continue
+        told[line] = told.get(line, 0) + 1
+    return [
+        clean(line if number == len(rows) else f"{line} ({number} of {len(rows)} cells)")
+        for line, number in told.items()
+        if NO_SENSOR not in line  # that was said of the whole run, when it began
+    ]

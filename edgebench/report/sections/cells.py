@@ -18,7 +18,7 @@ _FIGURES: tuple[tuple[str, str, float, int | None], ...] = (
     ("latency_p99_ms", "p99 ms", 1, None),
     ("throughput_ips", "inf/s", 1, None),
     ("rss_peak_mib", "peak MiB", 1, None),
-    ("power_w", "W", 1, None),
+    ("power_tier", "power tier", 1, None),
     ("energy_gross_mj", "gross mJ", 1, None),
     ("energy_net_mj", "net mJ", 1, None),
     ("top1_ratio", "top-1 %", 100, 1),
@@ -39,8 +39,6 @@ def cells(material: Material) -> Section:
     figures = [f for f in _FIGURES if any(row.get(f[0]) is not None for row in rows)]
     told = any(row.get("scenario") not in {None, "single_stream"} for row in rows)
     heads = [_head(name) for name in (*_ALWAYS, *further)]
-    tiers = any(row.get("power_tier") is not None for row in rows)
-    heads += [Head("power tier", meaning=BY_NAME["power_tier"].meaning)] if tiers else []
     heads += [Head("outcome", meaning=BY_NAME["outcome"].meaning)] if told else []
     heads += [
         Head("verdict", meaning="the status, or the validity of a cell that is ok"),
@@ -54,7 +52,6 @@ def cells(material: Material) -> Section:
         rows=[
             [
                 *_identity(row, further),
-                *([grid.text(row.get("power_tier"))] if tiers else []),
                 *([grid.text(row.get("outcome"))] if told else []),
                 Cell(verdict(row), href=f"why-{index}" if mark(row) else "", mark=mark(row)),
                 grid.figure(row.get("latency_p50_ms")),
