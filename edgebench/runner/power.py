@@ -24,7 +24,7 @@ from edgebench.errors import UsageError, WireError
 from edgebench.host import cpu
 from edgebench.machine import Stage
 from edgebench.metering import TIERS, Channel, Series, worst_tier
-from edgebench.records import Record
+from edgebench.records import Case, Record
 from edgebench.runner import durations, leftovers, surroundings
 from edgebench.runner.config import NO_METER, Preset, RunConfig
 from edgebench.samples import Samples
@@ -36,6 +36,8 @@ _OPEN_TIMEOUT_S = 10.0
 _PER_METER_S = 5.0
 _HALT_TIMEOUT_S = 3.0
 _READ_STAGES: frozenset[Stage] = frozenset({"idle", "power"})
+_READINGS = 12
+"""What a window of a slow sensor is to hold; 10 are needed (`edgebench.analysis.energy`)."""
 _LEAST_SETTLE_S, _MOST_SETTLE_S = 1.0, 5.0
 """A device has calmed down after the one; what needs longer than the other is refused anyway."""
 
@@ -123,8 +125,10 @@ class Sampling:
     def __init__(self, process: Process, found: Sequence[sampling.Found], preset: Preset) -> None:
         self._process: Process | None = process
         self._names = tuple(one.probe.name for one in found)
-        self._preset = preset
-        self.settle_s = settle_s(channel for one in found for channel in one.channels)
+        channels = [channel for one in found for channel in one.channels]
+        self.settle_s = settle_s(channels)
+        idle_s = max(preset.idle_s, _READINGS * _slowest_s(channels))
+        self._preset = msgspec.structs.replace(preset, idle_s=min(idle_s, preset.power_s or idle_s))
         self._cpus: tuple[int, ...] = ()
         self._asked = self._reading = False
         self._taken: list[sampling.Taken] = []
@@ -135,10 +139,16 @@ class Sampling:
         """The sampler's process; None where it is lost."""
         return self._process.pid if self._process is not None else None
 
+    def seconds(self, case: Case, launch: int) -> float:
+        """What the power pass adds to a launch; 0 where it has none."""
+        if self._process is None:
+            return 0.0
+        pass_s = durations.power_s(case, self._preset, launch)
+        return pass_s + 2 * self.settle_s if pass_s else 0.0
+
     def prepared(self, request: LaunchRequest) -> LaunchRequest:
         """The request with a power pass, where this launch has one."""
-        seconds = durations.power_s(request.case, self._preset, request.launch)
-        self._asked = bool(seconds) and self._process is not None
+        self._asked = bool(self.seconds(request.case, request.launch))
         self._taken = []
         if not self._asked:
             return request
@@ -233,7 +243,7 @@ def opened(config: RunConfig, preset: Preset, root: Path = cpu.ROOT) -> Iterator
     made: Sampling | None = None
     try:
         found = _ask(process, names, config, root)
-        chosen = choose(found, named=_is_told(config))
+        chosen = choose(found, preset.power_s, named=_is_told(config))
         note = NO_SENSOR
         if chosen:
             made = Sampling(process, chosen, preset)
@@ -285,8 +295,13 @@ def _ask(
     return answer.meters if isinstance(answer, sampling.Opened) else ()
 
 
-def choose(found: Sequence[sampling.Found], *, named: bool) -> tuple[sampling.Found, ...]:
+def choose(
+    found: Sequence[sampling.Found], power_s: float, *, named: bool
+) -> tuple[sampling.Found, ...]:
     """The meters to read: all that were named, else those of the best tier.
+
+    A battery's gauge may be of a better tier than the processor's counter, but with a new value
+    every half minute it has no figure of a window of ``power_s``.
 
     Raises:
         UsageError: One that was named cannot be read.
@@ -298,6 +313,7 @@ def choose(found: Sequence[sampling.Found], *, named: bool) -> tuple[sampling.Fo
                 reason = one.probe.reason or "it has nothing to read"
                 raise UsageError(f"meter {one.probe.name!r}: {reason}", remedy=one.probe.remedy)
         return tuple(found)
+    usable = [one for one in usable if _READINGS * _slowest_s(one.channels) <= power_s]
     ranks = [TIERS.index(tier) for one in usable if (tier := worst_tier(one.channels))]
     best = min(ranks, default=math.inf)
     return tuple(one for one, rank in zip(usable, ranks, strict=True) if rank == best)
@@ -310,8 +326,13 @@ def _described(one: sampling.Found) -> str:
 
 def settle_s(channels: Iterable[Channel]) -> float:
     """What is to pass before a window: the slowest sensor's value that began before it is over."""
+    return min(max(_LEAST_SETTLE_S, 2 * _slowest_s(channels)), _MOST_SETTLE_S)
+
+
+def _slowest_s(channels: Iterable[Channel]) -> float:
+    """Between two values of the slowest sensor."""
     slowest_ms = max((channel.update_ms or 0.0 for channel in channels), default=0.0)
-    return min(max(_LEAST_SETTLE_S, 2 * slowest_ms * NS_PER_MS / NS_PER_S), _MOST_SETTLE_S)
+    return slowest_ms * NS_PER_MS / NS_PER_S
 
 
 def aside(request: LaunchRequest) -> tuple[int, ...]:

@@ -123,6 +123,7 @@ def test_other_launches_are_asked_for_no_power_pass_and_wait_for_none(
     assert durations.power_s(request.case, PRESET, request.launch) == 0
     plain = request_for()
     assert durations.power_s(plain.case, PRESET, 0) == pytest.approx(2.7)
+    assert meters.seconds(plain.case, 0) == pytest.approx(4.7)  # a second before either window
     assert meters.prepared(plain).power_s == 1.5
 
 
@@ -176,11 +177,15 @@ def test_the_best_tier_is_read_unless_meters_are_named() -> None:
     board, rails = found("hwmon", "board_measured"), found("rapl", "partial_measured")
     mixed = found("mixed", "wall_measured", "proxy")
     every = (rails, board, mixed, found("nvml"), found("inner", "wall_measured", counted=False))
-    assert power.choose(every, named=False) == (board,)
-    assert power.choose((rails, mixed), named=True) == (rails, mixed)
-    assert power.choose((found("nvml"),), named=False) == ()
+    assert power.choose(every, 30.0, named=False) == (board,)
+    assert power.choose((rails, mixed), 30.0, named=True) == (rails, mixed)
+    assert power.choose((found("nvml"),), 30.0, named=False) == ()
+    channels = (msgspec.structs.replace(board.channels[0], update_ms=5000.0),)
+    slow = msgspec.structs.replace(board, channels=channels)
+    assert power.choose((slow, rails), 30.0, named=False) == (rails,)
+    assert power.choose((slow, rails), 60.0, named=False) == (slow,)
     with pytest.raises(UsageError, match="'nvml': masked") as refused:
-        power.choose((board, found("nvml")), named=True)
+        power.choose((board, found("nvml")), 30.0, named=True)
     assert refused.value.remedy == "mend"
 
 
