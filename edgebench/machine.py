@@ -54,6 +54,21 @@ class Accelerator(msgspec.Struct, frozen=True, kw_only=True):
     """The kernel's; empty where none is bound."""
 
 
+class KnownPower(msgspec.Struct, frozen=True, kw_only=True):
+    """A power of this kind of device as somebody published it; nothing measured here."""
+
+    w: float
+    source: str
+    year: int
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """What the device draws at least and at most, CPUs alone at work: its descriptor's facts."""
+
+    idle: KnownPower
+    load: KnownPower
+
+
 class DeviceFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What this machine says of itself; no host or user name."""
 
@@ -82,6 +97,8 @@ class DeviceFacts(msgspec.Struct, frozen=True, kw_only=True):
     power_mode: str | None = None
     """What the maker calls the power budget it runs in: Jetson's ``15W``, an energy preference."""
     accelerators: tuple[Accelerator, ...] = ()
+    envelope: Envelope | None = None
+    """Kept with the run: its report then needs no descriptor."""
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,8 @@ them on reading (`edgebench.analysis.energy`).
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, get_args
 
 import msgspec
 
@@ -22,6 +23,7 @@ Tier = Literal[
     "proxy",
 ]
 """Where a power figure comes from, best first; tiers are never mixed in a ranking."""
+TIERS: tuple[Tier, ...] = get_args(Tier)
 Quantity = Literal["energy_uj", "power_uw"]
 """A counter's energy since some moment in uJ, or the momentary (or averaged) power in uW."""
 
@@ -47,6 +49,12 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """How often the sensor has a new value, where its maker or driver tells."""
     fit_error_ratio: float | None = None
     """``model_calibrated``: error of the fit, as a share of what the meter said."""
+
+
+def worst_tier(channels: Iterable[Channel]) -> Tier | None:
+    """Of a sum of channels: that of its worst part; None where nothing is counted."""
+    counted = [TIERS.index(channel.tier) for channel in channels if channel.counted]
+    return TIERS[max(counted)] if counted else None
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,3 +87,16 @@ class Power(msgspec.Struct, frozen=True, kw_only=True):
     utc_offset_ns: int | None = None
     """CLOCK_REALTIME minus CLOCK_MONOTONIC: places what an external meter logged."""
     series: tuple[Series, ...] = ()
+
+
+class Attached(msgspec.Struct, frozen=True, kw_only=True):
+    """What an external meter's log says of a launch: beside its record, for it came later."""
+
+    case_id: str
+    launch: int
+    attempt: int
+    source: str
+    """Name of the log's file."""
+    offset_s: float
+    """Added to the log's times."""
+    series: Series

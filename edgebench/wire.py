@@ -61,6 +61,8 @@ class LaunchRequest(msgspec.Struct, frozen=True, kw_only=True, tag="launch"):
     """Length of the idle baseline; None: a launch without a power pass."""
     power_s: float | None = None
     """Length of the power pass's window; None: none."""
+    settle_s: float = 0.0
+    """Before either window: what a meter's averaging still holds must have passed."""
     measure_max_s: float | None = None
     """Where ``target_ratio`` is not reached in ``measure_s``, go on up to here."""
     target_ratio: float | None = None

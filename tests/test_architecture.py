@@ -20,12 +20,14 @@ DATA = (
     "codec",
     "records",
     "specs",
+    "descriptors",
     "stats",
     "protocols",
+    "sampling",
     "wire",
     "plugins",
 )
-DATA_LAYER = frozenset({*DATA, "arrays", "resources"})
+DATA_LAYER = frozenset({*DATA, "arrays", "power_model", "resources"})
 ROOMS = {
     "host": DATA_LAYER,
     "backends": DATA_LAYER,
@@ -53,13 +55,16 @@ BELOW = {
     "metering": {"samples"},
     "machine": set(),
     "records": {"errors", "machine", "metering", "samples", "units"},
-    "codec": {"errors", "records", "samples"},
+    "codec": {"errors", "metering", "records", "samples"},
     "specs": {"errors", "records", "units"},
+    "descriptors": {"errors", "machine", "specs"},
     "stats": {"errors", "units"},
     "protocols": {"errors", "metering", "records", "specs"},
+    "sampling": {"codec", "errors", "metering", "protocols"},
     "wire": {"codec", "errors", "machine", "protocols", "records", "samples", "specs"},
     "plugins": {"errors", "protocols"},
-    "resources": {"errors", "specs"},
+    "resources": {"descriptors", "errors", "specs"},
+    "power_model": {"resources", "specs"},
     "arrays": set(),
 }
 MAX_FILE_LINES = 400

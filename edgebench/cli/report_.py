@@ -13,7 +13,8 @@ from edgebench.cli import show
 from edgebench.cli.params import CommaList, check_columns, flatten
 from edgebench.errors import UsageError
 from edgebench.report import csv_, rows, table
-from edgebench.report.columns import COLUMNS, Column, defined
+from edgebench.report.column import Column
+from edgebench.report.columns import COLUMNS, defined
 from edgebench.store import merge
 from edgebench.store.read import StoredRun, read_all
 

@@ -14,7 +14,7 @@ import click
 import msgspec
 
 from edgebench import __version__, resources
-from edgebench.cli import adopted, model_options, resume, run_options
+from edgebench.cli import adopted, model_options, power_log, power_options, resume, run_options
 from edgebench.cli.main import EXIT_FAILED_CELLS, EXIT_INTERRUPTED
 from edgebench.cli.params import check_columns, flatten
 from edgebench.cli.resume import probe
@@ -25,7 +25,7 @@ from edgebench.host import conditions, cpu, identify, spoilers
 from edgebench.plugins import install_extra
 from edgebench.records import Manifest, PlannedCase
 from edgebench.runner import config as configs
-from edgebench.runner import durations, journal, plan, variants
+from edgebench.runner import durations, journal, plan, power, variants
 from edgebench.runner.config import PRESETS, Preset, RunConfig
 from edgebench.runner.execute import Execution
 from edgebench.runner.journal import Journal
@@ -70,18 +70,20 @@ def command(**options: Any) -> None:  # noqa: ANN401 - click passes options by n
     with journal.one_run_at_a_time():
         planned, config = _plan(config, dry=False)
         preset = _aimed(config, planned)
-        seed = config.seed if config.seed is not None else secrets.randbelow(1 << 31)
-        manifest = _manifest(config, preset, planned, seed)
-        store = Journal.create(Path(config.output), manifest)
-        execution = Execution(
-            run_id=manifest.run_id,
-            plan=planned,
-            preset=preset,
-            config=config,
-            seed=seed,
-            store=store,
-        )
-        _carry_out(execution, manifest, options)
+        with power.opened(config, preset) as meters:
+            seed = config.seed if config.seed is not None else secrets.randbelow(1 << 31)
+            manifest = _manifest(config, preset, planned, seed)
+            store = Journal.create(Path(config.output), manifest)
+            execution = Execution(
+                run_id=manifest.run_id,
+                plan=planned,
+                preset=preset,
+                config=config,
+                seed=seed,
+                store=store,
+                meters=meters,
+            )
+            _carry_out(execution, manifest, options)
 
 
 def _config(options: dict[str, Any]) -> RunConfig:
@@ -100,12 +102,14 @@ def _config(options: dict[str, Any]) -> RunConfig:
         "region": flatten(options["region"]),
     }
     given |= {name: options[name] for name in _PLAIN} | model_options.told(options)
+    given |= power_options.told(options)
     given["preset"] = _preset(options)
     changes = {key: value for key, value in given.items() if value not in (None, ())}
     config = msgspec.structs.replace(config, **changes)
     usable = cpu.usable_cpus()
     configs.check(config, usable)
     variants.check(config, usable)
+    power_options.check(config)
     if not config.threads:
         every = (1, usable) if config.preset == "thorough" else (1,)
         config = msgspec.structs.replace(config, threads=tuple(dict.fromkeys(every)))
@@ -205,16 +209,18 @@ def _resume(options: dict[str, Any]) -> None:
         run = resume.prepare(options["resume"], options["budget_s"])
         for problem in run.stored.damage:
             click.echo(f"edgebench: {problem}", err=True)
-        execution = Execution(
-            run_id=run.stored.manifest.run_id,
-            plan=run.plan,
-            preset=run.preset,
-            config=run.config,
-            seed=run.stored.manifest.seed,
-            store=Journal(run.stored.folder),
-            earlier=run.stored.records,
-        )
-        _carry_out(execution, run.stored.manifest, options)
+        with power.opened(run.config, run.preset) as meters:
+            execution = Execution(
+                run_id=run.stored.manifest.run_id,
+                plan=run.plan,
+                preset=run.preset,
+                config=run.config,
+                seed=run.stored.manifest.seed,
+                store=Journal(run.stored.folder),
+                earlier=run.stored.records,
+                meters=meters,
+            )
+            _carry_out(execution, run.stored.manifest, options)
 
 
 def _set(value: object) -> bool:
@@ -254,6 +260,8 @@ def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]
 
     if not options["as_json"]:
         show.spoilers(spoilers.find(conditions.gather(busy=conditions.busy_processes())))
+    if execution.meters.note:
+        click.echo(fill(execution.meters.note, "", "  "), err=True)
     interrupted, full = False, None
     start = time.monotonic()
     columns = flatten(options["columns"])
@@ -265,7 +273,7 @@ def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]
             interrupted = True
         except StoreError as error:  # no room: show what there is, then say so
             full = error
-    records = tuple(execution.records.values())
+    records = power_log.after_run(execution)
     rows = show.results(manifest, records, columns, as_json=options["as_json"])
     took_s, ended_early = time.monotonic() - start, interrupted or full is not None
     folder = execution.store.folder

@@ -13,6 +13,7 @@ from edgebench.host.cpu import (
     policies,
     read_int,
     read_text,
+    whole,
 )
 from edgebench.host.thermal import cooling_states, limits, temperatures
 from edgebench.host.throttle import throttle_bits, throttle_counts
@@ -72,9 +73,9 @@ def _meminfo(root: Path) -> dict[str, int]:
     fields = {}
     for line in (read_text(root / "proc/meminfo") or "").splitlines():
         key, _, rest = line.partition(":")
-        number = rest.split()[:1]
-        if number and number[0].isdigit():
-            fields[key] = int(number[0]) * _KIB
+        number = whole(next(iter(rest.split()), None))
+        if number is not None and number >= 0:
+            fields[key] = number * _KIB
     return fields
 
 

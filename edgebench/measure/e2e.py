@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.errors import ModelRefusedError
-from edgebench.host import process
+from edgebench.host import counters
 from edgebench.measure import loop, pipeline
 from edgebench.measure.methods import Context, Fields
 from edgebench.measure.pipeline import Pipeline
@@ -40,9 +40,9 @@ def measure(context: Context) -> Fields:
     data = _read(request)
     expected_ns = _warm_up(made, data, request)
     context.begin()
-    cpu_start = process.cpu_ns()
+    used_before = counters.used()
     stamps = _stamps(made, data, context, expected_ns)
-    cpu_ns = process.cpu_ns() - cpu_start
+    used = counters.used().since(used_before)
     _check_copy_in(made, data, request, session)
     stages = zip(made.steps, np.diff(stamps, axis=1).T, strict=True)
     return {
@@ -51,7 +51,7 @@ def measure(context: Context) -> Fields:
         "pipeline": made.words,
         "inferences": len(stamps),
         "window_ns": int(stamps[-1, -1] - stamps[0, 0]),
-        "cpu_ns": cpu_ns,
+        **used.fields(),
     }
 
 

@@ -80,5 +80,5 @@ def measure(context: Context) -> Fields:
         "samples": samples * len(window.latency_ns),
         "window_ns": window.window_ns,
         "converged": window.converged,
-        "cpu_ns": window.cpu_ns,
+        **window.used.fields(),
     }

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.errors import ModelRefusedError
-from edgebench.host import process
+from edgebench.host import counters
 from edgebench.measure import loop, stopping, tensors
 from edgebench.protocols import Feeds, Session
 from edgebench.records import Parity
@@ -43,9 +43,14 @@ class Window(NamedTuple):
 
     latency_ns: array[int]
     window_ns: int
-    cpu_ns: int
+    used: counters.Used
     converged: bool | None = None
     """Whether the rule held; None without one."""
+
+    @property
+    def cpu_ns(self) -> int:
+        """CPU time of all threads within the window."""
+        return self.used.cpu_ns
 
 
 def load_reference(path: Path) -> tensors.Reference:
@@ -190,14 +195,15 @@ class _Timer:
         self._per_chunk = per_chunk
         self._slots = tuple(i % ring_slots for i in range(per_chunk + ring_slots))
         self.latency_ns = array("q")
-        self.window_ns = self.cpu_ns = 0
+        self.window_ns = 0
+        self.used = counters.Used()
 
     def go(self, samples: int, at_least_ns: float, at_most_ns: float = math.inf) -> None:
         """On until there are so many samples and the window is so long, or at most so long."""
         buffer = array("q", bytes(8 * self._per_chunk))
         taken, done_ns, begin = self.latency_ns, self.window_ns, 0
         stage, invoke = self._session.stage, self._session.invoke
-        cpu_start = process.cpu_ns()
+        start_used = counters.used()
         while len(taken) < _MAX_INFERENCES:
             first = len(taken) % self._ring_slots
             chunk = self._slots[first : first + self._per_chunk]
@@ -208,7 +214,7 @@ class _Timer:
             enough = window_ns >= at_least_ns and len(taken) >= samples
             if len(taken) >= _MIN_INFERENCES and (enough or window_ns >= at_most_ns):
                 break
-        self.cpu_ns += process.cpu_ns() - cpu_start
+        self.used = self.used.plus(counters.used().since(start_used))
         self.window_ns = done_ns + end - begin
 
     def refresh(self) -> None:
@@ -253,7 +259,7 @@ def latency(
                 break
             samples = stopping.next_look(len(timer.latency_ns))
             timer.refresh()
-    return Window(timer.latency_ns, timer.window_ns, timer.cpu_ns, converged)
+    return Window(timer.latency_ns, timer.window_ns, timer.used, converged)
 
 
 def run_all(

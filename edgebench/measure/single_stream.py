@@ -18,6 +18,6 @@ def measure(context: Context) -> Fields:
         "latency_ns": Samples(window.latency_ns),
         "inferences": len(window.latency_ns),
         "window_ns": window.window_ns,
-        "cpu_ns": window.cpu_ns,
+        **window.used.fields(),
         "converged": window.converged,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 
 from edgebench import stats
-from edgebench.host import environment, process
+from edgebench.host import counters, environment
 from edgebench.measure import loop
 from edgebench.measure.methods import Context, Fields
 from edgebench.records import Minute
@@ -82,7 +82,7 @@ def measure(context: Context) -> Fields:
     buffer = array("q", bytes(8 * per_chunk))
     latency, minute, minutes = Thinned(_KEEP_LAUNCH), _MinuteSoFar(), []
     begin = told = inferences = 0
-    cpu_ns = -process.cpu_ns()
+    used_before = counters.used()
     while True:
         offset = inferences % ring
         chunk = slots[offset : offset + per_chunk]
@@ -104,7 +104,7 @@ def measure(context: Context) -> Fields:
         "latency_ns": Samples(latency.values),
         "inferences": inferences,
         "window_ns": sum(each.window_ns for each in minutes),
-        "cpu_ns": cpu_ns + process.cpu_ns(),
+        **counters.used().since(used_before).fields(),
         "minutes": tuple(minutes),
         "counts": {"kept_every": latency.every},
     }

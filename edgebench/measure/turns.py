@@ -8,7 +8,7 @@ from array import array
 import msgspec
 
 from edgebench.errors import WireError
-from edgebench.host import environment, process
+from edgebench.host import counters, environment, process
 from edgebench.machine import Environment
 from edgebench.measure import loop
 from edgebench.measure.methods import Context, Fields
@@ -27,7 +27,8 @@ class _Books:
 
     def __init__(self) -> None:
         self._before = _environment()
-        self.window_ns = self.cpu_ns = 0
+        self.window_ns = 0
+        self.used = counters.Used()
         self.run_delay_ns: int | None = 0
         self.involuntary_switches: int | None = 0
 
@@ -37,9 +38,9 @@ class _Books:
         latency = array("q", bytes(8 * inferences))
         stage, invoke = context.session.stage, context.session.invoke
         delay, switches = process.run_delay_ns(), process.involuntary_switches()
-        cpu_start = process.cpu_ns()
+        used_before = counters.used()
         first, last = loop.timed(stage, invoke, slots, latency)
-        self.cpu_ns += process.cpu_ns() - cpu_start
+        self.used = self.used.plus(counters.used().since(used_before))
         self.window_ns += last - first
         self.run_delay_ns = _sum(self.run_delay_ns, delay, process.run_delay_ns())
         now = process.involuntary_switches()
@@ -50,7 +51,7 @@ class _Books:
         """For the record."""
         return {
             "window_ns": self.window_ns,
-            "cpu_ns": self.cpu_ns,
+            **self.used.fields(),
             "run_delay_ns": self.run_delay_ns,
             "involuntary_switches": self.involuntary_switches,
             "environment_before": self._before,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgebench.host import environment, others, process
+from edgebench.host import counters, environment, others, process
 
 
 class Witness:
@@ -21,12 +21,12 @@ class Witness:
         self._before = environment.snapshot()
         self._delay_ns = process.run_delay_ns()
         self._switches = process.involuntary_switches()
-        self._cpu_ns = process.cpu_ns()
+        self._used = counters.used()
 
     def fields(self) -> dict[str, object]:
-        """Fields of a `Record`: CPU time, waiting, the environment and who else was at work."""
+        """Fields of a `Record`: CPU time, cycles, waiting, the environment, others at work."""
         found: dict[str, object] = {
-            "cpu_ns": process.cpu_ns() - self._cpu_ns,
+            **counters.used().since(self._used).fields(),
             "run_delay_ns": _grown(self._delay_ns, process.run_delay_ns()),
             "involuntary_switches": _grown(self._switches, process.involuntary_switches()),
             "environment_before": self._before,

@@ -18,7 +18,7 @@ import msgspec
 
 from edgebench import plugins, wire
 from edgebench.errors import EdgebenchError, ModelRefusedError, WireError
-from edgebench.host import process
+from edgebench.host import counters, process
 from edgebench.machine import Stage
 from edgebench.protocols import ProfilingBackend, ProfilingSession, Session, Settings
 from edgebench.records import SCHEMA_VERSION, Record
@@ -170,10 +170,14 @@ class _Launch:
             memory,
             methods,
             passes,
+            power,
             witness,
         )
 
         request = self.request
+        if request.idle_s is not None:
+            self.enter("idle")
+        baseline = power.idle(request)
         self.enter("warmup")
         layout, batch, specs = request.model_layout, request.case.batch, request.inputs
         feed = next(passes.feeds(session, self.one, layout, batch, specs))
@@ -203,6 +207,9 @@ class _Launch:
         fields = self.method(context)
         # A method that knows its window better has the word.
         self.keep(**{**around.fields(), **fields})
+        if request.power_s is not None:
+            self.enter("power")
+            self.keep(power=power.measure(context, request.power_s, baseline))
 
     def _close(self, session: Session) -> None:
         self.opened.remove(session)
@@ -269,6 +276,7 @@ def main() -> None:
         return
     if request.cpus and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, request.cpus)
+    counters.counters.open()  # before the backend makes threads: they inherit them
     pipe.send(Progress(stage="start"))
     pipe.send(Done(record=_Launch(request, pipe).run()))
     # Some runtimes crash in their destructors; the record is out, so nothing may follow it.

@@ -6,7 +6,8 @@ import csv
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from edgebench.report.columns import COLUMNS, Column
+from edgebench.report.column import Column
+from edgebench.report.columns import COLUMNS
 from edgebench.report.rows import Row, Value
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -15,7 +15,7 @@ from edgebench.analysis.compare import MARGIN_RATIO
 from edgebench.records import Accuracy, Case, Quality, Record
 from edgebench.report.columns import STAGES
 from edgebench.stats import Interval, log_t_interval, min_samples, quantile, wilson_interval
-from edgebench.units import NS_PER_MS, NS_PER_S, mib_from_byte, ms_from_ns
+from edgebench.units import NS_PER_S, mib_from_byte, ms_from_ns
 
 Value = str | int | float | None
 Row = dict[str, Value]
@@ -115,7 +115,7 @@ def trends(case: Case, good: list[Record], caveats: list[str]) -> Row:
 
 
 def resources(case: Case, good: list[Record]) -> Row:
-    """Throughput, CPU time, memory, and what opening the model took."""
+    """Throughput, memory, and what opening the model took."""
 
     def middle(of: Callable[[Record], int | None], scale: Callable[[float], float]) -> Value:
         known = [value for record in good if (value := of(record)) is not None]
@@ -124,11 +124,8 @@ def resources(case: Case, good: list[Record]) -> Row:
     timed = [r for r in good if r.inferences and r.window_ns]
     rates = [_samples(case, r) * NS_PER_S / (r.window_ns or 1) for r in timed]
     peaks = [mib_from_byte(r.rss_peak_byte) for r in good if r.rss_peak_byte]
-    cpu = [(r.cpu_ns, r.inferences or 0) for r in timed if r.cpu_ns is not None]
-    cpu_ns, calls = sum(ns for ns, _ in cpu), sum(count for _, count in cpu)
     return {
         **over_launches("throughput", "ips", rates),
-        "cpu_per_inference_ms": cpu_ns / calls / NS_PER_MS if calls else None,
         "load_ms": middle(lambda r: r.load_ns, ms_from_ns),
         "first_inference_ms": middle(lambda r: r.first_inference_ns, ms_from_ns),
         "rss_baseline_mib": middle(lambda r: r.rss_baseline_byte, mib_from_byte),

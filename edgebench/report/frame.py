@@ -14,7 +14,8 @@ from edgebench.analysis.definitions import DEFINITIONS
 from edgebench.analysis.limits import check_metric
 from edgebench.errors import UsageError
 from edgebench.report import comparison, rows
-from edgebench.report.columns import COLUMNS, Column, Kind, defined
+from edgebench.report.column import Column, Kind
+from edgebench.report.columns import COLUMNS, defined
 from edgebench.store import merge
 from edgebench.store.read import StoredRun, read_all
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from edgebench.analysis import definitions, validity, work
 from edgebench.records import Case, Manifest, PlannedCase, Record
-from edgebench.report import figures, losses, scenario_rows
+from edgebench.report import energy_rows, figures, losses, proxies, scenario_rows
 from edgebench.report.columns import COLUMNS, STAGES
 from edgebench.stats import Interval
 from edgebench.store.read import StoredRun
@@ -92,6 +92,8 @@ def _row(manifest: Manifest, planned: PlannedCase, records: list[Record], *, tai
         row["work_rate_gmacps"] = work.rate_gmacps(row)
         row |= figures.stages(good)
         row |= figures.resources(case, good)
+        row |= proxies.of(manifest, case, good)
+        row |= energy_rows.of(case, good, manifest.method, caveats)
         row |= figures.quality(good)
         row |= figures.what_ran(case, good)
         row["validity"], reasons = validity.verdict(good, planned)

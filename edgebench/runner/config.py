@@ -13,6 +13,7 @@ import msgspec
 from edgebench.errors import UsageError
 from edgebench.records import PRECISIONS, Engine, Precision, Region, Scenario, Tuning
 from edgebench.runner.labelled import AccuracyChoice
+from edgebench.sampling import RATE_HZ
 from edgebench.specs import read_toml_as
 
 PresetName = Literal["quick", "standard", "thorough"]
@@ -51,6 +52,9 @@ _COOLDOWN_MAX_S = 120.0
 _TARGET_RATIO = 0.02
 _POWER_S = 30.0
 """So long that a sensor of 1 Hz has 30 values."""
+_FASTEST_HZ = 1000.0
+NO_METER = "none"
+"""Instead of meters: no power pass."""
 _BUDGET_MIN_LAUNCHES, _BUDGET_MAX_LAUNCHES = 3, 100
 PRESETS: dict[PresetName, Preset] = {
     "quick": Preset(
@@ -148,10 +152,14 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Meters to read; empty takes the best tier that can be read here, ``none`` takes none."""
     power_s: float | None = None
     """Instead of the preset's window of the power pass."""
+    power_rate_hz: float = RATE_HZ
+    """How often meters are read, unless their sensors have no new value so often."""
     power_csv: str | None = None
     """What an external meter logs: a file that grows while it runs, or comes later."""
     power_csv_offset_s: float = 0.0
     """Added to the log's times: how far the logger's clock is behind this machine's."""
+    power_csv_columns: tuple[str, ...] = ()
+    """The log's columns, by name or number: time and W, or time, V and A; empty: by their names."""
     power_command: str | None = None
     """A program that prints the power in W, a number a line, for as long as it runs."""
     power_covers: Literal["wall", "board"] = "wall"
@@ -171,7 +179,7 @@ def preset(config: RunConfig) -> Preset:
     Raises:
         UsageError: A target for a preset that measures for a fixed time.
     """
-    chosen = PRESETS[config.preset]
+    chosen = _with_power(PRESETS[config.preset], config)
     if _names_something(config):
         chosen = msgspec.structs.replace(chosen, aim_s=None)
     target_ratio = config.target_ratio or chosen.target_ratio
@@ -195,6 +203,17 @@ def preset(config: RunConfig) -> Preset:
     return msgspec.structs.replace(
         chosen, target_ratio=target_ratio, launch_target_ratio=target_ratio
     )
+
+
+def _with_power(chosen: Preset, config: RunConfig) -> Preset:
+    """With a power pass where one was asked for, by its length or by a meter; or with none."""
+    if NO_METER in config.meters:
+        return msgspec.structs.replace(chosen, power_s=None)
+    if not any((config.power_s, config.meters, config.power_csv, config.power_command)):
+        return chosen
+    seconds = config.power_s or chosen.power_s or _POWER_S
+    idle_s = min(chosen.idle_s, seconds)
+    return msgspec.structs.replace(chosen, power_s=seconds, idle_s=idle_s, aim_s=None)
 
 
 def _names_something(config: RunConfig) -> bool:
@@ -254,6 +273,14 @@ def check(config: RunConfig, usable_cpus: int) -> None:
         raise UsageError(f"--batch {bad[0]}: choose 1 to 4096")
     if not (math.isfinite(config.timeout_s) and config.timeout_s > 0):
         raise UsageError(f"--timeout {config.timeout_s:g}: must be a number of seconds above 0")
+    if config.power_s is not None and not (math.isfinite(config.power_s) and config.power_s > 0):
+        raise UsageError(f"--power-window {config.power_s:g}: must be a number of seconds above 0")
+    if not 0 < config.power_rate_hz <= _FASTEST_HZ:
+        raise UsageError(
+            f"--power-rate {config.power_rate_hz:g}: choose above 0 to {_FASTEST_HZ:g} Hz"
+        )
+    if NO_METER in config.meters and len(config.meters) > 1:
+        raise UsageError("--meter none excludes every other", remedy="leave one of them out")
     if config.memory_limit_mib is not None and config.memory_limit_mib <= 0:
         raise UsageError(f"--memory-limit {config.memory_limit_mib}: must be above 0 MiB")
     if config.target_ratio is not None and not 0 < config.target_ratio < 1:

@@ -93,6 +93,17 @@ def launch_s(case: Case, preset: Preset) -> float:
     return seconds + preset.warmup_s + _LAUNCH_S
 
 
+def power_s(case: Case, preset: Preset, launch: int) -> float:
+    """Seconds that the power pass of a launch takes, the idle baseline included; 0 without one.
+
+    Only what runs back to back has one: of other scenarios energy is not measured.
+    """
+    plain = (case.scenario, case.region, case.engine) == ("single_stream", "invoke", "edgebench")
+    if preset.power_s is None or not plain or launch >= preset.power_launches:
+        return 0.0
+    return preset.idle_s + preset.power_s
+
+
 def _points(case: Case) -> int:
     """Ways to work that an offline launch looks at: batches and streams, doubled up to the most."""
     points = 1

@@ -14,7 +14,16 @@ from edgebench import stats
 from edgebench.derive import cache
 from edgebench.host.cpu import ROOT, planted
 from edgebench.records import PlannedCase, Record
-from edgebench.runner import budget, durations, journal, launcher, leftovers, requests, schedule
+from edgebench.runner import (
+    budget,
+    durations,
+    journal,
+    launcher,
+    leftovers,
+    power,
+    requests,
+    schedule,
+)
 from edgebench.runner.config import Preset, RunConfig
 from edgebench.runner.cooldown import CoolDown, Waited
 from edgebench.runner.journal import Journal
@@ -50,6 +59,7 @@ class Execution:
         seed: Fixes the order of launches.
         store: Where records go.
         earlier: Records of an interrupted run that is being resumed, of every attempt.
+        meters: Are read while launches have their power pass; without any there is none.
         root: Stands for ``/`` where temperatures are read.
     """
 
@@ -63,6 +73,7 @@ class Execution:
         seed: int,
         store: Journal,
         earlier: Iterable[Record] = (),
+        meters: power.Meters = power.NO_METERS,
         root: Path = ROOT,
     ) -> None:
         self.run_id = run_id
@@ -79,7 +90,10 @@ class Execution:
             timeout_s=config.timeout_s,
             measure_s=preset.measure_max_s or preset.measure_s,
             memory_byte=config.memory_limit_mib * BYTE_PER_MIB if config.memory_limit_mib else None,
+            idle_s=preset.idle_s,
+            power_s=preset.power_s or 0.0,
         )
+        self.meters = meters
         self._extra_s: list[float] = []
         """What launches took beyond what was expected of them."""
         self.measured = 0
@@ -212,6 +226,12 @@ class Execution:
         expected_s = durations.launch_s(planned.case, self.preset)
         return max(self._preset(planned).measure_s, expected_s + extra_s)
 
+    def _power_s(self, planned: PlannedCase, launch: int) -> float:
+        """What the power pass adds to a launch."""
+        if self.meters.sampling is None:
+            return 0.0
+        return durations.power_s(planned.case, self.preset, launch)
+
     def _half_width(self, case_id: str) -> float:
         """How well a case's median is known; 0 for one that never worked."""
         return schedule.half_width(self._medians(case_id)) if self._worth(case_id) else 0.0
@@ -243,12 +263,13 @@ class Execution:
         if launch >= self.preset.min_launches:
             return None  # how many more it takes to reach a target, nobody knows
         later = [
-            each
+            (each, block)
             for each in self.plan.runnable
-            for _ in range(launch + 1, self._preset(each).min_launches)
+            for block in range(launch + 1, self._preset(each).min_launches)
             if self._worth(each.case_id)
         ]
-        return sum(self._launch_s(each) for each in [*in_block, *later])
+        whole = [*((each, launch) for each in in_block), *later]
+        return sum(self._launch_s(each) + self._power_s(each, block) for each, block in whole)
 
     def _measure(self, planned: PlannedCase, launch: int) -> Record:
         start = time.monotonic()
@@ -257,9 +278,17 @@ class Execution:
         request = self._request(planned, launch, attempt)
         log = self.store.logs / journal.log_name(request)
         backend = self.config.backends.get(planned.case.backend)
-        record = launcher.launch(request, self._limits, log, backend.python if backend else None)
+        sampling = self.meters.sampling
+        if sampling is not None:
+            request = sampling.prepared(request)
+        python = backend.python if backend else None
+        entered = sampling.entered if sampling is not None else None
+        record = launcher.launch(request, self._limits, log, python, entered=entered)
+        if sampling is not None:
+            record = sampling.filled(record)
         took_s = time.monotonic() - start
-        self._extra_s.append(took_s - durations.launch_s(planned.case, self.preset))
+        expected_s = durations.launch_s(planned.case, self.preset) + self._power_s(planned, launch)
+        self._extra_s.append(took_s - expected_s)
         self.measured += 1
         told = (self._waited.caveat, self._of_model(planned), planted())
         caveats = [*record.caveats, *filter(None, told)]

@@ -44,6 +44,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float
     measure_s: float
     memory_byte: int | None = None
+    idle_s: float = 0.0
+    power_s: float = 0.0
 
     def of(self, stage: Stage) -> float:
         """Seconds that a stage may take.
@@ -55,6 +57,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             "start": _START_FACTOR * self.timeout_s,
             "measure": self.timeout_s + 2 * self.measure_s,
             "check": 10 * self.timeout_s,
+            "idle": self.timeout_s + self.idle_s,
+            "power": self.timeout_s + 2 * self.power_s,
         }
         return longer.get(stage, self.timeout_s)
 
@@ -120,12 +124,14 @@ def launch(
     log: Path,
     python: str | None = None,
     heard: Callable[[wire.Reply], None] | None = None,
+    *,
+    entered: Callable[[Stage], None] | None = None,
 ) -> Record:
     """Measure one case in a fresh process and return its record, whatever becomes of it.
 
-    ``heard`` is given whatever else the worker tells before its record, stages apart.
+    ``heard`` is given whatever else the worker tells before its record, ``entered`` its stages.
     """
-    watch, lookout = Watch(limits, heard), Lookout()
+    watch, lookout = Watch(limits, heard, entered), Lookout()
 
     def tick(pid: int) -> None:
         watch.check_memory(pid)
@@ -166,9 +172,15 @@ def launch(
 class Watch:
     """Which stage a worker is in, since when, and how large it may grow."""
 
-    def __init__(self, limits: Limits, heard: Callable[[wire.Reply], None] | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        heard: Callable[[wire.Reply], None] | None = None,
+        entered: Callable[[Stage], None] | None = None,
+    ) -> None:
         self._limits = limits
         self._heard = heard
+        self._entered = entered
         self.stage: Stage = "start"
         self._since = time.monotonic()
 
@@ -181,6 +193,8 @@ class Watch:
         """A stage that the worker tells of begins; whatever else it tells is passed on."""
         if isinstance(reply, wire.Progress):
             self.enter(reply.stage)
+            if self._entered is not None:
+                self._entered(reply.stage)
         elif self._heard is not None:
             self._heard(reply)
 

@@ -35,7 +35,7 @@ class Player:
         self.blocks: list[list[str]] = []
         self.told: list[tuple[float, float]] = []
 
-    def launch(self, request: wire.LaunchRequest, *_: object) -> Record:
+    def launch(self, request: wire.LaunchRequest, *_: object, **__: object) -> Record:
         self.now += self.took_s
         self.made.append((request.case.precision, request.launch))
         self.compared += [request.launch] if request.compares else []
@@ -266,7 +266,7 @@ class Heated(Player):
         self.root, self.cools, self.degc = root, cools, 40.0
         hot(root, self.degc)
 
-    def launch(self, request: wire.LaunchRequest, *_: object) -> Record:
+    def launch(self, request: wire.LaunchRequest, *_: object, **__: object) -> Record:
         self.degc += 6
         hot(self.root, self.degc)
         return super().launch(request)
