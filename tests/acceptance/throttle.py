@@ -71,7 +71,7 @@ PLANTS = (
         {PI: "0\n"},
         {PI: "40004\n"},
         "suspect",
-        "throttled: the firmware throttles for heat",
+        "throttled: the firmware throttles the CPU",
     ),
     Plant(
         "a Pi's under-voltage",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from edgebench.analysis import disturbances, slowdowns, validity
+from edgebench.host import environment
 from edgebench.machine import Environment, Look
 from edgebench.records import Case, PlannedCase, Record
+from edgebench.testing import trees
 
 Make = Callable[..., Record]
 WINDOW_NS = 2_000_000_000
@@ -176,3 +179,29 @@ def test_under_voltage_from_end_to_end_of_half_the_launches_is_invalid(
         ["the power supply is too weak: under-voltage (1 of 2 launches)"],
     )
     assert judged([always, launched(), launched()], case())[0] == "suspect"
+
+
+@pytest.mark.parametrize(
+    ("board", "file", "text", "words"),
+    [
+        ("raspberry-pi-5", "get_throttled", "80008", "throttled: the firmware's soft temperature"),
+        ("raspberry-pi-4", "get_throttled", "50005", "too weak: under-voltage, the firmware thr"),
+        ("jetson-nano", "cooling_device1/cur_state", "1", "throttled: cpu-balanced"),
+        ("rock-5b", "cooling_device2/cur_state", "3", "throttled: thermal-cpufreq-1"),
+        ("n100", "cpu0/thermal_throttle/package_throttle_count", "4", "the processor throttled"),
+    ],
+)
+def test_boards_tell_of_being_slowed_down_where_they_really_do(
+    tmp_path: Path, board: str, file: str, text: str, words: str
+) -> None:
+    root = trees.plant(board, tmp_path)
+    before = environment.snapshot(root)
+    (path,) = (p for p in root.rglob(Path(file).name) if p.match(file))
+    path.write_text(f"{text}\n", encoding="ascii")
+    blank = Record(run_id="", case_id="", launch=0, started_at_utc="", status="ok")
+    quiet = msgspec.structs.replace(
+        blank, window_ns=WINDOW_NS, environment_before=before, environment_after=before
+    )
+    assert slowdowns.of(quiet) == []
+    slow = msgspec.structs.replace(quiet, environment_after=environment.snapshot(root))
+    assert [words in each.words for each in slowdowns.of(slow)] == [True]

@@ -77,7 +77,7 @@ def test_a_pi_without_a_mailbox_is_read_by_its_file(tmp_path: Path, soc: str) ->
     write_tree(tmp_path, {"dev/vcio": "a plain file is no mailbox\n"})
     bits = throttle.throttle_bits(tmp_path)
     assert bits == 0x50005
-    assert throttle.words_now(bits) == ("under-voltage", "the firmware throttles for heat")
+    assert throttle.words_now(bits) == ("under-voltage", "the firmware throttles the CPU")
     assert throttle.words_now(0x50000) == (), "what was once is not now"
     assert throttle.words_now(None) == ()
 
