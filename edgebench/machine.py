@@ -14,7 +14,7 @@ AcceleratorKind = Literal["gpu", "npu", "tpu", "dsp", "fpga"]
 THROTTLE_BITS = {
     0: "under-voltage",
     1: "the firmware caps the CPU's frequency",
-    2: "the firmware throttles for heat",
+    2: "the firmware throttles the CPU",
     3: "the firmware's soft temperature limit",
 }
 """Bits of `Environment.throttle_bits` that hold at this moment, as `Look.slowed_by` names them."""

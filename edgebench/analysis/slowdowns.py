@@ -22,6 +22,8 @@ _AT_WORK_RATIO = 0.8
 _NEAR_DEGC = 1.0
 """Zones are read in steps of 0.5 to 1 degC: so close to where the kernel slows the CPU down, it may
 have done so between two looks."""
+_EITHER = frozenset({THROTTLE_BITS[1], THROTTLE_BITS[2]})
+"""What a Raspberry Pi's firmware does for heat and for under-voltage: for that, where it is so."""
 
 
 class Slowdown(NamedTuple):
@@ -81,10 +83,11 @@ def _meanwhile(before: Environment, after: Environment) -> Iterator[str]:
 
 def _grouped(seen: dict[str, None], moments: list[tuple[str, ...]]) -> Iterator[Slowdown]:
     supply = [words for words in seen if words in OF_SUPPLY]
-    heat = [words for words in seen if words not in OF_SUPPLY]
     if supply:
         always = all(any(words in moment for words in supply) for moment in moments)
+        supply += [words for words in seen if words in _EITHER]
         yield Slowdown("supply", f"the power supply is too weak: {', '.join(supply)}", always)
+    heat = [words for words in seen if words not in supply]
     if heat:
         always = all(any(words in moment for words in heat) for moment in moments)
         yield Slowdown("heat", f"throttled: {', '.join(heat)}", always)

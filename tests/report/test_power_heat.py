@@ -56,7 +56,7 @@ def looks(
             stage=stage,
             hottest_degc=None if degc is None else degc + second,
             cpu_mhz=() if mhz is None else (1000.0, mhz - 900.0 * held),
-            slowed_by=("the firmware throttles for heat",) if held else (),
+            slowed_by=("the firmware throttles the CPU",) if held else (),
         )
 
     return tuple(map(look, range(10)))
@@ -160,7 +160,7 @@ def test_a_throttled_launch_is_found_with_its_moment_and_cause(
     told = [cell.text for cell in line]
     # Launches, slowed, first after 4 s of measuring, 4 of 24 looks, 59 degC.
     assert told[1:7] == ["mnist_cnn/onnxruntime/int8", "3", "1", "4.0", "17", "59.0"]
-    assert told[7] == "the firmware throttles for heat"
+    assert told[7] == "the firmware throttles the CPU"
     (figure,) = section.context["figures"]
     assert len(figure.spec["vconcat"]) == 2  # temperature, clock
     moments = [one for values in figure.spec["datasets"].values() for one in values]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from edgebench.machine import Environment
+from edgebench.machine import Environment, Look
 from edgebench.records import Case, Manifest, Minute, PlannedCase, Record, Trial
 from edgebench.report import rows, table
 from edgebench.report.rows import Row
@@ -125,6 +125,22 @@ def test_sustained_speed_is_the_last_third_against_the_first_minute(row_of: Make
     assert row["burst_sustained_ratio"] == pytest.approx(0.5)
     assert row["outcome"] == "keeps 50.0% of burst"
     assert "one latency in 9 is kept" in str(row["caveats"])
+
+
+def test_when_a_device_was_first_slowed_down_is_a_finding_and_no_fault(row_of: Make) -> None:
+    def looks(*slowed_at_s: int) -> dict[str, object]:
+        seen = [
+            Look(t_ns=5 + s * NS_PER_S, stage="measure", slowed_by=("cpufreq-cpu0",) * (s in at))
+            for at in ({*slowed_at_s},)
+            for s in range(400)
+        ]
+        return minutes(10, 11, 12) | {"looks": tuple(seen)}
+
+    row = row_of("sustained", looks(300, 301), looks(340), looks(), minutes=3.0)
+    assert row["sustained_throttle_s"] == pytest.approx(320.0)
+    assert "sustained: slowed down after 320 s: cpufreq-cpu0" in str(row["caveats"])
+    assert row["validity"] == "valid"
+    assert row_of("sustained", looks(), minutes=3.0)["sustained_throttle_s"] is None
 
 
 def test_a_minute_that_was_cut_is_none(row_of: Make) -> None:

@@ -110,6 +110,25 @@ def test_a_good_launch_is_a_whole_record(launch: Callable[..., Record]) -> None:
     assert record.caveats == ()
 
 
+def test_the_parent_looks_around_and_an_intruder_has_a_name(
+    request_for: Callable[..., wire.LaunchRequest], tmp_path: Path
+) -> None:
+    hog = tmp_path / "planted-hog"
+    hog.symlink_to("/bin/sh")
+    # Its parent ends at once: what this process starts itself is no intruder.
+    line = f"{hog} -c 'while :; do :; done' >/dev/null 2>&1 & echo $!"
+    shell = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=True)
+    try:
+        request = msgspec.structs.replace(request_for(NULL, busy_us="500"), measure_s=1.2)
+        record = launcher.launch(request, LIMITS, tmp_path / "log")
+    finally:
+        os.kill(int(shell.stdout), signal.SIGKILL)
+    assert record.intruders["planted-hog"] > 0
+    assert {"load", "warmup", "measure"} <= {look.stage for look in record.looks}
+    measured = [look.t_ns for look in record.looks if look.stage == "measure"]
+    assert len(measured) >= 2, "as the stage begins, and a second later"
+
+
 def test_a_launch_that_compares_nothing_is_whole_but_for_parity(
     request_for: Callable[..., wire.LaunchRequest], tmp_path: Path
 ) -> None:
