@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from edgebench.errors import StoreError
+from edgebench.metering import Attached
 from edgebench.records import SCHEMA_VERSION, Manifest, Record
 from edgebench.samples import Samples
 
@@ -29,6 +30,7 @@ def decode_hook(kind: type, value: object) -> object:
 
 _encoder = msgspec.json.Encoder(enc_hook=encode_hook)
 _record_decoder = msgspec.json.Decoder(Record, dec_hook=decode_hook)
+_attached_decoder = msgspec.json.Decoder(Attached, dec_hook=decode_hook)
 
 
 class _Line(msgspec.Struct):
@@ -70,7 +72,10 @@ def decode_record(data: bytes) -> Record:
 
 def encode_line(record: Record) -> bytes:
     """A journal line: the record's JSON beside the CRC-32 of exactly those bytes."""
-    body = encode_record(record)
+    return _sealed(encode_record(record))
+
+
+def _sealed(body: bytes) -> bytes:
     return b'{"crc32": %d, "record": %s}\n' % (zlib.crc32(body), body)
 
 
@@ -80,6 +85,27 @@ def decode_line(line: bytes) -> Record:
     Raises:
         StoreError: The line was cut, changed, or comes from a newer edgebench.
     """
+    return decode_record(_unsealed(line))
+
+
+def encode_attached(attached: Attached) -> bytes:
+    """A line of attached readings, guarded as a journal's."""
+    return _sealed(_encoder.encode(attached))
+
+
+def decode_attached(line: bytes) -> Attached:
+    """The readings of such a line.
+
+    Raises:
+        StoreError: The line was cut, changed, or comes from a newer edgebench.
+    """
+    try:
+        return _attached_decoder.decode(_unsealed(line))
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise StoreError(f"not readings: {error}") from None
+
+
+def _unsealed(line: bytes) -> bytes:
     try:
         parts = _line_decoder.decode(line)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -87,7 +113,7 @@ def decode_line(line: bytes) -> Record:
     body = bytes(parts.record)
     if zlib.crc32(body) != parts.crc32:
         raise StoreError("checksum does not match")
-    return decode_record(body)
+    return body
 
 
 def check_schema(version: int, what: str) -> None:
@@ -125,7 +151,11 @@ def decode_manifest(data: bytes) -> Manifest:
 
 def json_schemas() -> dict[str, bytes]:
     """JSON Schema of what a run folder holds, by file name: for readers without this package."""
-    kinds = {"record.schema.json": Record, "run.schema.json": Manifest}
+    kinds = {
+        "record.schema.json": Record,
+        "run.schema.json": Manifest,
+        "readings.schema.json": Attached,
+    }
     return {
         name: json.dumps(msgspec.json.schema(kind, schema_hook=_schema_hook), indent=1).encode()
         + b"\n"

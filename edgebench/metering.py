@@ -87,3 +87,16 @@ class Power(msgspec.Struct, frozen=True, kw_only=True):
     utc_offset_ns: int | None = None
     """CLOCK_REALTIME minus CLOCK_MONOTONIC: places what an external meter logged."""
     series: tuple[Series, ...] = ()
+
+
+class Attached(msgspec.Struct, frozen=True, kw_only=True):
+    """What an external meter's log says of a launch: beside its record, for it came later."""
+
+    case_id: str
+    launch: int
+    attempt: int
+    source: str
+    """Name of the log's file."""
+    offset_s: float
+    """Added to the log's times."""
+    series: Series

@@ -54,7 +54,7 @@ BELOW = {
     "metering": {"samples"},
     "machine": set(),
     "records": {"errors", "machine", "metering", "samples", "units"},
-    "codec": {"errors", "records", "samples"},
+    "codec": {"errors", "metering", "records", "samples"},
     "specs": {"errors", "records", "units"},
     "stats": {"errors", "units"},
     "protocols": {"errors", "metering", "records", "specs"},

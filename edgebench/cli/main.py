@@ -24,6 +24,7 @@ _COMMANDS = {
     "run": "Measure CNN workloads on this device.",
     "ab": "Tell which of two cases is faster, by live workers in turns.",
     "profile": "Show which operators take the time of one inference.",
+    "attach": "Add an external power meter's log to a run.",
     "report": "Show results as a table, or write them as CSV or HTML.",
     "compare": "Say which cells of two runs differ, and whether a limit is broken.",
     "baseline": "Save, list and remove baselines to compare with.",

@@ -14,7 +14,7 @@ import click
 import msgspec
 
 from edgebench import __version__, resources
-from edgebench.cli import adopted, model_options, resume, run_options
+from edgebench.cli import adopted, model_options, power_log, power_options, resume, run_options
 from edgebench.cli.main import EXIT_FAILED_CELLS, EXIT_INTERRUPTED
 from edgebench.cli.params import check_columns, flatten
 from edgebench.cli.resume import probe
@@ -104,12 +104,14 @@ def _config(options: dict[str, Any]) -> RunConfig:
         "meters": flatten(options["meter"]),
     }
     given |= {name: options[name] for name in _PLAIN} | model_options.told(options)
+    given |= power_options.told(options)
     given["preset"] = _preset(options)
     changes = {key: value for key, value in given.items() if value not in (None, ())}
     config = msgspec.structs.replace(config, **changes)
     usable = cpu.usable_cpus()
     configs.check(config, usable)
     variants.check(config, usable)
+    power_options.check(config)
     if not config.threads:
         every = (1, usable) if config.preset == "thorough" else (1,)
         config = msgspec.structs.replace(config, threads=tuple(dict.fromkeys(every)))
@@ -273,7 +275,7 @@ def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]
             interrupted = True
         except StoreError as error:  # no room: show what there is, then say so
             full = error
-    records = tuple(execution.records.values())
+    records = power_log.after_run(execution)
     rows = show.results(manifest, records, columns, as_json=options["as_json"])
     took_s, ended_early = time.monotonic() - start, interrupted or full is not None
     folder = execution.store.folder

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from edgebench.cli import model_options
+from edgebench.cli import model_options, power_options
 from edgebench.cli.params import CommaList, Duration, Ratio
 from edgebench.records import ENGINES, PRECISIONS, REGIONS, SCENARIOS, TUNINGS
 
@@ -232,6 +232,6 @@ _WHERE = (
 
 def apply(command: _F) -> _F:
     """Add every option, in the order that --help shows."""
-    for option in reversed((*_WHAT, *model_options.ABOUT, *_HOW, *_WHERE)):
+    for option in reversed((*_WHAT, *model_options.ABOUT, *_HOW, *power_options.OF_RUN, *_WHERE)):
         command = option(command)
     return command

@@ -158,6 +158,8 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What an external meter logs: a file that grows while it runs, or comes later."""
     power_csv_offset_s: float = 0.0
     """Added to the log's times: how far the logger's clock is behind this machine's."""
+    power_csv_columns: tuple[str, ...] = ()
+    """The log's columns, by name or number: time and W, or time, V and A; empty: by their names."""
     power_command: str | None = None
     """A program that prints the power in W, a number a line, for as long as it runs."""
     power_covers: Literal["wall", "board"] = "wall"

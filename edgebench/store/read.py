@@ -11,6 +11,7 @@ import msgspec
 from edgebench.codec import decode_line, decode_manifest
 from edgebench.errors import StoreError, UsageError
 from edgebench.records import Case, Manifest, PlannedCase, Record
+from edgebench.store import attached
 
 _MANIFEST = "run.json"
 _RESULTS = "results.jsonl"
@@ -60,7 +61,9 @@ def read_run(folder: Path) -> StoredRun:
     except StoreError as error:
         raise StoreError(f"{folder}: {error.message}", remedy=error.remedy) from None
     records, damage = read_journal(folder / _RESULTS)
-    return StoredRun(folder=folder, manifest=manifest, records=records, damage=damage)
+    later, lost = attached.read(folder)
+    records = attached.merged(records, later)
+    return StoredRun(folder=folder, manifest=manifest, records=records, damage=damage + lost)
 
 
 def read_journal(path: Path) -> tuple[tuple[Record, ...], tuple[str, ...]]:

@@ -1,0 +1,247 @@
+"""Which columns of a power meter's log are what, and a row of it as a reading.
+
+A header is understood by its words and units (``Power (mW)``, ``time_ms``), wherever in the first
+lines it is; where there is none, two columns are time and watts.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from edgebench.errors import UsageError
+
+TOLD = "name them: --power-columns TIME,WATTS or TIME,VOLTS,AMPS"
+_WORDS = {
+    "time": {"time", "timestamp", "date", "datetime", "t", "ts", "unix", "epoch", "utc"},
+    "power": {"power", "watt", "watts", "p", "w", "mw", "uw", "µw"},
+    "volts": {"voltage", "volt", "volts", "v", "mv", "uv"},
+    "amps": {"current", "ampere", "amperes", "amp", "amps", "i", "a", "ma", "ua", "µa"},
+}
+_NOT_POWER = {"factor", "reactive", "apparent"}
+_SCALES = {"k": 1e3, "m": 1e-3, "u": 1e-6, "µ": 1e-6}
+_ISO = re.compile(
+    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?", re.ASCII
+)
+_TIME_NS = {
+    "s": 10**9,
+    "sec": 10**9,
+    "seconds": 10**9,
+    "ms": 10**6,
+    "us": 1000,
+    "µs": 1000,
+    "ns": 1,
+}
+_MAGNITUDES = ((1e11, 10**9), (1e14, 10**6), (1e17, 1000), (math.inf, 1))
+"""Unix time now is 1.8e9 s: below which value it is how many ns."""
+_PREAMBLE_LINES = 100
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """Which cells of a row are what."""
+
+    delimiter: str
+    time: int
+    time_ns: int | None
+    """ns of a 1 in the time column; None: by its size, or ISO 8601."""
+    factors: tuple[int, ...]
+    """Power, or voltage and current."""
+    scale_uw: float
+    first: int
+    """The line of the first reading, from 1."""
+
+
+class EmptyLogError(UsageError):
+    """Nothing but the beginning of a preamble yet."""
+
+
+def layout_of(path: Path, lines: Sequence[str], told: Sequence[str]) -> Layout:
+    """Find the header, or the first reading where there is none.
+
+    Raises:
+        UsageError: Neither is within the first lines, or columns cannot be told apart.
+    """
+    before: list[str] = []
+    for number, line in enumerate(lines[:_PREAMBLE_LINES], 1):
+        delimiter = next((one for one in "\t;," if one in line), " ")
+        cells = _cells(line, delimiter)
+        if line.startswith("#") or len(cells) < 2:  # noqa: PLR2004 - a pair
+            continue
+        if _is_row(cells, told):
+            if len(before) == len(cells) and not told:
+                raise UsageError(f"{path}: which of {_listed(before)} is what?", remedy=TOLD)
+            return _unnamed(path, cells, told, delimiter, number)
+        if found := _named(path, cells, told, delimiter, number + 1):
+            return found
+        before = cells
+    kind = UsageError if len(lines) > _PREAMBLE_LINES else EmptyLogError
+    raise kind(f"{path}: no columns of time and power", remedy=TOLD)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def _named(
+    path: Path, names: Sequence[str], told: Sequence[str], delimiter: str, first: int
+) -> Layout | None:
+    """By a header; None where the line is none."""
+    if told:
+        places = [_place(name, names) for name in told]
+        if None in places:
+            return None
+        time, *factors = (place for place in places if place is not None)
+    else:
+        kinds = {
+            kind: [i for i, name in enumerate(names) if _kind(name) == kind] for kind in _WORDS
+        }
+        wanted = ("time", "power") if kinds["power"] else ("time", "volts", "amps")
+        if not all(kinds[kind] for kind in wanted):
+            return None
+        for kind in wanted:
+            if len(kinds[kind]) > 1:
+                both = " and ".join(repr(names[i]) for i in kinds[kind])
+                raise UsageError(f"{path}: {both} may both be the {kind}", remedy=TOLD)
+        time, *factors = (kinds[kind][0] for kind in wanted)
+    unit = _tokens(names[time])[-1:]
+    return Layout(
+        delimiter=delimiter,
+        time=time,
+        time_ns=_TIME_NS.get(unit[0]) if unit and len(_tokens(names[time])) > 1 else None,
+        factors=tuple(factors),
+        scale_uw=1e6 * math.prod(_scale(names[i]) for i in factors),
+        first=first,
+    )
+
+
+def _is_row(cells: Sequence[str], told: Sequence[str]) -> bool:
+    """Whether a line is a reading and no header: a time first, or where that was told to be."""
+    if not told:
+        return _is_time(cells[0]) and any(map(_is_number, cells[1:]))
+    places = [_place(name, ()) for name in told]
+    found = [cells[place] for place in places if place is not None and place < len(cells)]
+    return len(found) == len(told) and _is_time(found[0]) and all(map(_is_number, found[1:]))
+
+
+def _unnamed(
+    path: Path, cells: Sequence[str], told: Sequence[str], delimiter: str, first: int
+) -> Layout:
+    """Without a header: time and watts, or as told by numbers."""
+    if not told and len(cells) > 2:  # noqa: PLR2004 - a pair
+        raise UsageError(f"{path}: {len(cells)} columns without names", remedy=TOLD)
+    time, *factors = (int(name) - 1 for name in told or ("1", "2"))
+    return Layout(
+        delimiter=delimiter,
+        time=time,
+        time_ns=None,
+        factors=tuple(factors),
+        scale_uw=1e6,
+        first=first,
+    )
+
+
+def _place(told: str, names: Sequence[str]) -> int | None:
+    """Where a column lies: by its name, else by its number from 1."""
+    if told in names:
+        return list(names).index(told)
+    return int(told) - 1 if told.isdecimal() and int(told) > 0 else None
+
+
+def _tokens(name: str) -> list[str]:
+    return re.findall(r"[a-zµ]+", name.lower().replace("μ", "µ"))
+
+
+def _kind(name: str) -> str | None:
+    tokens = set(_tokens(name))
+    if tokens & _NOT_POWER:
+        return None
+    return next((kind for kind, words in _WORDS.items() if tokens & words), None)
+
+
+def _scale(name: str) -> float:
+    """What a 1 in a column is in its base unit, by the unit that ends its name."""
+    unit = (_tokens(name) or [""])[-1]
+    return _SCALES.get(unit[0], 1.0) if len(unit) == 2 and unit[1] in "wva" else 1.0  # noqa: PLR2004 - mW
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    if delimiter == " ":
+        return line.split()
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+    except csv.Error:  # a NUL, or a megabyte without a delimiter
+        return []
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell.replace(",", ".")))
+    except ValueError:
+        return False
+
+
+def _is_time(cell: str) -> bool:
+    return _ISO.fullmatch(cell) is not None or _is_number(cell)
+
+
+def reading(line: str, layout: Layout, *, cut: bool) -> tuple[int, int]:
+    """``(t_ns, power_uw)`` of a row.
+
+    Raises:
+        ValueError: It is none, and why.
+    """
+    if cut:
+        raise ValueError("no end of the line: it is still being written")
+    cells = _cells(line, layout.delimiter)
+    if len(cells) <= max(layout.time, *layout.factors):
+        raise ValueError(f"{len(cells)} column(s) only")
+    product = layout.scale_uw
+    for place in layout.factors:
+        product *= _number(cells[place], layout.delimiter)
+    if not 0 <= product < 1e15:  # noqa: PLR2004 - 1 GW is no device
+        raise ValueError(f"{product / 1e6:g} W is no power of a device")
+    return _time_ns(cells[layout.time], layout), round(product)
+
+
+def _number(cell: str, delimiter: str) -> float:
+    """A finite number; its decimal sign may be a comma where that does not part the cells.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        value = float(cell if delimiter == "," else cell.replace(",", "."))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{cell!r} is no number")
+    return value
+
+
+def _time_ns(cell: str, layout: Layout) -> int:
+    if not _is_number(cell):
+        return _iso_ns(cell)
+    value = Decimal(cell if layout.delimiter == "," else cell.replace(",", "."))  # exact to the ns
+    unit = layout.time_ns or next(ns for below, ns in _MAGNITUDES if abs(value) < below)
+    return round(value * unit)
+
+
+def _iso_ns(cell: str) -> int:
+    """An ISO 8601 time; Python 3.10 reads neither Z nor every number of decimals."""
+    found = _ISO.fullmatch(cell)
+    if found is None:
+        raise ValueError(f"{cell!r} is no time")
+    zone = (found[3] or "Z").replace("Z", "+00:00")
+    zone = zone if ":" in zone else f"{zone[:3]}:{zone[3:]}"
+    try:
+        whole = datetime.fromisoformat(f"{found[1]}{zone}").astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{cell!r} is no time") from None
+    return int(whole.timestamp()) * 10**9 + int((found[2] or "0").ljust(9, "0"))

@@ -1,0 +1,76 @@
+"""Readings that came after their launch: a file beside the journal, merged when a run is read.
+
+A launch is its case, number and attempt; per launch a log has one series a channel, and one that
+is attached again takes the place of the earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from edgebench.codec import decode_attached, encode_attached
+from edgebench.errors import StoreError
+from edgebench.metering import Attached
+from edgebench.records import Record
+
+FILE = "readings.jsonl"
+
+
+def read(folder: Path) -> tuple[tuple[Attached, ...], tuple[str, ...]]:
+    """``(attached, damage)`` of a run folder: a bad line costs itself and nothing else."""
+    path = folder / FILE
+    found: list[Attached] = []
+    damage: list[str] = []
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                try:
+                    found.append(decode_attached(line))
+                except StoreError as error:
+                    damage.append(f"{path}:{number}: {error}; attach the power log again")
+    except FileNotFoundError:
+        return (), ()
+    except OSError as error:
+        damage.append(f"{path}: {error.strerror}")
+    return tuple(found), tuple(damage)
+
+
+def encode(earlier: Iterable[Attached], later: Sequence[Attached]) -> bytes:
+    """The file's content: what comes later takes the place of its log's and of its launches'."""
+    logs = {(one.source, one.series.channel.name) for one in later}
+    others = [one for one in earlier if (one.source, one.series.channel.name) not in logs]
+    kept = {_key(one): one for one in (*others, *later)}
+    return b"".join(encode_attached(one) for one in kept.values())
+
+
+def merged(records: Iterable[Record], later: Iterable[Attached]) -> tuple[Record, ...]:
+    """Records with the attached series among their own."""
+    of_launch: dict[tuple[str, int, int], list[Attached]] = {}
+    for one in {_key(one): one for one in later}.values():
+        of_launch.setdefault((one.case_id, one.launch, one.attempt), []).append(one)
+    return tuple(_with(record, of_launch) for record in records)
+
+
+def _with(record: Record, of_launch: dict[tuple[str, int, int], list[Attached]]) -> Record:
+    came = of_launch.get((record.case_id, record.launch, record.attempt))
+    if came is None or record.power is None:
+        return record
+    new = {(one.series.meter, one.series.channel.name): one.series for one in came}
+    channels = [one.series.channel for one in came]
+    own = [
+        series
+        for series in record.power.series
+        if (series.meter, series.channel.name) not in new
+        and (len(series.t_ns) or series.channel not in channels)  # a log's place was held
+    ]
+    power = msgspec.structs.replace(record.power, series=(*own, *new.values()))
+    return msgspec.structs.replace(record, power=power)
+
+
+def _key(one: Attached) -> tuple[str, int, int, str, str]:
+    return (one.case_id, one.launch, one.attempt, one.series.meter, one.series.channel.name)

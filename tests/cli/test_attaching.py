@@ -1,0 +1,224 @@
+"""`edgebench attach`, and a run that was told of a log: an external meter's readings come later."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgebench.metering import Power, Series
+from edgebench.meters.command import external_channel
+from edgebench.plugins import names
+from edgebench.records import Case, Manifest, Record
+from edgebench.runner.journal import Journal
+from edgebench.samples import Samples
+from edgebench.store import attached
+from edgebench.store.read import read_run
+
+UTC_NS = 1_795_342_500 * 10**9
+NS = 10**9
+BOOTED_NS = 5 * NS
+LAUNCHES = 3
+POWER_S, EVERY_S = 30, 100
+
+
+def run(*arguments: str, cwd: Path, code: int = 0) -> str:
+    command = [sys.executable, "-m", "edgebench.cli.main", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def power_of(launch: int) -> Power:
+    """Windows of a launch: 10 s idle, then 30 s of work, every 100 s."""
+    begin_ns = BOOTED_NS + launch * EVERY_S * NS
+    held = Series(
+        meter="edgebench.meters.csv_:Csv",
+        channel=external_channel("wall"),
+        t_ns=Samples(),
+        value=Samples(),
+        failed_reads=400,
+    )
+    return Power(
+        idle_start_ns=begin_ns,
+        idle_end_ns=begin_ns + 10 * NS,
+        start_ns=begin_ns + 20 * NS,
+        end_ns=begin_ns + (20 + POWER_S) * NS,
+        inferences=1000,
+        utc_offset_ns=UTC_NS - BOOTED_NS,
+        series=(held,),
+    )
+
+
+@pytest.fixture
+def folder(
+    tmp_path: Path,
+    case: Callable[..., Case],
+    record: Callable[..., Record],
+    manifest: Callable[..., Manifest],
+) -> Path:
+    one = case()
+    store = Journal.create(tmp_path, manifest(one, preset="standard"))
+    for launch in range(LAUNCHES):
+        store.append(record(one, launch=launch, power=power_of(launch)))
+    return store.folder
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return write_log(tmp_path / "power.csv")
+
+
+def write_log(path: Path, *, shift_s: float = 0.0, seconds: int = 400) -> Path:
+    """2 W, and 5 W where a launch works, every half second."""
+    times = np.arange(-10, seconds, 0.5)
+    works = (times >= 0) & (times % EVERY_S >= 20) & (times % EVERY_S < 20 + POWER_S)
+    pairs = zip(times, np.where(works, 5.0, 2.0), strict=True)
+    rows = "".join(f"{UTC_NS / NS + t - shift_s:.1f},{watt}\n" for t, watt in pairs)
+    path.write_text(f"time,power_w\n{rows}")
+    return path
+
+
+def series_of(folder: Path) -> list[tuple[Series, ...]]:
+    return [one.power.series for one in read_run(folder).records if one.power is not None]
+
+
+def test_every_launch_has_its_part_of_the_log(folder: Path, log: Path) -> None:
+    said = run("attach", str(folder), "--power-csv", str(log), cwd=folder.parent)
+    assert "attached to 3 of 3 power passes" in said
+    for launch, (series,) in enumerate(series_of(folder)):
+        assert (series.meter, series.channel.tier) == ("csv", "wall_measured")
+        power = power_of(launch)
+        assert series.t_ns[0] <= (power.idle_start_ns or 0) < power.end_ns <= series.t_ns[-1]
+        works = [w for t, w in zip(series.t_ns, series.value, strict=True) if t > power.start_ns]
+        assert works[0] == 5_000_000
+
+
+def test_the_records_of_the_run_stay_as_they_are(folder: Path, log: Path) -> None:
+    before = (folder / "results.jsonl").read_bytes()
+    run("attach", str(folder), "--power-csv", str(log), cwd=folder.parent)
+    assert (folder / "results.jsonl").read_bytes() == before
+
+
+def test_attaching_twice_is_attaching_once(folder: Path, log: Path) -> None:
+    contents = []
+    for _ in range(2):
+        run("attach", str(folder), "--power-csv", str(log), cwd=folder.parent)
+        contents.append((folder / attached.FILE).read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_a_second_attempt_takes_the_place_of_the_whole_first(folder: Path, log: Path) -> None:
+    run("attach", str(folder), "--power-csv", str(log), cwd=folder.parent)
+    late = ("--power-csv", str(log), "--power-offset", str(-EVERY_S))
+    said = run("attach", str(folder), *late, cwd=folder.parent)
+    assert "3 of 3" in said
+    write_log(log, seconds=150)
+    said = run("attach", str(folder), "--power-csv", str(log), cwd=folder.parent)
+    assert "2 of 3" in said
+    assert len(attached.read(folder)[0]) == 2
+
+
+def test_wall_and_board_can_both_be_attached(folder: Path, log: Path) -> None:
+    for covers in ("wall", "board"):
+        arguments = ("--power-csv", str(log), "--power-covers", covers)
+        run("attach", str(folder), *arguments, cwd=folder.parent)
+    tiers = [{one.channel.tier for one in series} for series in series_of(folder)]
+    assert tiers == [{"wall_measured", "board_measured"}] * LAUNCHES
+
+
+def test_a_clock_that_is_behind_is_put_right_by_its_offset(folder: Path, tmp_path: Path) -> None:
+    log = write_log(tmp_path / "late.csv", shift_s=3600)
+    said = run("attach", str(folder), "--power-csv", str(log), cwd=folder.parent, code=2)
+    assert "the log is of 2026-11-22T09:14:50Z to" in said
+    assert "the run of 2026-11-22T10:15:20Z to" in said
+    given = ("--power-csv", str(log), "--power-offset", "3600")
+    run("attach", str(folder), *given, cwd=folder.parent)
+    assert [len(series) for series in series_of(folder)] == [1] * LAUNCHES
+
+
+def test_rows_that_are_no_readings_are_named(folder: Path, log: Path) -> None:
+    lines = log.read_text().splitlines()
+    for number in range(3, 13):
+        lines[number] = "oops"
+    log.write_text("\n".join(lines) + "\n")
+    said = run("attach", str(folder), "--power-csv", str(log), cwd=folder.parent)
+    assert "power.csv:4: 1 column(s) only" in said
+    assert "... and 6 more such lines" in said  # ten words, and the gap that they leave
+
+
+def test_a_damaged_line_costs_its_launch_and_is_named(folder: Path, log: Path) -> None:
+    run("attach", str(folder), "--power-csv", str(log), cwd=folder.parent)
+    path = folder / attached.FILE
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + lines[1].replace(b"wall", b"wool", 1) + lines[2][:50])
+    stored = read_run(folder)
+    assert len(stored.damage) == 2
+    assert all("attach the power log again" in line for line in stored.damage)
+    assert [len(one[0].t_ns) > 0 for one in series_of(folder)] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "--power-csv is missing"),
+        (("--power-csv", "nowhere.csv"), "nowhere.csv: No such file"),
+        (("--power-csv", "power.csv", "--power-columns", "time"), "TIME,WATTS"),
+        (("--power-csv", "power.csv", "--power-columns", "time,amps"), "no columns of time"),
+    ],
+)
+def test_what_cannot_be_attached_is_one_line(
+    folder: Path, log: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    assert words in run("attach", str(folder), *arguments, cwd=log.parent, code=2)
+    assert not (folder / attached.FILE).exists()
+
+
+def test_a_run_without_a_power_pass_says_how_to_get_one(
+    tmp_path: Path,
+    log: Path,
+    case: Callable[..., Case],
+    record: Callable[..., Record],
+    manifest: Callable[..., Manifest],
+) -> None:
+    store = Journal.create(tmp_path, manifest(case()))
+    store.append(record(case()))
+    said = run("attach", str(store.folder), "--power-csv", str(log), cwd=tmp_path, code=2)
+    assert "no launch has a power pass" in said
+    assert "--power-csv FILE" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--power-csv", "nowhere/power.csv"), "there is no folder nowhere"),
+        (("--power-csv", "bad.csv"), "may both be the power"),
+        (("--power-command", "no-such-program"), "'no-such-program' is no program"),
+        (("--power-command", "echo 'half"), "No closing quotation"),
+        (("--power-csv", "later.csv", "--power-offset", "nan"), "must be a number"),
+    ],
+)
+def test_a_run_refuses_before_it_measures(
+    tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    (tmp_path / "bad.csv").write_text("time,a_w,b_w\n1795342500,1,2\n")
+    assert words in run("run", *arguments, cwd=tmp_path, code=2)
+    assert not (tmp_path / "edgebench-results").exists()
+
+
+def test_what_a_run_was_told_of_its_log_is_in_its_configuration(tmp_path: Path) -> None:
+    given = ("--power-csv", "later.csv", "--power-offset", "1.5", "--power-covers", "board")
+    command = [sys.executable, "-m", "edgebench.cli.main", "run", *given, "--dump-config"]
+    told = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True).stdout
+    assert 'power_csv = "later.csv"' in told
+    assert "power_csv_offset_s = 1.5" in told
+    assert 'power_covers = "board"' in told
+
+
+def test_the_boards_meters_are_registered() -> None:
+    assert {"jetson", "rpi-pmic", "nvml"} <= set(names("edgebench.meters"))
