@@ -137,7 +137,10 @@ def _made(name: str | None, config: RunConfig) -> Meter:
         )
     if config.power_command is not None:
         return Command(config.power_command, config.power_covers)
-    found: Meter = plugins.load(plugins.METERS, name or "")()
+    try:
+        found: Meter = plugins.load(plugins.METERS, name or "")()
+    except ImportError as error:
+        raise UsageError(f"meter {name}: {error}", remedy="install what it needs") from None
     return found
 
 
