@@ -251,6 +251,13 @@ def _show_plan(planned: plan.Plan, preset: Preset) -> None:
         more = f", beyond {durations.AIM_LAUNCHES} launches {held}"
     elif preset.max_launches > preset.min_launches:
         more = f", up to {preset.max_launches} launches where it is needed"
+    with_power = sum(
+        durations.power_s(case, preset, launch)
+        for n, case in zip(each, cases, strict=True)
+        for launch in range(n)
+    )
+    if with_power:
+        more += f", {human_s(with_power)} more where power can be measured"
     about = f"about {human_s(sum(times))} for small models{more}"
     click.echo(f"{show.size(planned, preset)}, {about}", err=True)
     for note in planned.notes:

@@ -205,7 +205,7 @@ def print_rows(found: list[rows.Row], columns: Sequence[str], *, as_json: bool) 
     console().print(table.build(found, columns))
     if (stages := table.stages(found)) is not None:
         console().print("", stages, sep="\n")
-    for note in (*table.engine_figures(found), *table.notes(found)):
+    for note in (*table.engine_figures(found), *table.notes(found), *table.whence(found)):
         _say(note)
 
 

@@ -194,6 +194,7 @@ class Sampler:
     def __init__(self) -> None:
         self._wards: dict[str, _Ward] = {}
         self._reading: tuple[_Ward, ...] = ()
+        self._anywhere: tuple[int, ...] = ()
 
     def obey(self, order: sampling.Order) -> sampling.Answer | None:
         """Do as told; the answer, if the order wants one."""
@@ -213,8 +214,9 @@ class Sampler:
         return sampling.Taken(series=series, lost=lost)
 
     def _begin(self, order: sampling.Begin) -> None:
-        if order.cpus and hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, order.cpus)  # threads that are started from here inherit it
+        if hasattr(os, "sched_setaffinity"):  # threads that are started from here inherit it
+            self._anywhere = self._anywhere or tuple(os.sched_getaffinity(0))
+            os.sched_setaffinity(0, order.cpus or self._anywhere)
         self._reading = tuple(ward for name, ward in self._wards.items() if name in order.meters)
         for ward in self._reading:
             ward.begin()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgebench.analysis.definitions import DEFINITIONS
 from edgebench.report.columns import BY_NAME, DEFAULT, STAGES
+from edgebench.report.energy_rows import NO_SENSOR
 from edgebench.report.figures import WORDS, plus_minus
 from edgebench.report.labels import telling
 from edgebench.report.rows import Row, Value, shares
@@ -31,6 +32,7 @@ _SMALL_SHARE = 0.095
 _ENGINE = re.compile(r"VALID|Early stopping|th percentile latency|per second|QPS w/ ")
 """Figures of another engine that are told in the terminal; the CSV has all."""
 _TOP1 = "top-1"
+_ENERGY = "energy_gross_mj"
 TASK = {
     "classification": _TOP1,
     "detection": WORDS["map50"],
@@ -125,11 +127,16 @@ def default_columns(rows: Sequence[Row]) -> list[str]:
     if {row.get("scenario") for row in rows} - {None, "single_stream"}:
         varying = _varying(rows)
         tail = [] if "scenario" in varying else ["latency_p99_ms"]
-        return [*named, *varying, *tail, "outcome"]
+        return [*named, *varying, *tail, *_energy(rows), "outcome"]
     figures = [name for name in DEFAULT if name not in named]
     if any(row.get("weights") == "random" or TASK[_task(row)] != _TOP1 for row in rows):
         figures[figures.index("top1_ratio")] = "accuracy"
-    return [*named, *_varying(rows), *figures]
+    return [*named, *_varying(rows), *figures[:-1], *_energy(rows), figures[-1]]
+
+
+def _energy(rows: Sequence[Row]) -> list[str]:
+    """The column of energy, where any cell has one."""
+    return [_ENERGY] if any(row.get(_ENERGY) is not None for row in rows) else []
 
 
 def _task(row: Row) -> str:
@@ -260,3 +267,22 @@ def _note(verdict: str, cells: Sequence[tuple[str, str]]) -> str:
     if len(cells) > _NAMED:
         return f"{len(cells)} cells {verdict}: {cause} (the first, {label})"
     return f"{', '.join(label for label, _ in cells)}: {verdict}: {cause}"
+
+
+def whence(rows: Sequence[Row]) -> list[str]:
+    """Where figures of energy come from, and why cells beside them have none."""
+    told: dict[str, int] = {}
+    for row in rows:
+        if row.get(_ENERGY) is not None:
+            without = f", without {row['power_excludes']}" if row.get("power_excludes") else ""
+            line = f"energy is {row['power_tier']}, by {row['power_source']}{without}"
+        elif row.get("power_reason"):
+            line = f"energy {row['power_reason']}"
+        else:
+            continue
+        told[line] = told.get(line, 0) + 1
+    return [
+        clean(line if number == len(rows) else f"{line} ({number} of {len(rows)} cells)")
+        for line, number in told.items()
+        if NO_SENSOR not in line  # that was said of the whole run, when it began
+    ]

@@ -228,9 +228,8 @@ class Execution:
 
     def _power_s(self, planned: PlannedCase, launch: int) -> float:
         """What the power pass adds to a launch."""
-        if self.meters.sampling is None:
-            return 0.0
-        return durations.power_s(planned.case, self.preset, launch)
+        sampling = self.meters.sampling
+        return sampling.seconds(planned.case, launch) if sampling is not None else 0.0
 
     def _half_width(self, case_id: str) -> float:
         """How well a case's median is known; 0 for one that never worked."""

@@ -13,7 +13,7 @@ import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,11 +23,12 @@ from edgebench import plugins, sampling
 from edgebench.errors import UsageError, WireError
 from edgebench.host import cpu
 from edgebench.machine import Stage
-from edgebench.metering import TIERS, Series, worst_tier
-from edgebench.records import Record
+from edgebench.metering import TIERS, Channel, Series, worst_tier
+from edgebench.records import Case, Record
 from edgebench.runner import durations, leftovers, surroundings
 from edgebench.runner.config import NO_METER, Preset, RunConfig
 from edgebench.samples import Samples
+from edgebench.units import NS_PER_MS, NS_PER_S
 from edgebench.wire import LaunchRequest
 
 NO_SENSOR = "no power sensor here: proxies only"
@@ -35,8 +36,10 @@ _OPEN_TIMEOUT_S = 10.0
 _PER_METER_S = 5.0
 _HALT_TIMEOUT_S = 3.0
 _READ_STAGES: frozenset[Stage] = frozenset({"idle", "power"})
+_READINGS = 12
+"""What a window of a slow sensor is to hold; 10 are needed (`edgebench.analysis.energy`)."""
 _LEAST_SETTLE_S, _MOST_SETTLE_S = 1.0, 5.0
-"""NVML's figure is a mean of one second; what takes longer is no sensor for windows of 30 s."""
+"""A device has calmed down after the one; what needs longer than the other is refused anyway."""
 
 
 class Process:
@@ -62,6 +65,11 @@ class Process:
         except (OSError, ValueError) as error:
             self._folder.cleanup()
             raise WireError(f"it cannot be started: {error}") from None
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
 
     def tell(self, order: sampling.Order) -> None:
         """Send an order; one that is dead is found out by `answer`."""
@@ -117,23 +125,34 @@ class Sampling:
     def __init__(self, process: Process, found: Sequence[sampling.Found], preset: Preset) -> None:
         self._process: Process | None = process
         self._names = tuple(one.probe.name for one in found)
-        self._preset = preset
-        updates_ms = [channel.update_ms or 0.0 for one in found for channel in one.channels]
-        twice_s = 2 * max(updates_ms, default=0.0) / 1000
-        self.settle_s = min(max(_LEAST_SETTLE_S, twice_s), _MOST_SETTLE_S)
+        channels = [channel for one in found for channel in one.channels]
+        self.settle_s = settle_s(channels)
+        idle_s = max(preset.idle_s, _READINGS * _slowest_s(channels))
+        self._preset = msgspec.structs.replace(preset, idle_s=min(idle_s, preset.power_s or idle_s))
         self._cpus: tuple[int, ...] = ()
         self._asked = self._reading = False
         self._taken: list[sampling.Taken] = []
         self._ill = ""
 
+    @property
+    def pid(self) -> int | None:
+        """The sampler's process; None where it is lost."""
+        return self._process.pid if self._process is not None else None
+
+    def seconds(self, case: Case, launch: int) -> float:
+        """What the power pass adds to a launch; 0 where it has none."""
+        if self._process is None:
+            return 0.0
+        pass_s = durations.power_s(case, self._preset, launch)
+        return pass_s + 2 * self.settle_s if pass_s else 0.0
+
     def prepared(self, request: LaunchRequest) -> LaunchRequest:
         """The request with a power pass, where this launch has one."""
-        seconds = durations.power_s(request.case, self._preset, request.launch)
-        self._asked = bool(seconds) and self._process is not None
+        self._asked = bool(self.seconds(request.case, request.launch))
         self._taken = []
         if not self._asked:
             return request
-        self._cpus = _aside(request)
+        self._cpus = aside(request)
         return msgspec.structs.replace(
             request,
             idle_s=self._preset.idle_s,
@@ -224,7 +243,7 @@ def opened(config: RunConfig, preset: Preset, root: Path = cpu.ROOT) -> Iterator
     made: Sampling | None = None
     try:
         found = _ask(process, names, config, root)
-        chosen = choose(found, named=_is_told(config))
+        chosen = choose(found, preset.power_s, named=_is_told(config))
         note = NO_SENSOR
         if chosen:
             made = Sampling(process, chosen, preset)
@@ -249,10 +268,12 @@ def _external(config: RunConfig) -> tuple[sampling.Wanted, ...]:
     if config.power_csv is not None:
         path = str(Path(config.power_csv).absolute())
         log = {"path": path, "offset_s": config.power_csv_offset_s, "covers": config.power_covers}
-        found.append(sampling.Wanted(name="edgebench.meters.csv_:Csv", arguments=log))
+        name = "edgebench.meters.csv_:Csv"
+        found.append(sampling.Wanted(name=name, called="csv", arguments=log))
     if config.power_command is not None:
         program = {"command": config.power_command, "covers": config.power_covers}
-        found.append(sampling.Wanted(name="edgebench.meters.command:Command", arguments=program))
+        name = "edgebench.meters.command:Command"
+        found.append(sampling.Wanted(name=name, called="command", arguments=program))
     return tuple(found)
 
 
@@ -276,8 +297,13 @@ def _ask(
     return answer.meters if isinstance(answer, sampling.Opened) else ()
 
 
-def choose(found: Sequence[sampling.Found], *, named: bool) -> tuple[sampling.Found, ...]:
+def choose(
+    found: Sequence[sampling.Found], power_s: float, *, named: bool
+) -> tuple[sampling.Found, ...]:
     """The meters to read: all that were named, else those of the best tier.
+
+    A battery's gauge may be of a better tier than the processor's counter, but with a new value
+    every half minute it has no figure of a window of ``power_s``.
 
     Raises:
         UsageError: One that was named cannot be read.
@@ -289,6 +315,7 @@ def choose(found: Sequence[sampling.Found], *, named: bool) -> tuple[sampling.Fo
                 reason = one.probe.reason or "it has nothing to read"
                 raise UsageError(f"meter {one.probe.name!r}: {reason}", remedy=one.probe.remedy)
         return tuple(found)
+    usable = [one for one in usable if _READINGS * _slowest_s(one.channels) <= power_s]
     ranks = [TIERS.index(tier) for one in usable if (tier := worst_tier(one.channels))]
     best = min(ranks, default=math.inf)
     return tuple(one for one, rank in zip(usable, ranks, strict=True) if rank == best)
@@ -299,7 +326,18 @@ def _described(one: sampling.Found) -> str:
     return f"{one.probe.name} ({worst_tier(one.channels)}: {counted})"
 
 
-def _aside(request: LaunchRequest) -> tuple[int, ...]:
+def settle_s(channels: Iterable[Channel]) -> float:
+    """What is to pass before a window: the slowest sensor's value that began before it is over."""
+    return min(max(_LEAST_SETTLE_S, 2 * _slowest_s(channels)), _MOST_SETTLE_S)
+
+
+def _slowest_s(channels: Iterable[Channel]) -> float:
+    """Between two values of the slowest sensor."""
+    slowest_ms = max((channel.update_ms or 0.0 for channel in channels), default=0.0)
+    return slowest_ms * NS_PER_MS / NS_PER_S
+
+
+def aside(request: LaunchRequest) -> tuple[int, ...]:
     """CPUs for the sampler: others than the worker's, or one of its own where it has too many."""
     allowed = cpu.allowed_cpus()
     others = tuple(each for each in allowed if each not in request.cpus)

@@ -24,17 +24,22 @@ from verdict import Verdict
 
 from edgebench import sampling
 from edgebench.analysis import energy
-from edgebench.metering import Power, Series
-from edgebench.runner.power import Process
+from edgebench.metering import Channel, Power, Series
+from edgebench.runner.power import Process, settle_s
 from edgebench.samples import Samples
 from edgebench.testing import Wave
 from edgebench.units import NS_PER_S
 
 RATES_HZ = (1.0, 10.0, 100.0)
 TRACE_S = 78.0
-IDLE_S, LOAD_FROM_S = 12.0, 14.0
+IDLE_S = 12.0
 WINDOWS_S = ((15.0, 30.0), (16.37, 30.0), (18.91, 37.3), (23.11, 45.0), (15.6, 60.0), (17.23, 60.0))
 LONG_S = 60.0
+SLOWEST = Channel(
+    name="1 Hz", tier="board_measured", quantity="power_uw", covers=("board",), update_ms=1000
+)
+LOAD_FROM_S = WINDOWS_S[0][0] - settle_s([SLOWEST])
+"""The load runs before the first window for as long as a runner lets it."""
 COUNT = 1234
 LIMIT_RATIO = 0.01
 METER = "edgebench.testing:FakeMeter"

@@ -18,6 +18,8 @@ _FIGURES: tuple[tuple[str, str, float, int | None], ...] = (
     ("latency_p99_ms", "p99 ms", 1, None),
     ("throughput_ips", "inf/s", 1, None),
     ("rss_peak_mib", "peak MiB", 1, None),
+    ("power_tier", "power tier", 1, None),
+    ("energy_gross_mj", "gross mJ", 1, None),
     ("energy_net_mj", "net mJ", 1, None),
     ("top1_ratio", "top-1 %", 100, 1),
     ("top1_loss_ratio", "loss %", 100, 1),
