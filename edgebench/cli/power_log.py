@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -10,14 +10,18 @@ import click
 
 from edgebench.cli.text import count, fill, plain
 from edgebench.errors import EdgebenchError, UsageError
-from edgebench.metering import Attached, Power
+from edgebench.metering import Attached, Power, Series
 from edgebench.meters.csv_ import Csv, Log
 from edgebench.records import Record
-from edgebench.runner.execute import Execution
+from edgebench.runner.config import RunConfig
 from edgebench.runner.journal import Journal
 from edgebench.store import attached, read
 
 _SHOWN = 5
+_NO_RISE = (
+    "beware: by this log the device drew no more while the model ran than while it idled: "
+    "is --power-offset right?"
+)
 
 
 def attach_log(folder: Path, csv: Csv) -> tuple[str, ...]:
@@ -57,13 +61,12 @@ def attach_log(folder: Path, csv: Csv) -> tuple[str, ...]:
     Journal(folder).write(attached.FILE, attached.encode(earlier, found))
     readings = count(sum(len(one.series.t_ns) for one in found), "reading")
     of = f"{len(found)} of {count(len(passes), 'power pass', 'power passes')}"
-    return (*_problems(log), f"{readings} of {csv.path} attached to {of}")
+    beware = (_NO_RISE,) if _shows_no_rise(found, passes) else ()
+    return (*_problems(log), f"{readings} of {csv.path} attached to {of}", *beware)
 
 
-def after_run(execution: Execution) -> tuple[Record, ...]:
+def after_run(config: RunConfig, folder: Path, records: tuple[Record, ...]) -> tuple[Record, ...]:
     """The run's records, with the log that was told of; where it cannot be read yet, one line."""
-    config, folder = execution.config, execution.store.folder
-    records = tuple(execution.records.values())
     if config.power_csv is None or not any(record.power for record in records):
         return records
     csv = Csv(
@@ -80,6 +83,27 @@ def after_run(execution: Execution) -> tuple[Record, ...]:
     for line in lines:
         click.echo(fill(plain(line), "", "  "), err=True)
     return attached.merged(records, attached.read(folder)[0])
+
+
+def _shows_no_rise(found: Sequence[Attached], passes: Sequence[Record]) -> bool:
+    """Whether the log shows no more power in the windows with work than in those without."""
+    powers = {(one.case_id, one.launch, one.attempt): one.power for one in passes}
+    rises: list[float] = []
+    for one in found:
+        power = powers[one.case_id, one.launch, one.attempt]
+        if power is None or power.idle_start_ns is None or power.idle_end_ns is None:
+            continue
+        work = _mean_uw(one.series, power.start_ns, power.end_ns)
+        idle = _mean_uw(one.series, power.idle_start_ns, power.idle_end_ns)
+        if work is not None and idle is not None:
+            rises.append(work - idle)
+    return bool(rises) and sum(rises) <= 0
+
+
+def _mean_uw(series: Series, start_ns: int, end_ns: int) -> float | None:
+    pairs = zip(series.t_ns, series.value, strict=True)
+    inside = [value for t_ns, value in pairs if start_ns <= t_ns <= end_ns]
+    return sum(inside) / len(inside) if inside else None
 
 
 def _problems(log: Log) -> Iterator[str]:

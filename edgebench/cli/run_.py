@@ -282,7 +282,8 @@ def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]
             interrupted = True
         except StoreError as error:  # no room: show what there is, then say so
             full = error
-    records = power_log.after_run(execution)
+    records = tuple(execution.records.values())
+    records = power_log.after_run(execution.config, execution.store.folder, records)
     rows = show.results(manifest, records, columns, as_json=options["as_json"])
     took_s, ended_early = time.monotonic() - start, interrupted or full is not None
     folder = execution.store.folder

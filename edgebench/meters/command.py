@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import IO, Literal
 
+from edgebench.errors import EdgebenchError
 from edgebench.metering import Channel
 from edgebench.protocols import Probe, Readings
 
@@ -101,12 +102,16 @@ class Command:
     def read(self) -> Readings:
         """The latest number in uW, with the time it arrived; the same again until a new one comes.
 
-        None before the first, after a line that was no power, and once the program has ended.
+        None before the first, and after a line that was no power.
+
+        Raises:
+            EdgebenchError: The program has ended, and how: no reading will ever come again.
         """
         if self._child is None:
             return ()
-        gone = self._child.poll() is not None
-        return (None,) if gone else (self._latest,)
+        if self._child.poll() is not None:
+            raise EdgebenchError(self.trouble)
+        return (self._latest,)
 
     def close(self) -> None:
         """End the program and what it started: first told, then killed."""

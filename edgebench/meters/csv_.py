@@ -65,7 +65,7 @@ class Csv:
 
     def __init__(
         self,
-        path: Path | str,
+        path: Path | str = "",
         *,
         offset_s: float = 0.0,
         covers: Literal["wall", "board"] = "wall",
@@ -75,26 +75,33 @@ class Csv:
         self.offset_s = offset_s
         self._offset_ns = round(1e9 * offset_s)
         self._channel = external_channel(covers)
+        self._channels: tuple[Channel, ...] = ()
         self._columns = tuple(columns)
 
     def probe(self, root: Path) -> Probe:
         """Whether there is a place that the log is in or can come to; ``root`` is no matter."""
         del root
+        self.close()
+        if not self.path.name:
+            remedy = "edgebench run --power-csv FILE, or edgebench attach"
+            return Probe(name=self.name, available=False, reason="no log was named", remedy=remedy)
         there = self.path.parent.is_dir()
         reason = "" if there else f"there is no folder {self.path.parent}"
+        self._channels = (self._channel,) if there else ()
         return Probe(name=self.name, available=there, reason=reason)
 
     @property
     def channels(self) -> tuple[Channel, ...]:
         """What the meter stands at."""
-        return (self._channel,)
+        return self._channels
 
     def read(self) -> Readings:
         """Nothing now: what the meter measures at this moment is in the log later (`log`)."""
-        return (None,)
+        return (None,) * len(self._channels)
 
     def close(self) -> None:
         """Nothing is kept open."""
+        self._channels = ()
 
     def check(self) -> None:
         """Look at the beginning of a log.

@@ -243,7 +243,7 @@ def read_config(path: Path) -> RunConfig:
     backends = {name: _with_python(one, path.parent) for name, one in config.backends.items()}
     beside = {
         name: str((path.parent / value).absolute())
-        for name in ("labels", "images")
+        for name in ("labels", "images", "power_csv")
         if (value := getattr(config, name)) is not None
     }
     models = tuple(str((path.parent / model).absolute()) for model in config.models)

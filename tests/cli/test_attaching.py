@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgebench.cli import power_log
 from edgebench.metering import Power, Series
 from edgebench.meters.command import external_channel
 from edgebench.plugins import names
 from edgebench.records import Case, Manifest, Record
+from edgebench.runner.config import RunConfig
 from edgebench.runner.journal import Journal
 from edgebench.samples import Samples
 from edgebench.store import attached
@@ -142,6 +144,28 @@ def test_a_clock_that_is_behind_is_put_right_by_its_offset(folder: Path, tmp_pat
     assert [len(series) for series in series_of(folder)] == [1] * LAUNCHES
 
 
+def test_a_log_that_does_not_rise_with_the_work_is_doubted(folder: Path, log: Path) -> None:
+    assert "beware" not in run("attach", str(folder), "--power-csv", str(log), cwd=folder.parent)
+    turned = ("--power-csv", str(log), "--power-offset", "-25")  # work where the idle window is
+    said = run("attach", str(folder), *turned, cwd=folder.parent)
+    assert "is --power-offset right?" in said
+
+
+def test_a_run_that_was_told_of_a_log_has_it_at_its_end_or_says_how_to_get_it(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = read_run(folder).records
+    config = RunConfig(power_csv=str(tmp_path / "late.csv"))
+    assert power_log.after_run(config, folder, records) == records
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"edgebench attach {folder} --power-csv" in said
+    write_log(tmp_path / "late.csv")
+    merged = power_log.after_run(config, folder, records)
+    assert [one.power for one in merged] == [one.power for one in read_run(folder).records]
+    assert all(one.power is not None and len(one.power.series[0].t_ns) > 0 for one in merged)
+    assert "3 of 3 power passes" in " ".join(capsys.readouterr().err.split())
+
+
 def test_rows_that_are_no_readings_are_named(folder: Path, log: Path) -> None:
     lines = log.read_text().splitlines()
     for number in range(3, 13):
@@ -220,5 +244,5 @@ def test_what_a_run_was_told_of_its_log_is_in_its_configuration(tmp_path: Path) 
     assert 'power_covers = "board"' in told
 
 
-def test_the_boards_meters_are_registered() -> None:
-    assert {"jetson", "rpi-pmic", "nvml"} <= set(names("edgebench.meters"))
+def test_meters_of_boards_and_benches_are_registered() -> None:
+    assert {"command", "csv", "jetson", "nvml", "rpi-pmic"} <= set(names("edgebench.meters"))

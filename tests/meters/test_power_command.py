@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgebench.errors import EdgebenchError
 from edgebench.meters.command import Command, parse_power_uw
 from edgebench.protocols import Meter
 
@@ -89,8 +90,10 @@ def test_one_that_dies_is_reported_with_its_code_and_last_words() -> None:
     source = "import sys, time\nprint(3, flush=True)\ntime.sleep(0.3)\nsys.exit('no meter on USB')"
     meter = Command(python(source))
     assert meter.probe(ROOT).available
-    wait_for(lambda: meter.read() == (None,))
-    assert meter.trouble == "the power command ended (exit code 1): no meter on USB"
+    wait_for(lambda: meter.trouble != "")
+    with pytest.raises(EdgebenchError) as error:
+        meter.read()
+    assert str(error.value) == "the power command ended (exit code 1): no meter on USB"
     meter.close()
 
 

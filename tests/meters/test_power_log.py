@@ -176,8 +176,11 @@ def test_a_planted_trace_keeps_its_energy(tmp_path: Path) -> None:
 def test_as_a_meter_it_holds_a_place(tmp_path: Path) -> None:
     csv = Csv(str(tmp_path / "later.csv"))
     assert isinstance(csv, Meter)
+    assert (csv.channels, csv.read()) == ((), ())
     assert csv.probe(Path("/")).available
+    assert [one.name for one in csv.channels] == ["wall"]
     assert csv.read() == (None,)
+    assert "--power-csv" in Csv().probe(Path("/")).remedy
     assert not Csv(tmp_path / "nowhere" / "later.csv").probe(Path("/")).available
 
 
