@@ -159,7 +159,8 @@ def test_the_meter_calibrated_says_what_the_meter_would(machine: Machine) -> Non
     meter.read()
     time.sleep(0.3)
     assert meter.read() == (None,)
-    assert "fitted from" in meter.caveats[0]
+    assert "fitted from" in meter.take_caveats()[0]
+    assert meter.take_caveats() == ()
 
     (machine.root / "etc/machine-id").write_text("another\n")
     other = meter.probe(machine.root)
