@@ -70,7 +70,7 @@ def _sampled(root: Path, khz: int) -> sampling.Taken:
 
 def test_its_channel_says_what_it_is_and_what_it_does_not_see(root: Path) -> None:
     meter = Calibrated()
-    assert meter.channels == ()
+    assert not meter.channels
     assert meter.probe(root).available
     (channel,) = meter.channels
     assert channel.tier == "model_calibrated"
@@ -78,7 +78,7 @@ def test_its_channel_says_what_it_is_and_what_it_does_not_see(root: Path) -> Non
     assert channel.excludes == (*EXCLUDES, "power supply")
     assert channel.fit_error_ratio == 0.05
     meter.close()
-    assert meter.channels == ()
+    assert not meter.channels
 
 
 def test_beyond_its_fit_it_gives_no_reading_and_says_so(root: Path) -> None:
