@@ -11,6 +11,27 @@ Stage = Literal["start", "load", "idle", "warmup", "measure", "power", "check"]
 AcceleratorKind = Literal["gpu", "npu", "tpu", "dsp", "fpga"]
 
 
+THROTTLE_BITS = {
+    0: "under-voltage",
+    1: "the firmware caps the CPU's frequency",
+    2: "the firmware throttles for heat",
+    3: "the firmware's soft temperature limit",
+}
+"""Bits of `Environment.throttle_bits` that hold at this moment, as `Look.slowed_by` names them."""
+STICKY_SHIFT = 16
+"""So many bits above each is whether it ever did since boot."""
+COUNTERS = {
+    "core": "a core throttled itself for heat",
+    "package": "the processor throttled itself for heat",
+    "oc1": "under-voltage",
+    "oc2": "over-current",
+    "oc3": "over-current",
+}
+"""What it means that one of `Environment.throttle_counts` grew, as `Look.slowed_by` names it."""
+OF_SUPPLY = frozenset({"under-voltage", "over-current"})
+"""What lies at the power supply; all else that slows a device down is heat."""
+
+
 class CpuCluster(msgspec.Struct, frozen=True, kw_only=True):
     """CPUs of one kind and speed; big.LITTLE boards have several."""
 
@@ -89,6 +110,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     governor: str | None = None
     cpu_mhz: tuple[float, ...] = ()
     temperature_degc: dict[str, float] = {}
+    limit_degc: dict[str, float] = {}
+    """Where the kernel begins to slow down, of each temperature for which it tells."""
     busy_all_ns: int | None = None
     """CPU time of all processes on this machine since boot."""
     throttled_ns: int | None = None
@@ -98,7 +121,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     allowed_mhz: tuple[float, ...] = ()
     """What each frequency domain may reach just now (``scaling_max_freq``)."""
     throttle_counts: dict[str, int] = {}
-    """Times since boot that the hardware slowed down for heat: x86's ``core``, ``package``."""
+    """Times since boot that the hardware slowed down: x86's ``core``, ``package`` for heat,
+    Jetson's ``oc1`` for under-voltage, ``oc2`` and ``oc3`` for current."""
     throttle_bits: int | None = None
     """What a Raspberry Pi's firmware says (``get_throttled``): 4 bits for now, 4 since boot."""
     cooling_states: dict[str, int] = {}

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from edgebench.errors import EdgebenchError, UsageError
-from edgebench.protocols import Backend, Probe, ProfilingBackend
+from edgebench.protocols import Backend, Meter, Probe, ProfilingBackend
 
 BACKENDS = "edgebench.backends"
 METERS = "edgebench.meters"
 _MEMBERS = ("name", "formats", "precisions", "probe", "open")
+_METER_MEMBERS = ("name", "probe", "channels", "read", "close")
 
 
 def names(group: str) -> tuple[str, ...]:
@@ -60,17 +62,39 @@ def open_backend(name: str) -> Backend:
         UsageError: No such name, or not a backend.
         ImportError: Its framework is not installed.
     """
-    made = load(BACKENDS, name)
+    backend = _made(BACKENDS, name)
+    if not isinstance(backend, Backend):
+        raise _unfit(name, backend, "Backend", _MEMBERS)
+    return backend
+
+
+def open_meter(name: str) -> Meter:
+    """The meter of a name, not probed yet.
+
+    Raises:
+        UsageError: No such name, or not a meter.
+        ImportError: A library that it needs is not installed.
+    """
+    meter = _made(METERS, name)
+    if not isinstance(meter, Meter):
+        raise _unfit(name, meter, "Meter", _METER_MEMBERS)
+    return meter
+
+
+def _made(group: str, name: str) -> object:
+    """An object of the class that a name stands for."""
+    made = load(group, name)
     if not callable(made):
         raise UsageError(f"{name!r} is not a class but {made!r}", remedy="register MODULE:CLASS")
-    backend = made()
-    if not isinstance(backend, Backend):
-        lacking = ", ".join(member for member in _MEMBERS if not hasattr(backend, member))
-        raise UsageError(
-            f"{name!r} is not a backend: it has no {lacking}",
-            remedy="see edgebench.protocols.Backend",
-        )
-    return backend
+    return made()
+
+
+def _unfit(name: str, made: object, contract: str, members: tuple[str, ...]) -> UsageError:
+    lacking = ", ".join(member for member in members if not hasattr(made, member))
+    return UsageError(
+        f"{name!r} is not a {contract.lower()}: it has no {lacking}",
+        remedy=f"see edgebench.protocols.{contract}",
+    )
 
 
 def probe_backend(name: str) -> Probe:
@@ -83,7 +107,30 @@ def probe_backend(name: str) -> Probe:
         backend = open_backend(name)
         can = isinstance(backend, ProfilingBackend)
         return msgspec.structs.replace(_sound(backend.probe()), name=name, profiles=can)
-    except ImportError as error:
+    except Exception as error:  # noqa: BLE001 - a broken runtime is one that is not available
+        return _refused(BACKENDS, name, error)
+
+
+def probe_meter(name: str, root: Path) -> Probe:
+    """Whether a meter can be read here; never raises for a missing one, and leaves none open.
+
+    Args:
+        name: By which it is registered; the answer bears it.
+        root: Stands for ``/``.
+    """
+    try:
+        meter = open_meter(name)
+        try:
+            return msgspec.structs.replace(_sound(meter.probe(root)), name=name)
+        finally:
+            meter.close()
+    except Exception as error:  # noqa: BLE001 - a broken meter is one that is not available
+        return _refused(METERS, name, error)
+
+
+def _refused(group: str, name: str, error: Exception) -> Probe:
+    """The answer in place of one that an error kept from being given."""
+    if isinstance(error, ImportError):
         # Any other ImportError has the name of what is there and lacks a library.
         absent = error.name if isinstance(error, ModuleNotFoundError) else None
         package = (absent or "").partition(".")[0]
@@ -91,16 +138,15 @@ def probe_backend(name: str) -> Probe:
             name=name,
             available=False,
             reason=f"{package} is not installed" if package else str(error),
-            remedy=_pip_line(name, package),
+            remedy=_pip_line(group, name, package),
         )
-    except EdgebenchError as error:  # its words are for people already
+    if isinstance(error, EdgebenchError):  # its words are for people already
         return Probe(name=name, available=False, reason=error.message, remedy=error.remedy)
-    except Exception as error:  # noqa: BLE001 - a broken runtime is one that is not available
-        return Probe(name=name, available=False, reason=f"{type(error).__name__}: {error}")
+    return Probe(name=name, available=False, reason=f"{type(error).__name__}: {error}")
 
 
 def _sound(told: object) -> Probe:
-    """What a backend tells of itself, if it can cross to the parent: no answer may cost another.
+    """What a plug-in tells of itself, if it can cross to the parent: no answer may cost another.
 
     Raises:
         UsageError: It is no `Probe`, or holds a value of a wrong type.
@@ -111,14 +157,14 @@ def _sound(told: object) -> Probe:
         raise UsageError(f"probe() gives no edgebench.protocols.Probe: {error}") from None
 
 
-def install_extra(name: str) -> str:
-    """The extra that installs a built-in backend's framework; empty for a third party's."""
-    for point in _points(BACKENDS, name):
+def install_extra(name: str, group: str = BACKENDS) -> str:
+    """The extra that installs what a built-in backend or meter needs; empty for a third party's."""
+    for point in _points(group, name):
         if point.dist is not None and point.dist.name == "edgebench":
             return f"edgebench[{name}]"
     return ""
 
 
-def _pip_line(name: str, package: str) -> str:
-    wanted = f"'{built_in}'" if (built_in := install_extra(name)) else package
+def _pip_line(group: str, name: str, package: str) -> str:
+    wanted = f"'{built_in}'" if (built_in := install_extra(name, group)) else package
     return f"pip install {wanted}" if wanted else ""

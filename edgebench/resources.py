@@ -1,20 +1,22 @@
 """Where workloads, devices and templates lie.
 
-User folders come first (``EDGEBENCH_PATH``, separated by ``:``), then, for workloads, the data home
-where they are built and unpacked, then the data inside an installed package, then the folders
-beside the package in a checkout: an editable install does not see the data that a wheel carries, so
-both places are looked at.
+User folders come first (``EDGEBENCH_PATH``, separated by ``:``), then the data home, where
+workloads are built and unpacked and devices are added, then the data inside an installed package,
+then the folders beside the package in a checkout: an editable install does not see the data that a
+wheel carries, so both places are looked at.
 """
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from edgebench.descriptors import read_device
 from edgebench.errors import UsageError
-from edgebench.specs import DeviceSpec, Workload, read_device, read_workload
+from edgebench.specs import DeviceSpec, Workload, read_workload
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -38,6 +40,11 @@ def workload_home() -> Path:
     return data_home() / "workloads"
 
 
+def device_home() -> Path:
+    """Where a new device's descriptor goes: the user's first folder, else the data home."""
+    return next(iter(_user_roots()), data_home()) / "devices"
+
+
 def _user_roots() -> tuple[Path, ...]:
     given = os.environ.get("EDGEBENCH_PATH", "").split(os.pathsep)
     return tuple(Path(part) for part in given if part)
@@ -55,12 +62,16 @@ def _folders(kind: str) -> Iterator[Path]:
             yield folder
 
 
+def _with_home(kind: str) -> list[Path]:
+    """`roots` of a kind, the data home's behind the user's; they may not exist."""
+    user = _user_roots()
+    return [root / kind for root in (*user, data_home(), *roots()[len(user) :])]
+
+
 def workload_places() -> dict[str, list[Path]]:
     """Every folder that describes a workload, by its name, in the order they are looked at."""
     places: dict[str, list[Path]] = {}
-    parents = [root / "workloads" for root in roots()]
-    parents.insert(len(_user_roots()), workload_home())
-    for parent in parents:
+    for parent in _with_home("workloads"):
         for folder in sorted(parent.iterdir()) if parent.is_dir() else ():
             if (folder / "workload.toml").is_file() and not folder.name.startswith("."):
                 places.setdefault(folder.name, []).append(folder)
@@ -141,7 +152,7 @@ def scene_file() -> Path:
 def device_files() -> dict[str, Path]:
     """Device descriptors by file name; the first root that has a name wins."""
     found: dict[str, Path] = {}
-    for parent in _folders("devices"):
+    for parent in _with_home("devices"):
         for path in sorted(parent.glob("*.toml")):
             found.setdefault(path.stem, path)
     return dict(sorted(found.items()))
@@ -155,7 +166,11 @@ def open_device(name: str) -> DeviceSpec:
     """
     files = device_files()
     if name not in files:
-        raise UsageError(f"no device named {name!r} (known: {', '.join(files) or 'none'})")
+        close = difflib.get_close_matches(name, files)
+        like = f"did you mean {' or '.join(close)}? " if close else ""
+        raise UsageError(
+            f"no device named {name!r}", remedy=f"{like}edgebench devices list names them all"
+        )
     return read_device(files[name])
 
 

@@ -1,4 +1,4 @@
-"""The data files people write: ``workload.toml`` and device descriptors, checked on reading."""
+"""The data files people write: ``workload.toml``, checked on reading, and device descriptors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import math
 import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -21,12 +20,10 @@ else:  # pragma: no cover - 3.10 only
     import tomli as tomllib
 
 ModelFormat = Literal["onnx", "tflite", "ncnn", "mnn", "torch", "savedmodel", "openvino", "eim"]
-_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+"""Of a workload or a device."""
 _MAX_VERSION = 1 << 31
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-FACT_UNITS = ("w", "usd", "tops", "degc", "mhz", "mib", "cores")
-"""Last words of a fact's key that is a figure."""
-_YEARS = range(2000, 2100)
 _T = TypeVar("_T")
 
 
@@ -185,7 +182,7 @@ class DeviceMatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class FactSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One figure or word about a device, and who says so."""
+    """One figure or word about a device, and who says so (`edgebench.descriptors`)."""
 
     key: str
     """The unit of a figure is its last word: ``idle_w``, ``price_usd``, ``npu_tops``."""
@@ -219,6 +216,21 @@ class DeviceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def fact(self, key: str) -> FactSpec | None:
         """The fact of a key; None where nobody with a source told it."""
         return next((fact for fact in self.facts if fact.key == key), None)
+
+    def figure(self, key: str) -> float | None:
+        """The value of a fact that is a figure."""
+        fact = self.fact(key)
+        return None if fact is None or isinstance(fact.value, str) else fact.value
+
+    def envelope(self) -> tuple[FactSpec, FactSpec] | None:
+        """What the whole device draws at rest and under load, with who says so; both or none."""
+        idle, load = self.fact("idle_w"), self.fact("load_w")
+        return (idle, load) if idle and load else None
+
+    def envelope_w(self) -> tuple[float, float] | None:
+        """The figures of `envelope`: from idle to load."""
+        idle, load = self.figure("idle_w"), self.figure("load_w")
+        return None if idle is None or load is None else (idle, load)
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
@@ -331,8 +343,8 @@ def read_workload(folder: Path) -> Workload:
     """
     path = folder / "workload.toml"
     spec = read_toml_as(path, WorkloadSpec)
-    if not _NAME.fullmatch(spec.name):
-        raise UsageError(f"{path}: name {spec.name!r} must match {_NAME.pattern}")
+    if not NAME.fullmatch(spec.name):
+        raise UsageError(f"{path}: name {spec.name!r} must match {NAME.pattern}")
     if fault := _fault_of(spec):
         raise UsageError(f"{path}: {fault}")
     return Workload(folder=folder, spec=spec)
@@ -355,45 +367,3 @@ def _fault_of(spec: WorkloadSpec) -> str:
     limits = {p: (own.min_cosine, own.min_top1_ratio) for p, own in spec.parity.items()}
     wrong = [p for p, two in limits.items() if not all(x is None or 0 < x <= 1 for x in two)]
     return f"parity.{wrong[0]}: a limit lies above 0 and at most at 1" if wrong else ""
-
-
-def read_device(path: Path) -> DeviceSpec:
-    """A device descriptor.
-
-    Raises:
-        UsageError: The file is missing or wrong, in one line that names the key.
-    """
-    spec = read_toml_as(path, DeviceSpec)
-    if not _NAME.fullmatch(spec.name) or spec.name != path.stem:
-        raise UsageError(f"{path}: name {spec.name!r} must be the file's name, {_NAME.pattern}")
-    if spec.match == DeviceMatch():
-        raise UsageError(f"{path}: match is empty: nothing could be recognised by it")
-    keys = [fact.key for fact in spec.facts]
-    for fact in spec.facts:
-        if keys.count(fact.key) > 1:
-            raise UsageError(f"{path}: {fact.key} is told twice")
-        unit = fact.key.rpartition("_")[2]
-        if not isinstance(fact.value, str) and unit not in FACT_UNITS:
-            raise UsageError(
-                f"{path}: {fact.key} is a figure without a unit as its last word",
-                remedy=f"one of {', '.join(FACT_UNITS)}",
-            )
-        if fact.year not in _YEARS:
-            raise UsageError(f"{path}: {fact.key}: year {fact.year} is none")
-    for source in [fact.source for fact in spec.facts] + [rail.source for rail in spec.rails]:
-        if not source.startswith("https://"):
-            raise UsageError(f"{path}: source {source[:60]!r} is no https address")
-    return spec
-
-
-def shared_matches(devices: Sequence[DeviceSpec]) -> dict[str, str]:
-    """Devices that another one's match fits too, and which: a board must be one device."""
-    owners: dict[tuple[str, str], str] = {}
-    found = {}
-    for device in devices:
-        for kind, texts in msgspec.structs.asdict(device.match).items():
-            for text in texts:
-                owner = owners.setdefault((kind, text), device.name)
-                if owner != device.name:
-                    found[device.name] = f"match {kind} {text!r} is {owner}'s too"
-    return found

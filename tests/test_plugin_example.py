@@ -67,7 +67,7 @@ def test_its_own_tests_pass(installed: Path, tmp_path: Path) -> None:
     command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLE / "tests"))
     done = python(*command, "-c", os.devnull, path=(installed,), cwd=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout
+    assert "2 passed" in done.stdout
 
 
 def test_it_is_listed_and_verified(edgebench: Callable[..., Done]) -> None:
@@ -79,6 +79,21 @@ def test_it_is_listed_and_verified(edgebench: Callable[..., Done]) -> None:
     verified = edgebench("backends", "verify", "numpy")
     assert verified.returncode == 0, verified.stderr
     assert "numpy: ok" in verified.stdout
+
+
+def test_its_meter_is_listed_shown_and_read(edgebench: Callable[..., Done], tmp_path: Path) -> None:
+    listed = json.loads(edgebench("meters", "list", "--json").stdout)
+    (mine,) = [one for one in listed if one["name"] == "bench"]
+    assert (mine["available"], mine["reason"]) == (False, "no bench supply tells its power")
+    supply = tmp_path / "elsewhere/run/bench-supply/power_mw"
+    supply.parent.mkdir(parents=True)
+    supply.write_text("2500\n")
+    shown = edgebench("meters", "show", "bench", "--root", "elsewhere").stdout
+    assert "wall_measured" in shown
+    assert "2.500 W" in shown
+    asked = edgebench("meters", "read", "bench")
+    assert asked.returncode == 2
+    assert "switch it on and start its daemon" in asked.stderr
 
 
 def test_it_is_measured_like_any_other(edgebench: Callable[..., Done]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Literal, NamedTuple
 
+from edgebench.analysis import disturbances, slowdowns
 from edgebench.records import Parity, ParityLimits, PlannedCase, Precision, Record, Task
-from edgebench.units import NS_PER_S
 
 Validity = Literal["valid", "suspect", "invalid"]
 
@@ -95,12 +95,6 @@ _AGREEMENT: dict[Task, str] = {
     "segmentation": "agreement of pixels",
     "other": "top-1 agreement",
 }
-_RUN_DELAY_RATIO = 0.05
-_SWITCHES_HZ = 100
-"""Involuntary switches of the main thread; a scheduler shares a CPU 100 to 300 times a second."""
-_SWITCHED_DELAY_RATIO = 0.01
-"""Being switched away and back at once costs microseconds: it counts where it came to waiting."""
-_OTHERS_RATIO = 0.10
 _CLOCK_RATIO = 0.01
 
 
@@ -139,50 +133,6 @@ def parity_fault(
     return ""
 
 
-def disturbances(record: Record) -> list[str]:
-    """What spoiled a launch, a line each; empty for a quiet one.
-
-    Nothing that could not be read counts as quiet or as noisy: it is passed over.
-    """
-    found: list[str] = []
-    window_ns = record.window_ns
-    if not window_ns:
-        return found
-    if record.run_delay_ns is not None and record.run_delay_ns > _RUN_DELAY_RATIO * window_ns:
-        share = record.run_delay_ns / window_ns
-        found.append(f"waited for a CPU {share:.0%} of the time")
-    elif switched := _switched_hz(record):
-        found.append(f"lost its CPU {switched:.0f} times a second")
-    before, after = record.environment_before, record.environment_after
-    if before is None or after is None:
-        return found
-    if before.throttled_ns is not None and after.throttled_ns is not None:
-        held_ns = after.throttled_ns - before.throttled_ns
-        if held_ns > 0:
-            found.append(f"held back by the cgroup's CPU quota for {held_ns / 1e6:.0f} ms")
-    if before.busy_all_ns is not None and after.busy_all_ns is not None:
-        others_ns = after.busy_all_ns - before.busy_all_ns - (record.cpu_ns or 0)
-        # /proc/stat counts in ticks of 10 ms: two of them may be rounding.
-        if others_ns > max(_OTHERS_RATIO * window_ns, 30_000_000):
-            found.append(f"other processes used {others_ns / window_ns:.0%} of a CPU")
-    if (after.swap_used_byte or 0) > (before.swap_used_byte or 0):
-        found.append("swapping")
-    return found
-
-
-def _switched_hz(record: Record) -> float:
-    """How often others took the CPU away, where that is too often; else 0.
-
-    Where the kernel does not tell how long it waited then, the number alone must do.
-    """
-    if record.involuntary_switches is None or not record.window_ns:
-        return 0.0
-    often_hz = record.involuntary_switches * NS_PER_S / record.window_ns
-    delay_ns = record.run_delay_ns
-    waited = delay_ns is None or delay_ns > _SWITCHED_DELAY_RATIO * record.window_ns
-    return often_hz if often_hz > _SWITCHES_HZ and waited else 0.0
-
-
 def clock_caveat(clock_ns: int | None, median_ns: float) -> str:
     """A note where the clock's own cost is more than 1 % of what it measures."""
     if clock_ns and median_ns and clock_ns > _CLOCK_RATIO * median_ns:
@@ -193,18 +143,47 @@ def clock_caveat(clock_ns: int | None, median_ns: float) -> str:
 def verdict(launches: list[Record], planned: PlannedCase) -> tuple[Validity, list[str]]:
     """``(validity, reasons)`` of a planned case from its ok launches.
 
-    Outputs that do not match make a case invalid whatever its speed; a disturbance in half of the
-    launches or more makes it suspect, since fewer hardly move the median of medians.
+    Invalid, whatever the speed: outputs that do not match; and under-voltage from the first look
+    to the last in half of the launches or more. Those are figures of a power supply: the device
+    with a right one is another device, and no number of launches averages that away.
+
+    Suspect: a launch that heat or the supply slowed down, be it one. Heat stays from launch to
+    launch, so its neighbours were close to it, and tails are pooled. It is not invalid, since a
+    hot device is what many will have; ``sustained`` asks for just that and is not suspected.
+
+    Suspect, too: a disturbance in half of the launches or more, since fewer hardly move the median
+    of medians. What could not be read counts neither way.
     """
     asked = planned.case.precision, planned.task, _gate(planned)
     faults = {fault for r in launches if (fault := parity_fault(r.parity, *asked))}
     if faults:
         return "invalid", sorted(faults)
     told = [NO_GATE] if _gate(planned) is _ANY and any(r.parity for r in launches) else []
-    noisy = [reasons for record in launches if (reasons := disturbances(record))]
-    if noisy and 2 * len(noisy) >= len(launches):
-        return "suspect", [*noisy[0], *told]
-    return "valid", told
+    slow = [slowdowns.of(record) for record in launches]
+    starved = [[s.words for s in one if s.cause == "supply" and s.throughout] for one in slow]
+    if _in_half(starved):
+        return "invalid", [*_reasons(starved), *told]
+    hot = planned.case.scenario == "sustained"
+    causes = {"supply"} if hot else {"supply", "heat"}
+    held = [[s.words for s in one if s.cause in causes] for one in slow]
+    unsure = [[s.words for s in one if s.cause == "unsure" and not hot] for one in slow]
+    noisy = [[*disturbances.of(r), *words] for r, words in zip(launches, unsure, strict=True)]
+    reasons = _reasons(held) if any(held) else []
+    reasons += next(filter(None, noisy)) if _in_half(noisy) else []
+    return ("suspect" if reasons else "valid"), [*reasons, *told]
+
+
+def _in_half(found: list[list[str]]) -> bool:
+    """Whether half of the launches or more have something."""
+    having = sum(map(bool, found))
+    return having > 0 and 2 * having >= len(found)
+
+
+def _reasons(found: list[list[str]]) -> list[str]:
+    """The words of the first launch that has any, and how many have."""
+    having = [words for words in found if words]
+    *most, last = having[0]
+    return [*most, f"{last} ({len(having)} of {len(found)} launches)"]
 
 
 def _gate(planned: PlannedCase) -> ParityLimits | None:

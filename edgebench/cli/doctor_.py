@@ -10,16 +10,19 @@ from typing import Any
 import click
 import msgspec
 
-from edgebench import resources
-from edgebench.cli import interpreters
+from edgebench import plugins, resources
+from edgebench.cli import interpreters, meters_
+from edgebench.cli.meters_ import Look
 from edgebench.cli.text import fill
 from edgebench.datasets import folder
 from edgebench.errors import UsageError
 from edgebench.host import conditions, identify, spoilers
 from edgebench.host.conditions import Conditions
+from edgebench.host.cpu import ROOT
 from edgebench.host.spoilers import Spoiler
 from edgebench.machine import DeviceFacts
 from edgebench.protocols import Probe
+from edgebench.report import machine_words
 from edgebench.specs import DeviceSpec
 from edgebench.units import mib_from_byte
 
@@ -29,43 +32,67 @@ _UNTOLD = "not readable"
 
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@meters_.root_option
 @interpreters.option
-def command(*, as_json: bool, config_file: Path | None) -> None:
+def command(*, as_json: bool, root: Path, config_file: Path | None) -> None:
     """Say what this device is, what can run on it, and what would spoil a run.
 
-    It looks and changes nothing.
+    It looks and changes nothing. With --root it tells what a folder of another machine's files
+    says, and nothing of what is installed here.
     """
     config = interpreters.read(config_file)
     devices, problems = _devices()
-    facts = identify.identify(devices=devices)
-    seen = conditions.gather(busy=conditions.busy_processes())
+    here = root == ROOT
+    facts = identify.identify(devices=devices, root=root)
+    seen = conditions.gather(root, conditions.busy_processes() if here else ())
+    meters = [meters_.look(name, root) for name in plugins.names(plugins.METERS)]
+    probes = interpreters.probe(config, interpreters.known(config)) if here else ()
+    workloads = [_workload(name) for name in resources.workload_folders()] if here else []
+    sets = [_dataset(name) for name in folder.names()] if here else []
     found = spoilers.find(seen)
-    probes = interpreters.probe(config, interpreters.known(config))
-    workloads = [_workload(name) for name in resources.workload_folders()]
-    sets = [_dataset(name) for name in folder.names()]
+    untold = (*spoilers.unmeasured(seen), *_no_meter(meters))
+    everything = {
+        "device": facts,
+        "match": identify.match_keys(root),
+        "conditions": seen,
+        "meters": meters,
+        "backends": probes,
+        "workloads": workloads,
+        "datasets": sets,
+        "problems": problems,
+        "spoilers": found,
+        "unmeasured": untold,
+    }
     if as_json:
-        everything = {
-            "device": facts,
-            "match": identify.match_keys(),
-            "conditions": seen,
-            "backends": probes,
-            "workloads": workloads,
-            "datasets": sets,
-            "problems": problems,
-            "spoilers": found,
-        }
         click.echo(json.dumps(msgspec.to_builtins(everything), indent=1))
         return
     known = any(device.name == facts.device for device in devices)
     _section("Device", _device_lines(facts, known=known))
     _section("Conditions", _condition_lines(facts, seen))
-    _section("Backends", [_backend_line(probe) for probe in probes])
-    _section("Workloads", [(one["name"], _workload_words(one)) for one in workloads])
-    _section("Data sets", sets or [("none", f"in {folder.home()} -> edgebench data add NAME PATH")])
+    _section("Power meters", [(one.name, meters_.line(one)) for one in meters])
+    if here:
+        _section("Backends", [_backend_line(probe) for probe in probes])
+        _section("Workloads", [(one["name"], _workload_words(one)) for one in workloads])
+        home = f"in {folder.home()} -> edgebench data add NAME PATH"
+        _section("Data sets", sets or [("none", home)])
     for problem in problems:
         _line("broken", problem)
+    if untold:
+        click.echo("What cannot be measured")
+        print_spoilers(untold)
+        click.echo()
     click.echo("What would spoil a run")
     print_spoilers(found)
+
+
+def _no_meter(meters: Sequence[Look]) -> Iterator[Spoiler]:
+    if not any(one.available for one in meters):
+        asked = ", ".join(one.name for one in meters) or "no meter is installed"
+        yield Spoiler(
+            what=f"no power meter can be read (looked for: {asked})",
+            why="energy is not measured; proxies are, and they are no joules",
+            remedy="a meter of your own: edgebench run --power-csv FILE",
+        )
 
 
 def print_spoilers(found: Sequence[Spoiler]) -> None:
@@ -129,15 +156,21 @@ def _device_lines(facts: DeviceFacts, *, known: bool) -> Iterator[tuple[str, str
     yield "device", facts.device + ("" if known else " (no descriptor in devices/)")
     yield "device_id", facts.device_id
     yield "board", facts.board or _UNTOLD
+    if facts.soc:
+        yield "chip", facts.soc
     for cluster in facts.cpu_clusters:
-        speed = "" if cluster.max_mhz is None else f", up to {cluster.max_mhz:.0f} MHz"
-        yield "CPU", f"{cluster.cpus} x {cluster.model or facts.architecture}{speed}"
+        yield "CPU", machine_words.cluster(cluster, facts.architecture)
     yield "ISA", f"{facts.architecture}: {' '.join(facts.isa_features) or _UNTOLD}"
+    yield "caches", machine_words.caches(facts.caches_byte) or _UNTOLD
     yield (
         "memory",
         _mib(facts.mem_total_byte)
         + (f", limited to {_mib(facts.mem_limit_byte)}" if facts.mem_limit_byte else ""),
     )
+    for accelerator in facts.accelerators:
+        yield "accelerator", machine_words.accelerator(accelerator)
+    if facts.power_mode:
+        yield "power mode", facts.power_mode
     yield "system", f"{facts.os}, Linux {facts.kernel}, Python {facts.python}"
     yield "inside", facts.virtualisation or "bare metal, as far as one can see"
 

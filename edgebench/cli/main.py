@@ -33,6 +33,7 @@ _COMMANDS = {
     "data": "Add, download, list and verify labelled images.",
     "backends": "List, show and verify the inference runtimes.",
     "devices": "List, show and verify device descriptors.",
+    "meters": "List, show and read what measures power.",
 }
 
 

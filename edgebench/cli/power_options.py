@@ -47,7 +47,29 @@ COMMAND = click.option(
     metavar="CMD",
     help="A program that prints the power in W, a number a line, for as long as it runs.",
 )
-OF_RUN = (CSV, OFFSET, COLUMNS, COMMAND, COVERS)
+METER = click.option(
+    "--meter",
+    "meters",
+    multiple=True,
+    type=CommaList(),
+    help="Meters to read in a power pass (default: the best that can be read here, not in "
+    "--quick; see `edgebench meters list`), or none.",
+)
+WINDOW = click.option(
+    "--power-window",
+    "power_s",
+    type=float,
+    metavar="S",
+    help="Length of the power pass (default: 30; none in --quick).",
+)
+RATE = click.option(
+    "--power-rate",
+    "power_rate_hz",
+    type=float,
+    metavar="HZ",
+    help="How often meters are read (default: 10).",
+)
+OF_RUN = (METER, WINDOW, RATE, CSV, OFFSET, COLUMNS, COMMAND, COVERS)
 
 
 def columns(groups: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
@@ -63,10 +85,12 @@ def columns(groups: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
 
 
 def told(options: dict[str, Any]) -> dict[str, Any]:
-    """What the command line says of an external meter, by the names of a `RunConfig`."""
-    names = ("power_csv", "power_csv_offset_s", "power_command", "power_covers")
+    """What the command line says of meters, by the names of a `RunConfig`."""
+    window = ("power_s", "power_rate_hz")
+    names = (*window, "power_csv", "power_csv_offset_s", "power_command", "power_covers")
     named = columns(options["power_csv_columns"])
-    return {name: options[name] for name in names} | {"power_csv_columns": named}
+    read = {"meters": flatten(options["meters"]), "power_csv_columns": named}
+    return {name: options[name] for name in names} | read
 
 
 def check(config: RunConfig) -> None:

@@ -36,7 +36,6 @@ _WITH_RESUME = frozenset({"resume", "columns", "as_json", "budget_s", "require_v
 _PLAIN = (
     *("output", "seed", "device_name", "timeout_s", "memory_limit_mib", "accuracy", "image"),
     *("engine", "tuning", "rate_hz", "bound_ms", "minutes", "target_ratio", "budget_s"),
-    *("power_s", "power_rate_hz"),
 )
 """Options that are keys of a `RunConfig` as they stand."""
 _SETTLED = frozenset({"ok", "skipped"})
@@ -101,7 +100,6 @@ def _config(options: dict[str, Any]) -> RunConfig:
         "streams": flatten(options["streams"]),
         "scenario": flatten(options["scenario"]),
         "region": flatten(options["region"]),
-        "meters": flatten(options["meter"]),
     }
     given |= {name: options[name] for name in _PLAIN} | model_options.told(options)
     given |= power_options.told(options)
@@ -295,11 +293,20 @@ def _carry_out(execution: Execution, manifest: Manifest, options: dict[str, Any]
         raise click.exceptions.Exit(EXIT_FAILED_CELLS)
     if interrupted:
         raise click.exceptions.Exit(EXIT_INTERRUPTED)
-    invalid = sum(row["validity"] == "invalid" for row in rows) if options["require_valid"] else 0
-    if invalid:
-        click.echo(f"edgebench: {invalid} of {len(rows)} cells are invalid", err=True)
-    if invalid or any(record.status not in _SETTLED for record in records):
+    unfit = _not_valid(manifest, rows) if options["require_valid"] else []
+    for line in unfit:
+        click.echo(fill(f"edgebench: {line}", "", "  "), err=True)
+    if unfit or any(record.status not in _SETTLED for record in records):
         raise click.exceptions.Exit(EXIT_FAILED_CELLS)
+
+
+def _not_valid(manifest: Manifest, rows: list[dict[str, Any]]) -> list[str]:
+    """A line for each cell with figures that are suspect or invalid, its reasons with it."""
+    return [
+        f"{planned.case.label} is {row['validity']}: {row['caveats']}"
+        for planned, row in zip(manifest.plan, rows, strict=True)
+        if row["validity"] not in {"valid", None}
+    ]
 
 
 def _why(execution: Execution) -> str:

@@ -149,27 +149,6 @@ _HOW = (
         help="Spinning, arenas, denormals as each runtime ships (native, default) or set alike "
         "(equal).",
     ),
-    click.option(
-        "--meter",
-        multiple=True,
-        type=CommaList(),
-        help="Meters to read in a power pass (default: the best that can be read here, not in "
-        "--quick; see `edgebench meters list`), or none.",
-    ),
-    click.option(
-        "--power-window",
-        "power_s",
-        type=float,
-        metavar="S",
-        help="Length of the power pass (default: 30; none in --quick).",
-    ),
-    click.option(
-        "--power-rate",
-        "power_rate_hz",
-        type=float,
-        metavar="HZ",
-        help="How often meters are read (default: 10).",
-    ),
 )
 _WHERE = (
     click.option(
@@ -217,7 +196,11 @@ _WHERE = (
         type=CommaList(),
         help="Columns of the table (see `edgebench report --list-columns`).",
     ),
-    click.option("--require-valid", is_flag=True, help="Exit with 3 where a cell is invalid, too."),
+    click.option(
+        "--require-valid",
+        is_flag=True,
+        help="Exit with 3 where a cell is suspect or invalid, too, and say why.",
+    ),
     click.option(
         "-v",
         "--verbose",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from edgebench.host import cpu, environment
+from edgebench.host import cpu, environment, knobs
 from edgebench.host.cpu import ROOT, read_int, read_text
+from edgebench.host.knobs import PowerMode, Service
 from edgebench.host.virtual import virtualisation
 from edgebench.machine import Environment
 
@@ -62,6 +64,26 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     mem_limit_byte: int | None = None
     virtualisation: str | None = None
     busy: tuple[Busy, ...] = ()
+    energy_preferences: tuple[str, ...] = ()
+    """Of every frequency domain, each once."""
+    platform_profile: str | None = None
+    platform_profiles: tuple[str, ...] = ()
+    """Those that the firmware offers."""
+    power_mode: PowerMode | None = None
+    fastest_mode: PowerMode | None = None
+    loose_clocks: tuple[str, ...] = ()
+    """Of a Jetson: what ``jetson_clocks`` would hold at its maximum, and is not held there."""
+    siblings: tuple[tuple[int, ...], ...] = ()
+    """Usable CPUs that share a core."""
+    isolated: tuple[int, ...] = ()
+    pressure_ratios: dict[str, float] = {}
+    """Share of the last 10 s in which some task waited for ``cpu``, ``memory``, ``io``."""
+    swap_devices: tuple[str, ...] = ()
+    """That hold pages just now."""
+    services: tuple[Service, ...] = ()
+    perf_event_paranoid: int | None = None
+    up_ns: int | None = None
+    """Time since boot."""
 
 
 def gather(root: Path = ROOT, busy: tuple[Busy, ...] = ()) -> Conditions:
@@ -71,12 +93,15 @@ def gather(root: Path = ROOT, busy: tuple[Busy, ...] = ()) -> Conditions:
         root: Stands for ``/``.
         busy: What `busy_processes` found.
     """
+    allowed = _allowed(root)
+    profile, profiles = knobs.platform_profile(root)
+    mode, fastest = knobs.jetson_modes(root)
     return Conditions(
         system=sys.platform,
         cpus_online=cpu.online_cpus(root),
-        cpus_allowed=cpu.allowed_cpus(),
+        cpus_allowed=allowed,
         cpu_quota=cpu.cgroup_cpu_quota(root),
-        cpus_usable=cpu.usable_cpus(root),
+        cpus_usable=cpu.usable_cpus(root) if root == ROOT else _usable(allowed, root),
         environment=environment.snapshot(root),
         governors=_governors(root),
         capped_mhz=_capped_mhz(root),
@@ -89,7 +114,38 @@ def gather(root: Path = ROOT, busy: tuple[Busy, ...] = ()) -> Conditions:
         mem_limit_byte=environment.memory_limit_byte(root),
         virtualisation=virtualisation(root),
         busy=busy,
+        energy_preferences=knobs.energy_preferences(root),
+        platform_profile=profile,
+        platform_profiles=profiles,
+        power_mode=mode,
+        fastest_mode=fastest,
+        loose_clocks=knobs.loose_clocks(root),
+        siblings=knobs.siblings(allowed, root),
+        isolated=knobs.isolated(root),
+        pressure_ratios=knobs.pressure_ratios(root),
+        swap_devices=knobs.swap_devices(root),
+        services=knobs.services(root),
+        perf_event_paranoid=knobs.perf_event_paranoid(root),
+        up_ns=knobs.up_ns(root),
     )
+
+
+def _allowed(root: Path) -> tuple[int, ...]:
+    """CPUs in the affinity mask: this process's, or what a folder of files says of its own."""
+    if root == ROOT:
+        return cpu.allowed_cpus()
+    for line in (read_text(root / "proc/self/status") or "").splitlines():
+        key, _, told = line.partition(":")
+        if key == "Cpus_allowed_list":
+            return cpu.parse_cpu_list(told)
+    return cpu.online_cpus(root)
+
+
+def _usable(allowed: tuple[int, ...], root: Path) -> int:
+    """What `cpu.usable_cpus` is on the machine itself, for a folder of another one's files."""
+    count = len(set(allowed) & set(cpu.online_cpus(root)))
+    quota = cpu.cgroup_cpu_quota(root)
+    return max(1, count if quota is None else min(count, math.floor(quota)))
 
 
 def busy_processes(interval_s: float = 0.3) -> tuple[Busy, ...]:

@@ -6,24 +6,51 @@ import math
 import os
 from pathlib import Path
 
-ROOT = Path("/")
+ROOT = Path(os.environ.get("EDGEBENCH_ROOT", "/"))
+"""Where /proc, /sys and /dev are looked for. For tests: with ``EDGEBENCH_ROOT=FOLDER`` a run and
+its workers see the planted machine of that folder, and every launch says so (`planted`)."""
+_LARGEST_FILE_BYTE = 4 << 20
+"""More than /proc/cpuinfo of a thousand CPUs; what lies behind is not read."""
+_LARGEST = 1 << 64
+"""The kernel counts in 64 bits, and so do the records."""
+_MOST_CPUS = 8192
+"""The largest NR_CPUS that Linux is built with on x86 (arch/x86/Kconfig)."""
+
+
+def planted() -> str:
+    """A caveat where the machine that is looked at is not this one; else empty."""
+    return "" if Path("/") == ROOT else f"the machine was read from EDGEBENCH_ROOT={ROOT}"
 
 
 def read_text(path: Path) -> str | None:
     """A small kernel file, stripped; None where it is missing, unreadable or vanished."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip("\0\n ")
+        with path.open("rb") as file:
+            return file.read(_LARGEST_FILE_BYTE).decode("utf-8", "replace").strip("\0\n ")
     except OSError:
         return None
 
 
-def read_int(path: Path) -> int | None:
-    """A kernel file that holds one whole number; None for anything else."""
-    text = read_text(path)
+def whole(text: str | None) -> int | None:
+    """The whole number that a text is, if it is one that the kernel could have counted."""
     try:
-        return int(text) if text is not None else None
+        value = int(text) if text is not None else None
     except ValueError:
         return None
+    return value if value is not None and abs(value) < _LARGEST else None
+
+
+def read_int(path: Path) -> int | None:
+    """A kernel file that holds one whole number; None for anything else."""
+    return whole(read_text(path))
+
+
+def subfolders(path: Path) -> tuple[Path, ...]:
+    """What a folder holds, by name; empty where it is missing, unreadable or none."""
+    try:
+        return tuple(sorted(path.iterdir()))
+    except OSError:
+        return ()
 
 
 def parse_cpu_list(text: str) -> tuple[int, ...]:
@@ -33,9 +60,12 @@ def parse_cpu_list(text: str) -> tuple[int, ...]:
     """
     found: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        if first.isdigit() and (last or first).isdigit():
-            found.update(range(int(first), min(int(last or first), int(first) + 4096) + 1))
+        first, dash, last = part.strip().partition("-")
+        low, high = whole(first), whole(last if dash else first)
+        if low is not None and high is not None and low >= 0:
+            found.update(range(low, min(high + 1, _MOST_CPUS)))
+        if len(found) == _MOST_CPUS:
+            break
     return tuple(sorted(found))
 
 
@@ -57,10 +87,7 @@ def cgroup1_folders(controller: str, root: Path = ROOT) -> tuple[Path, ...]:
     (``cpu,cpuacct``), and inside a container the path of /proc/self/cgroup is the host's: the
     mount itself then is the container's own cgroup, which is the chain's last member.
     """
-    base = root / "sys/fs/cgroup"
-    if not base.is_dir():
-        return ()
-    for mount in sorted(base.iterdir()):
+    for mount in subfolders(root / "sys/fs/cgroup"):
         if controller in mount.name.split(","):
             return _chain(mount, _cgroup_path(root, controller))
     return ()
@@ -89,12 +116,13 @@ def cgroup_cpu_quota(root: Path = ROOT) -> float | None:
     quotas = []
     for folder in cgroup_folders(root):
         quota, _, period = (read_text(folder / "cpu.max") or "").partition(" ")
-        if quota.isdigit() and period.isdigit() and int(period):
-            quotas.append(int(quota) / int(period))
+        quota_us, period_us = whole(quota), whole(period)
+        if quota_us and period_us and quota_us > 0 and period_us > 0:
+            quotas.append(quota_us / period_us)
     for folder in cgroup1_folders("cpu", root):
         quota_us = read_int(folder / "cpu.cfs_quota_us")
         period_us = read_int(folder / "cpu.cfs_period_us")
-        if quota_us and period_us and quota_us > 0:
+        if quota_us and period_us and quota_us > 0 and period_us > 0:
             quotas.append(quota_us / period_us)
     return min(quotas) if quotas else None
 
@@ -117,6 +145,15 @@ def usable_cpus(root: Path = ROOT) -> int:
     count = len(set(allowed_cpus()) & set(online_cpus(root))) or 1
     quota = cgroup_cpu_quota(root)
     return max(1, min(count, math.floor(quota))) if quota is not None else count
+
+
+def policies(root: Path = ROOT) -> list[Path]:
+    """Folders of the frequency domains; Linux Documentation/admin-guide/pm/cpufreq.rst."""
+    base = root / "sys/devices/system/cpu"
+    found = base.glob("cpufreq/policy[0-9]*")
+    return sorted(found, key=lambda folder: int("".join(filter(str.isdigit, folder.name)))) or [
+        folder for cpu in online_cpus(root) if (folder := base / f"cpu{cpu}/cpufreq").is_dir()
+    ]
 
 
 def speed_rank(cpu: int, root: Path = ROOT) -> int:

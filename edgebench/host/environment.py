@@ -10,9 +10,13 @@ from edgebench.host.cpu import (
     cgroup1_folders,
     cgroup_folders,
     online_cpus,
+    policies,
     read_int,
     read_text,
+    whole,
 )
+from edgebench.host.thermal import cooling_states, limits, temperatures
+from edgebench.host.throttle import throttle_bits, throttle_counts
 from edgebench.machine import Environment
 
 _KIB = 1024
@@ -24,6 +28,9 @@ _UNLIMITED_BYTE = 1 << 60
 """Version 1 writes "no limit" as the largest whole page below 2^63."""
 _BUSY_FIELDS = (0, 1, 2, 5, 6, 7)
 """user, nice, system, irq, softirq, steal of /proc/stat; idle and iowait are not busy."""
+_STEAL_FIELD = 7
+_PRESSURES = ("cpu", "memory", "io")
+_NS_PER_US = 1000
 
 
 def snapshot(root: Path = ROOT) -> Environment:
@@ -32,6 +39,7 @@ def snapshot(root: Path = ROOT) -> Environment:
     memory = _meminfo(root)
     swap_total, swap_free = memory.get("SwapTotal"), memory.get("SwapFree")
     swapped = swap_total is not None and swap_free is not None
+    cpu_ticks = _cpu_ticks(root)
     return Environment(
         load_average_1min=_float(load[0]) if load else None,
         mem_available_byte=memory.get("MemAvailable"),
@@ -39,8 +47,17 @@ def snapshot(root: Path = ROOT) -> Environment:
         governor=read_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         cpu_mhz=_clocks(root),
         temperature_degc=temperatures(root),
-        busy_all_ns=_busy_ns(root),
+        limit_degc=limits(root),
+        busy_all_ns=_sum_ns(cpu_ticks, _BUSY_FIELDS) if cpu_ticks else None,
         throttled_ns=_throttled_ns(root),
+        residency_ns=_residency_ns(root),
+        allowed_mhz=_allowed_mhz(root),
+        throttle_counts=throttle_counts(root),
+        throttle_bits=throttle_bits(root),
+        cooling_states=cooling_states(root),
+        pressure_ns=_pressure_ns(root),
+        steal_ns=_steal_ns(cpu_ticks),
+        swapped_pages=_swapped_pages(root),
     )
 
 
@@ -56,9 +73,9 @@ def _meminfo(root: Path) -> dict[str, int]:
     fields = {}
     for line in (read_text(root / "proc/meminfo") or "").splitlines():
         key, _, rest = line.partition(":")
-        number = rest.split()[:1]
-        if number and number[0].isdigit():
-            fields[key] = int(number[0]) * _KIB
+        number = whole(next(iter(rest.split()), None))
+        if number is not None and number >= 0:
+            fields[key] = number * _KIB
     return fields
 
 
@@ -83,24 +100,84 @@ def _clocks(root: Path) -> tuple[float, ...]:
     return tuple(khz / _MILLI for khz in found if khz is not None)
 
 
-def temperatures(root: Path) -> dict[str, float]:
-    """Thermal zones in degrees Celsius by type; Linux Documentation/driver-api/thermal."""
-    found = {}
-    for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*")):
-        value = read_int(zone / "temp")
-        if value is not None:
-            found[f"{zone.name}:{read_text(zone / 'type') or '?'}"] = value / _MILLI
-    return found
-
-
-def _busy_ns(root: Path) -> int | None:
+def _cpu_ticks(root: Path) -> list[int]:
     """CPU time of everything on the machine since boot; proc(5), /proc/stat, first line."""
     for line in (read_text(root / "proc/stat") or "").splitlines():
         parts = line.split()
         if parts and parts[0] == "cpu" and all(part.isdigit() for part in parts[1:]):
-            ticks = sum(int(parts[1 + i]) for i in _BUSY_FIELDS if 1 + i < len(parts))
-            return ticks * (_NS_PER_TICK_BASE // os.sysconf("SC_CLK_TCK"))
+            return [int(part) for part in parts[1:]]
+    return []
+
+
+def _sum_ns(ticks: list[int], fields: tuple[int, ...]) -> int:
+    return ns_of_ticks(sum(ticks[field] for field in fields if field < len(ticks)))
+
+
+def ns_of_ticks(ticks: int) -> int:
+    """The kernel's ticks for programs (USER_HZ, 10 ms each on every Linux we run on) in ns."""
+    return ticks * (_NS_PER_TICK_BASE // os.sysconf("SC_CLK_TCK"))
+
+
+def _steal_ns(ticks: list[int]) -> int | None:
+    """What a hypervisor gave to others; old kernels have no such field."""
+    return _sum_ns(ticks, (_STEAL_FIELD,)) if len(ticks) > _STEAL_FIELD else None
+
+
+def parse_residency(text: str) -> dict[int, int]:
+    """Time in ns at each frequency in kHz; malformed lines are passed over.
+
+    Source: Linux Documentation/cpu-freq/cpufreq-stats.rst: ``<kHz> <ticks of 10 ms>`` a line.
+    """
+    found: dict[int, int] = {}
+    for line in text.splitlines():
+        parts = line.split()
+        if len(parts) == 2 and all(part.isascii() and part.isdigit() for part in parts):  # noqa: PLR2004 - a pair
+            khz = int(parts[0])
+            found[khz] = found.get(khz, 0) + ns_of_ticks(int(parts[1]))
+    return found
+
+
+def _residency_ns(root: Path) -> dict[str, dict[int, int]]:
+    """Of each frequency domain; absent where the CPU itself chooses (intel_pstate, amd-pstate)."""
+    files = {each.name: each / "stats/time_in_state" for each in _named_policies(root)}
+    parsed = {name: parse_residency(read_text(path) or "") for name, path in files.items()}
+    return {name: times for name, times in parsed.items() if times}
+
+
+def _named_policies(root: Path) -> list[Path]:
+    """Frequency domains that have a name; kernels before 4.3 have folders of CPUs only."""
+    return [folder for folder in policies(root) if folder.name.startswith("policy")]
+
+
+def _allowed_mhz(root: Path) -> tuple[float, ...]:
+    found = [read_int(policy / "scaling_max_freq") for policy in policies(root)]
+    return tuple(khz / _MILLI for khz in found if khz is not None)
+
+
+def parse_pressure(text: str) -> int | None:
+    """Total of the line ``some``, in ns; Linux Documentation/accounting/psi.rst."""
+    for line in text.splitlines():
+        kind, _, rest = line.partition(" ")
+        total = rest.rpartition("total=")[2].strip()
+        if kind == "some" and "total=" in rest and total.isascii() and total.isdigit():
+            return int(total) * _NS_PER_US
     return None
+
+
+def _pressure_ns(root: Path) -> dict[str, int]:
+    files = {name: read_text(root / "proc/pressure" / name) or "" for name in _PRESSURES}
+    parsed = {name: parse_pressure(text) for name, text in files.items()}
+    return {name: total for name, total in parsed.items() if total is not None}
+
+
+def _swapped_pages(root: Path) -> int | None:
+    """Pages in and out since boot; /proc/vmstat, ``pswpin`` and ``pswpout``."""
+    found = []
+    for line in (read_text(root / "proc/vmstat") or "").splitlines():
+        key, _, value = line.partition(" ")
+        if key in {"pswpin", "pswpout"} and value.isdigit():
+            found.append(int(value))
+    return sum(found) if found else None
 
 
 def _throttled_ns(root: Path) -> int | None:

@@ -56,6 +56,7 @@ class _Books:
             "involuntary_switches": self.involuntary_switches,
             "environment_before": self._before,
             "environment_after": _environment(),
+            "intruders": {},  # of the partner's turns too
         }
 
 

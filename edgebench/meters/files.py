@@ -79,6 +79,14 @@ def cpu_words(root: Path, key: str) -> frozenset[str]:
     return frozenset()
 
 
+def cpu_list(text: str) -> tuple[int, ...]:
+    """CPU numbers of a kernel list such as ``0-3,8``; malformed parts are passed over."""
+    found: set[int] = set()
+    for first, last in re.findall(r"(?:^|,)([0-9]{1,4})(?:-([0-9]{1,4}))?(?=,|$)", text):
+        found.update(range(int(first), int(last or first) + 1))
+    return tuple(sorted(found))
+
+
 def is_virtual(root: Path) -> bool:
     """Whether an x86 processor says that a hypervisor runs it (CPUID leaf 1, ECX bit 31)."""
     return "hypervisor" in cpu_words(root, "flags")

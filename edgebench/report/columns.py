@@ -193,6 +193,12 @@ COLUMNS: tuple[Column, ...] = (
     Column("burst_sustained_lo_ratio", "float", "lower end of its 95 % interval over launches"),
     Column("burst_sustained_hi_ratio", "float", "upper end of its 95 % interval"),
     Column(
+        "sustained_throttle_s",
+        "float",
+        "sustained: time until something slowed the device down, looked for once a second; median "
+        "of the launches in which it happened; empty: in none, or nothing tells",
+    ),
+    Column(
         "drift_ratio",
         "float",
         "median of a launch's second half over that of its first, geometric mean of launches",

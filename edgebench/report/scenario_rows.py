@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from edgebench.analysis import slowdowns
 from edgebench.records import Case, Minute, Record, Trial
 from edgebench.report.figures import Row, over_launches, plus_minus
 from edgebench.stats import Interval, log_t_interval, min_samples, quantile, wilson_interval
@@ -113,20 +114,32 @@ def _sustained(case: Case, good: list[Record], caveats: list[str]) -> Row:
     holds several.
     """
     del case
+    slowed = _first_slowed(good, caveats)
     launches = [[m for m in r.minutes if m.window_ns >= _FULL_MINUTE_NS] for r in good]
     if every := max((record.counts.get("kept_every", 1) for record in good), default=1):
         caveats += [f"sustained: one latency in {every} is kept"] if every > 1 else []
     launches = [minutes for minutes in launches if len(minutes) >= _THIRDS]
     if not launches:
         caveats.append("sustained: burst and sustained speed need 3 whole minutes")
-        return {}
+        return slowed
     burst = [float(minutes[0].p50_ns) for minutes in launches]
     sustained = [_last_third_ns(minutes) for minutes in launches]
     ratios = [b / s for b, s in zip(burst, sustained, strict=True)]
     row = over_launches("burst_sustained", "ratio", ratios)
     row["burst_p50_ms"] = statistics.geometric_mean(burst) / NS_PER_MS
     row["sustained_p50_ms"] = statistics.geometric_mean(sustained) / NS_PER_MS
-    return row
+    return row | slowed
+
+
+def _first_slowed(good: list[Record], caveats: list[str]) -> Row:
+    """When something began to slow the device down: here heat is a finding, not a fault."""
+    looks = [found for record in good if (found := slowdowns.first(record.looks)) is not None]
+    if not looks:
+        return {}
+    after_s = statistics.median(ns / NS_PER_S for ns, _ in looks)
+    words = ", ".join(dict.fromkeys(word for _, what in looks for word in what))
+    caveats.append(f"sustained: slowed down after {after_s:.0f} s: {words}")
+    return {"sustained_throttle_s": after_s}
 
 
 def _last_third_ns(minutes: list[Minute]) -> float:

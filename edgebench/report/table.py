@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgebench.analysis.definitions import DEFINITIONS
+from edgebench.report import endurance
 from edgebench.report.columns import BY_NAME, DEFAULT, STAGES
 from edgebench.report.energy_rows import NO_SENSOR
 from edgebench.report.figures import WORDS, plus_minus
@@ -243,7 +244,8 @@ def notes(rows: Sequence[Row]) -> list[str]:
         kind = _DIGITS.sub("#", cause) if good else f"{label}{cause}"
         groups.setdefault((verdict, kind), []).append((label, cause))
     lines = [_note(verdict, cells) for (verdict, _), cells in groups.items()]
-    return [clean(line) for line in (*lines, *_unjudged(rows))]
+    turned = endurance.overtaken(rows, lambda row: _label(row, varying))
+    return [clean(line) for line in (*lines, *turned, *_unjudged(rows))]
 
 
 def _unjudged(rows: Sequence[Row]) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from edgebench.host import environment
+from edgebench.host import thermal
 from edgebench.host.cpu import ROOT
 from edgebench.units import NS_PER_S
 
@@ -45,7 +45,7 @@ class CoolDown:
         root: Path = ROOT,
     ) -> None:
         self._max_s, self._root = max_s, root
-        self._start = {} if max_s is None else environment.temperatures(root)
+        self._start = {} if max_s is None else thermal.temperatures(root)
         for name, degc in (before or {}).items():  # it may be resumed hot
             if name in self._start:
                 self._start[name] = min(degc, self._start[name])
@@ -78,6 +78,6 @@ class CoolDown:
 
     def _hottest(self) -> tuple[float, float]:
         """Now and at the start, of the sensor that has risen most; one that is gone is cool."""
-        now = environment.temperatures(self._root)
+        now = thermal.temperatures(self._root)
         pairs = [(now[name], start) for name, start in self._start.items() if name in now]
         return max(pairs, key=lambda pair: pair[0] - pair[1], default=(0.0, 0.0))

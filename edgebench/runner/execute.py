@@ -12,7 +12,7 @@ import msgspec
 
 from edgebench import stats
 from edgebench.derive import cache
-from edgebench.host.cpu import ROOT
+from edgebench.host.cpu import ROOT, planted
 from edgebench.records import PlannedCase, Record
 from edgebench.runner import (
     budget,
@@ -289,7 +289,8 @@ class Execution:
         expected_s = durations.launch_s(planned.case, self.preset) + self._power_s(planned, launch)
         self._extra_s.append(took_s - expected_s)
         self.measured += 1
-        caveats = [*record.caveats, *filter(None, [self._waited.caveat, self._of_model(planned)])]
+        told = (self._waited.caveat, self._of_model(planned), planted())
+        caveats = [*record.caveats, *filter(None, told)]
         record = msgspec.structs.replace(
             record,
             launch_ns=int(took_s * NS_PER_S),

@@ -23,6 +23,7 @@ from edgebench.machine import Stage
 from edgebench.protocols import Probe
 from edgebench.records import SCHEMA_VERSION, Record, Status
 from edgebench.runner import leftovers, surroundings
+from edgebench.runner.lookout import Lookout
 from edgebench.units import BYTE_PER_MIB
 
 _TICK_S = 1.0
@@ -130,7 +131,12 @@ def launch(
 
     ``heard`` is given whatever else the worker tells before its record, ``entered`` its stages.
     """
-    watch = Watch(limits, heard, entered)
+    watch, lookout = Watch(limits, heard, entered), Lookout()
+
+    def tick(pid: int) -> None:
+        watch.check_memory(pid)
+        lookout.glance(watch.stage)
+
     try:
         worker = Worker(python, request.case.threads)
     except (OSError, UsageError) as error:  # no memory, no handles, no room: this launch only
@@ -141,11 +147,12 @@ def launch(
     reason = ""
     try:
         worker.ask(request)
-        for reply in worker.replies(watch.left, watch.check_memory):
+        for reply in worker.replies(watch.left, tick):
             if isinstance(reply, wire.Done):
                 record = reply.record
                 break
             watch.hear(reply)
+            lookout.glance(watch.stage)
     except TimeoutError:
         status, reason = "timeout", f"no answer for {limits.of(watch.stage):g} s"
     except MemoryError as error:
@@ -156,7 +163,7 @@ def launch(
         worker.end()
     worker.save_log(log)
     if record is not None:
-        return record
+        return msgspec.structs.replace(record, looks=tuple(lookout.looks))
     if not reason or (worker.ended_itself and worker.returncode):
         status, reason = why_ended(worker, oom=oom_kills() > kills_before)
     return lost(request, watch.stage, status, reason)

@@ -23,6 +23,7 @@ from edgebench.errors import ModelRefusedError
 from edgebench.protocols import Feeds, Probe, Session, Settings, Tensor
 from edgebench.records import PRECISIONS, Effective
 from edgebench.testing.contract import Bundled, bundled, check_backend
+from edgebench.testing.meter_contract import check_meter
 from edgebench.testing.meters import FakeMeter, Wave
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Wave",
     "bundled",
     "check_backend",
+    "check_meter",
     "commit",
     "known_latencies",
     "write_tree",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgebench.analysis import intervals, validity
+from edgebench.analysis import disturbances, intervals, validity
 from edgebench.machine import Environment
 from edgebench.measure import passes
 from edgebench.records import PRECISIONS, Case, Parity, ParityLimits, PlannedCase, Record, Task
@@ -181,7 +181,7 @@ def test_disturbances_are_named(
 ) -> None:
     quiet = Environment(busy_all_ns=0, throttled_ns=0, swap_used_byte=0)
     fields = {"environment_before": quiet, "environment_after": quiet, **changes}
-    reasons = validity.disturbances(record(case(), **fields))
+    reasons = disturbances.of(record(case(), **fields))
     assert (words in reasons[0]) if words else (reasons == [])
 
 

@@ -136,7 +136,7 @@ def test_invalid_cells_fail_a_run_only_where_valid_ones_are_required(
     run(*short, cwd=tmp_path)  # the null backend's answers are wrong, so the cell is invalid
     assert edgebench.load(tmp_path / "edgebench-results")["validity"].tolist() == ["invalid"]
     done = run(*short, "--require-valid", cwd=tmp_path, code=3)
-    assert "1 of 1 cells are invalid" in done.stderr
+    assert "is invalid:\n  parity: cosine" in done.stderr
 
 
 def test_verbose_tells_median_words_and_what_was_printed(tmp_path: Path) -> None:

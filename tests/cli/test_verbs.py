@@ -121,8 +121,8 @@ def test_every_broken_device_is_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("devices", "show", "nope"), "known: coral-dev-board, "),
-        (("devices", "verify", "nope"), "known: coral-dev-board, "),
+        (("devices", "show", "rock-5"), "did you mean rock-5c or rock-5b"),
+        (("devices", "verify", "nope"), "edgebench devices list names them all"),
         (("backends", "show", "nope"), "litert, mnn, ncnn, onnxruntime"),
         (("backends", "verify", "nope"), "litert, mnn, ncnn, onnxruntime"),
         (("workloads", "verify", "nope"), "mnist_cnn"),

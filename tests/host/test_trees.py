@@ -11,7 +11,7 @@ import pytest
 
 from edgebench import resources
 from edgebench.host import conditions, cpu, environment, identify, spoilers
-from edgebench.host.conditions import Busy, Conditions
+from edgebench.host.conditions import Busy, Conditions, Zone
 from edgebench.machine import DeviceFacts, Environment
 from edgebench.specs import DeviceMatch, DeviceSpec
 from edgebench.testing import write_tree
@@ -295,6 +295,7 @@ def test_a_container_with_a_quota_is_told_with_its_memory(tmp_path: Path) -> Non
         "128 MiB of memory are granted",
         "a CPU quota of 1.5 CPUs",
         "this is a container (docker)",
+        "no temperature can be read",
     ]
 
 
@@ -303,6 +304,7 @@ def test_a_virtual_machine_can_say_nothing_of_throttling(tmp_path: Path) -> None
     assert [spoiler.what for spoiler in found] == [
         "this is a vm (QEMU)",
         "the kernel shows no CPU frequency",
+        "no temperature can be read",
     ]
     assert found[1].why == "nothing can be said about throttling"
 
@@ -321,6 +323,7 @@ def test_what_else_a_person_can_mend_is_told(changes: dict[str, object], what: s
         cpus_allowed=(0,),
         cpus_usable=1,
         environment=Environment(cpu_mhz=(2400.0,)),
+        zones=(Zone(name="cpu", degc=40.0),),
     )
     assert spoilers.find(quiet) == ()
     (found,) = spoilers.find(msgspec.structs.replace(quiet, **changes))
@@ -330,7 +333,7 @@ def test_what_else_a_person_can_mend_is_told(changes: dict[str, object], what: s
 
 def test_lifting_the_cap_of_a_slow_cluster_leaves_the_fast_one_alone(tmp_path: Path) -> None:
     cap = {"sys/devices/system/cpu/cpufreq/policy0/scaling_max_freq": "1200000\n"}
-    (found,) = spoilers.find(conditions.gather(write_tree(tmp_path, {**ROCK_5B, **cap})))
+    found = spoilers.find(conditions.gather(write_tree(tmp_path, {**ROCK_5B, **cap})))[0]
     assert found.what == "CPU frequency is capped at 1200 of 1800 MHz"
     assert found.remedy.startswith("echo 2400000 |")
 
@@ -383,4 +386,7 @@ def test_an_empty_tree_tells_nothing_rather_than_something(tmp_path: Path) -> No
     seen = conditions.gather(tmp_path)
     assert (seen.governors, seen.capped_mhz, seen.zones, seen.cooling) == ((), None, (), ())
     assert (seen.cpu_quota, seen.mem_limit_byte, seen.virtualisation) == (None, None, None)
-    assert whats({}, tmp_path) == ["the kernel shows no CPU frequency"]
+    assert whats({}, tmp_path) == [
+        "the kernel shows no CPU frequency",
+        "no temperature can be read",
+    ]

@@ -13,7 +13,9 @@ from edgebench.report.sections.base import Material, Section
 from edgebench.report.sections.basis import environment, glossary, method
 from edgebench.report.sections.cells import cells
 from edgebench.report.sections.exceptions import exceptions
+from edgebench.report.sections.heat import heat
 from edgebench.report.sections.latency import latency
+from edgebench.report.sections.power import power
 from edgebench.report.sections.stages import stages
 from edgebench.report.sections.work import work
 
@@ -21,8 +23,10 @@ SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     answer,
     cells,
     latency,
+    power,
     work,
     stages,
+    heat,
     exceptions,
     environment,
     method,

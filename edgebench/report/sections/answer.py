@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from edgebench.report import answers, grid
+from edgebench.report import answers, endurance, grid
 from edgebench.report.figures import WORDS
 from edgebench.report.rows import Row
 from edgebench.report.sections.base import Material, Section, verdict
@@ -34,6 +34,7 @@ def answer(material: Material) -> Section:
         "cells": len(material.rows),
         "counts": counts,
         "claims": claims,
+        "turned": [clean(line) for line in endurance.overtaken(material.rows, material.name)],
     }
     return Section(id="answer", title="Answer", template="answer.html.j2", context=context)
 

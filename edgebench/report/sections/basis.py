@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from edgebench.analysis.validity import LIMITS
 from edgebench.codec import to_builtins
-from edgebench.machine import DeviceFacts
+from edgebench.machine import CpuCluster, DeviceFacts
 from edgebench.records import Manifest
-from edgebench.report import grid
+from edgebench.report import grid, machine_words
 from edgebench.report.columns import COLUMNS
 from edgebench.report.grid import Grid, Head
 from edgebench.report.sections.base import Material, Section
@@ -55,9 +55,16 @@ def _runs_table(manifests: Sequence[Manifest]) -> Grid:
 
 def _machine(facts: DeviceFacts, versions: dict[str, str]) -> Grid:
     pairs: list[tuple[str, object]] = []
+    told = {
+        "cpu_clusters": "; ".join(map(_cluster, facts.cpu_clusters)),
+        "accelerators": "; ".join(map(machine_words.accelerator, facts.accelerators)),
+        "caches_byte": machine_words.caches(facts.caches_byte),
+    }
     for name, value in to_builtins(facts).items():
         words, plain = name.replace("_", " "), value
-        if name.endswith("_byte"):
+        if name in told:
+            words, plain = words.removesuffix(" byte"), told[name]
+        elif name.endswith("_byte"):
             words = words.removesuffix(" byte") + " (MiB)"
             plain = None if value is None else f"{mib_from_byte(value):,.0f}"
         elif isinstance(value, (list, tuple)):
@@ -65,6 +72,11 @@ def _machine(facts: DeviceFacts, versions: dict[str, str]) -> Grid:
         pairs.append((words, plain))
     pairs += [(f"{name} version", version) for name, version in sorted(versions.items())]
     return grid.facts(f"{clean(facts.device)} ({clean(facts.device_id)})", pairs)
+
+
+def _cluster(part: CpuCluster) -> str:
+    features = f" ({' '.join(part.features)})" if part.features else ""
+    return f"{machine_words.cluster(part)}{features}"
 
 
 def method(material: Material) -> Section:

@@ -1,0 +1,102 @@
+"""Which board this is, by device tree or DMI, its chip, and the power mode that it runs in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgebench.host.cores import cpuinfo
+from edgebench.host.cpu import ROOT, read_text, subfolders, whole
+
+_DMI_FILLERS = {
+    *("to be filled by o.e.m.", "system manufacturer", "system product name", "default"),
+    *("default string", "not applicable", "not specified", "none", "o.e.m."),
+}
+_LONGEST_NAME = 200
+
+
+def plain(text: str | None) -> str | None:
+    """A name that a kernel file holds, fit to be shown: one line, no control characters."""
+    shown = "".join(c if c.isprintable() else " " for c in (text or "")[:_LONGEST_NAME])
+    return " ".join(shown.split()) or None
+
+
+def compatible(root: Path = ROOT) -> tuple[str, ...]:
+    """The device tree's ``compatible``: the board first, its chip last; empty without a tree.
+
+    Source: Devicetree Specification, 2.3.1: from the most specific to the most general.
+    """
+    told = _device_tree(root, "compatible") or ""
+    return tuple(name for part in told.split("\0") if (name := plain(part)))
+
+
+def board(root: Path = ROOT) -> str | None:
+    """The board by device tree, by /proc/cpuinfo (Raspberry Pi, in a container) or by DMI."""
+    told = _device_tree(root, "model") or cpuinfo(root).get(-1, {}).get("Model")
+    return plain(told) or dmi(root) or _dmi_of(root, "board_vendor", "board_name")
+
+
+def dmi(root: Path = ROOT) -> str | None:
+    """Vendor and product by DMI; None where the maker filled in nothing."""
+    return _dmi_of(root, "sys_vendor", "product_name")
+
+
+def soc(root: Path = ROOT) -> str | None:
+    """The chip as the device tree names it, else as the kernel's soc bus does.
+
+    Source: Linux Documentation/ABI/testing/sysfs-devices-soc. Its ``soc_id`` is often a mere
+    number (Tegra234 is 35), which is why the device tree is asked first.
+    """
+    if names := compatible(root)[1:]:
+        return names[-1]
+    for folder in subfolders(root / "sys/bus/soc/devices"):
+        parts = [plain(read_text(folder / name)) for name in ("family", "soc_id")]
+        if told := " ".join(part for part in parts if part):
+            return told
+    return None
+
+
+def power_mode(root: Path = ROOT) -> str | None:
+    """The power budget that the device runs in, by the name its maker or the kernel gives it.
+
+    A Jetson's mode of nvpmodel, else the firmware's profile and the CPU's preference between
+    energy and performance: ``balanced (firmware), balance_power (CPU)`` where there are both.
+
+    Source: NVIDIA Jetson Linux Developer Guide (nvpmodel); Linux Documentation/ABI/testing/
+    sysfs-platform_profile, admin-guide/pm/intel_pstate.rst (``energy_performance_preference``).
+    """
+    if jetson := _nvpmodel(root):
+        return jetson
+    profile = plain(read_text(root / "sys/firmware/acpi/platform_profile"))
+    policies = subfolders(root / "sys/devices/system/cpu/cpufreq")
+    names = (plain(read_text(p / "energy_performance_preference")) for p in policies)
+    preference = " and ".join(dict.fromkeys(name for name in names if name)) or None
+    if profile and preference:
+        return f"{profile} (firmware), {preference} (CPU)"
+    return profile or preference
+
+
+def _nvpmodel(root: Path) -> str | None:
+    """The mode that nvpmodel wrote down last, by its name in nvpmodel's own file."""
+    words = (read_text(root / "var/lib/nvpmodel/status") or "").split()
+    told = [whole(word.removeprefix("pmode:")) for word in words if word.startswith("pmode:")]
+    if not told or told[0] is None:
+        return None
+    for line in (read_text(root / "etc/nvpmodel.conf") or "").splitlines():
+        # < POWER_MODEL ID=0 NAME=15W >
+        fields = line.split()
+        if fields[:2] == ["<", "POWER_MODEL"]:
+            named = dict(field.split("=", 1) for field in fields if "=" in field)
+            if whole(named.get("ID")) == told[0] and (name := plain(named.get("NAME"))):
+                return name
+    return f"mode {told[0]}"
+
+
+def _device_tree(root: Path, name: str) -> str | None:
+    """A property of the device tree's root node."""
+    places = ("proc/device-tree", "sys/firmware/devicetree/base")
+    return next((text for place in places if (text := read_text(root / place / name))), None)
+
+
+def _dmi_of(root: Path, *names: str) -> str | None:
+    parts = [plain(read_text(root / "sys/class/dmi/id" / name)) for name in names]
+    return " ".join(p for p in parts if p and p.lower() not in _DMI_FILLERS) or None

@@ -1,0 +1,60 @@
+"""What minutes on end turned around: cells whose order of minute 1 is not that of the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+
+from edgebench.report import answers
+from edgebench.report.figures import Row
+
+_APART_RATIO = 0.02
+"""Medians nearer to each other than this are the same, as in a comparison."""
+_FIRST, _END = "burst_p50_ms", "sustained_p50_ms"
+
+
+def overtaken(rows: Sequence[Row], name: Callable[[Row], str]) -> list[str]:
+    """A line for each question whose ranking in minute 1 is not the ranking at the end.
+
+    Who is overtaken must have been ahead by 2 % and end behind by 2 %. The line tells of the
+    fastest cell of the first minute that was overtaken, and of the fastest that overtook it.
+
+    Args:
+        rows: Of any scenario; only cells of ``sustained`` that ran and are not invalid count.
+        name: What a cell is called.
+    """
+    lines = []
+    for asked in answers.fastest(rows):
+        timed = [row for row in asked.rows if _counts(row)]
+        timed.sort(key=lambda row: _ms(row, _FIRST))
+        turned = [pair for pair in combinations(timed, 2) if _turned(*pair)]
+        if turned:
+            first = turned[0][0]
+            passed = [late for early, late in turned if early is first]
+            ahead = min(passed, key=lambda row: _ms(row, _END))
+            lines.append(_line(asked.workload, (first, ahead), name))
+    return lines
+
+
+def _counts(row: Row) -> bool:
+    known = all(isinstance(row.get(column), float) for column in (_FIRST, _END))
+    return known and row.get("status") == "ok" and row.get("validity") != "invalid"
+
+
+def _ms(row: Row, column: str) -> float:
+    return float(row[column] or 0.0)
+
+
+def _turned(early: Row, late: Row) -> bool:
+    """Whether the one that was clearly ahead is clearly behind at the end."""
+    was_ahead = _ms(early, _FIRST) * (1 + _APART_RATIO) < _ms(late, _FIRST)
+    return was_ahead and _ms(late, _END) * (1 + _APART_RATIO) < _ms(early, _END)
+
+
+def _line(question: str, pair: tuple[Row, Row], name: Callable[[Row], str]) -> str:
+    first, ahead = pair
+    told = "; ".join(
+        f"{when}: {name(first)} {_ms(first, column):.4g} ms, {name(ahead)} {_ms(ahead, column):.4g}"
+        for when, column in (("minute 1", _FIRST), ("the end", _END))
+    )
+    return f"{question}: the ranking of minute 1 is not the ranking at the end ({told})"

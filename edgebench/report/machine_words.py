@@ -1,0 +1,38 @@
+"""A machine's parts in words for people: a cluster, its caches, an accelerator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edgebench.machine import Accelerator, CpuCluster
+from edgebench.units import mib_from_byte
+
+_KIB = 1024
+
+
+def cluster(part: CpuCluster, otherwise: str = "CPUs") -> str:
+    """``4 x Cortex-A76, up to 2400 MHz``.
+
+    Args:
+        part: CPUs of one kind.
+        otherwise: What they are called where no model is known.
+    """
+    speed = "" if part.max_mhz is None else f", up to {part.max_mhz:.0f} MHz"
+    return f"{part.cpus} x {part.model or otherwise}{speed}"
+
+
+def accelerator(part: Accelerator) -> str:
+    """``npu: Rockchip NPU (platform fdab0000.npu, driver RKNPU)``."""
+    driver = f"driver {part.driver}" if part.driver else "no driver"
+    return f"{part.kind}: {part.name} ({part.where}, {driver})"
+
+
+def caches(sizes_byte: Mapping[str, int]) -> str:
+    """``L1d 64 KiB, L2 512 KiB, L3 2 MiB``; empty where nothing is known."""
+    return ", ".join(f"{name} {_size(size)}" for name, size in sizes_byte.items())
+
+
+def _size(value_byte: int) -> str:
+    if value_byte >= _KIB * _KIB:
+        return f"{mib_from_byte(value_byte):g} MiB"
+    return f"{value_byte / _KIB:g} KiB"
