@@ -17,7 +17,11 @@ from edgebench.runner.config import RunConfig
 _MINUTES = 10.0
 _OPTIONS = (
     click.option("--meter", "meter_name", metavar="NAME", help="A meter that reads this device."),
-    *power_options.OF_RUN,
+    power_options.CSV,
+    power_options.OFFSET,
+    power_options.COLUMNS,
+    power_options.COMMAND,
+    power_options.COVERS,
     click.option(
         "--minutes",
         type=click.FloatRange(min=0.1, max=600),
@@ -50,7 +54,9 @@ def command(**options: Any) -> None:  # noqa: ANN401 - click passes options by n
     from edgebench.cli import calibrating
     from edgebench.runner import journal
 
-    told = {key: value for key, value in power_options.told(options).items() if value is not None}
+    names = ("power_csv", "power_csv_offset_s", "power_command", "power_covers")
+    told = {name: options[name] for name in names if options[name] is not None}
+    told["power_csv_columns"] = power_options.columns(options["power_csv_columns"])
     meter = calibrating.opened(options["meter_name"], RunConfig(**told))
     with contextlib.closing(meter), journal.one_run_at_a_time():
         model = calibrating.calibrate(
