@@ -16,8 +16,8 @@ from edgebench.host.identify import identify
 from edgebench.machine import DeviceFacts
 from edgebench.testing import trees
 
-HERE = ("device_id", "cpus_usable", "kernel", "os", "python")
-"""Of the process that asks or the system it runs, not of the machine."""
+HERE = ("device_id", "cpus_usable", "kernel", "os", "python", "envelope")
+"""Of the process that asks, the system it runs or the descriptor, not of the machine."""
 
 
 def told(root: Path) -> DeviceFacts:
