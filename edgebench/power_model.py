@@ -158,9 +158,9 @@ def dumps(model: PowerModel) -> str:
 
 
 def _table(table: dict[str, object]) -> list[str]:
-    """JSON's values are TOML's, but for None, which is left out."""
+    """JSON's values are TOML's, but for None, which is left out, and DEL, which is escaped."""
     return [
-        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
         for key, value in table.items()
         if value is not None
     ]

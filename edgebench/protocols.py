@@ -212,6 +212,9 @@ class Meter(Protocol):
 
     ``probe`` looks for what there is to read and keeps it; ``channels`` and ``read`` are of that.
     Nothing missing, vanished or malformed is ever read as 0.
+
+    It may have ``take_caveats()``, lines on the readings since they were last taken that belong
+    beside their figures.
     """
 
     name: str

@@ -75,6 +75,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True, tag="taken"):
     """Sampler to runner: the readings since `Begin`."""
 
     series: tuple[Series, ...]
+    caveats: tuple[str, ...] = ()
+    """What meters have to say of their readings (`take_caveats`, where one has it)."""
     lost: dict[str, str] = {}
     """Meters that fell ill, and of what; none of their channels is in ``series``."""
 

@@ -15,14 +15,18 @@ import click
 from edgebench import plugins, power_model, resources
 from edgebench.analysis import energy, power_fit
 from edgebench.analysis.power_fit import NotIdentifiedError, Point
+from edgebench.cli import power_options
 from edgebench.cli.text import one_line
 from edgebench.errors import UsageError
 from edgebench.host import cpu, identify
-from edgebench.metering import Series
+from edgebench.metering import Power, Series
 from edgebench.meters import activity
+from edgebench.meters.command import Command
+from edgebench.meters.csv_ import Csv
 from edgebench.power_model import Activity, ClusterModel, PowerModel
 from edgebench.protocols import Meter
 from edgebench.runner import journal, loads
+from edgebench.runner.config import RunConfig
 from edgebench.samples import Samples
 from edgebench.units import human_s
 
@@ -43,6 +47,7 @@ class Stretch(NamedTuple):
     activities: tuple[Activity, ...]
     series: tuple[Series, ...]
     """Of the meter's channels."""
+    utc_offset_ns: int
 
 
 def calibrate(
@@ -87,6 +92,8 @@ def calibrate(
         with at_work(load):
             time.sleep(_SETTLE_S)
             stretches.append(_watch(meter, load.name, each_s, clusters))
+    if isinstance(meter, Csv):
+        stretches = _logged(meter, stretches)
     return _model(meter, stretches, clusters, device_name, machine)
 
 
@@ -94,19 +101,47 @@ def _cpus(cluster: activity.Cluster, allowed: set[int]) -> list[int]:
     return sorted(number for domain in cluster for number in domain.cpus if number in allowed)
 
 
-def opened(name: str) -> Meter:
-    """A meter that measures, probed.
+def opened(name: str | None, config: RunConfig) -> Meter:
+    """The meter to fit to, probed.
+
+    Args:
+        name: Of a meter that reads this device by itself.
+        config: Tells of a log or a program instead.
 
     Raises:
-        UsageError: It cannot be read, or is itself a model.
+        UsageError: There is none or more than one, it cannot be read, or it is itself a model.
     """
-    meter: Meter = plugins.load(plugins.METERS, name)()
+    told = [what for what in (name, config.power_csv, config.power_command) if what is not None]
+    if len(told) != 1:
+        raise UsageError(
+            f"{'no meter' if not told else 'more than one meter'} to calibrate by",
+            remedy="give one of --meter NAME, --power-csv FILE and --power-command CMD",
+        )
+    power_options.check(config)
+    meter = _made(name, config)
     probe = meter.probe(ROOT)
     if not probe.available:
-        raise UsageError(f"meter {name}: {probe.reason}", remedy=probe.remedy)
+        raise UsageError(f"meter {meter.name}: {probe.reason}", remedy=probe.remedy)
     if tiers := {one.tier for one in meter.channels} - set(_MEASURED):
-        raise UsageError(f"meter {name} measures nothing itself: {', '.join(sorted(tiers))}")
+        raise UsageError(f"meter {meter.name} measures nothing itself: {', '.join(sorted(tiers))}")
     return meter
+
+
+def _made(name: str | None, config: RunConfig) -> Meter:
+    if config.power_csv is not None:
+        return Csv(
+            Path(config.power_csv),
+            offset_s=config.power_csv_offset_s,
+            covers=config.power_covers,
+            columns=config.power_csv_columns,
+        )
+    if config.power_command is not None:
+        return Command(config.power_command, config.power_covers)
+    try:
+        found: Meter = plugins.load(plugins.METERS, name or "")()
+    except ImportError as error:
+        raise UsageError(f"meter {name}: {error}", remedy="install what it needs") from None
+    return found
 
 
 def _watch(
@@ -135,7 +170,35 @@ def _watch(
         Series(meter=meter.name, channel=channel, t_ns=Samples(t_ns), value=Samples(value))
         for channel, (t_ns, value) in zip(meter.channels, book, strict=True)
     )
-    return Stretch(load, known[0].t_ns, known[-1].t_ns, seen, series)
+    return Stretch(load, known[0].t_ns, known[-1].t_ns, seen, series, _utc_offset_ns())
+
+
+def _utc_offset_ns() -> int:
+    return time.time_ns() - time.perf_counter_ns()
+
+
+def _logged(csv: Csv, stretches: Sequence[Stretch]) -> list[Stretch]:
+    """The stretches with what a log says of them.
+
+    Raises:
+        UsageError: The log cannot be read, or does not hold them.
+    """
+    log, found = csv.log(), []
+    for one in stretches:
+        window = Power(
+            start_ns=one.start_ns,
+            end_ns=one.end_ns,
+            inferences=0,
+            utc_offset_ns=one.utc_offset_ns,
+        )
+        series = csv.series(log, window)
+        if series is None:
+            raise UsageError(
+                f"{csv.path}: no reading while {one.load} ran",
+                remedy="set --power-offset to the difference of the clocks",
+            )
+        found.append(one._replace(series=(series,)))
+    return found
 
 
 def _model(
@@ -156,8 +219,10 @@ def _model(
     try:
         found = power_fit.fit(points)
     except NotIdentifiedError as error:
+        least = min(sum(activity.busy for activity in point.activities) for point in points)
         raise UsageError(
-            f"no model: {error}", remedy="leave the device alone meanwhile, and give more --minutes"
+            f"no model: {error}; other processes kept {least:.1f} CPUs busy throughout",
+            remedy="leave the device alone meanwhile; `edgebench doctor` names who is busy",
         ) from None
     facts = identify.identify(device_name=device_name, devices=resources.open_devices())
     counted = [channel for channel in meter.channels if channel.counted]

@@ -60,14 +60,22 @@ def identify(
 
 
 def envelope(device: DeviceSpec) -> Envelope | None:
-    """``idle_w`` and ``load_w`` of a descriptor, with who says so; None where one is missing."""
-    idle, load = (
-        KnownPower(w=fact.value, source=fact.source, year=fact.year)
-        if (fact := device.fact(key)) is not None and not isinstance(fact.value, str)
-        else None
-        for key in ("idle_w", "load_w")
-    )
-    return Envelope(idle=idle, load=load) if idle is not None and load is not None else None
+    """The published powers of a device, at rest and at the most; None where one is missing.
+
+    The most is ``peak_w`` where that is above ``load_w``: inference keeps the wide units busy, as
+    Linpack does, and draws more than what only keeps every core busy.
+    """
+    idle, load, peak = (_known_power(device, key) for key in ("idle_w", "load_w", "peak_w"))
+    if idle is None or load is None:
+        return None
+    return Envelope(idle=idle, load=peak if peak is not None and peak.w > load.w else load)
+
+
+def _known_power(device: DeviceSpec, key: str) -> KnownPower | None:
+    fact = device.fact(key)
+    if fact is None or isinstance(fact.value, str):
+        return None
+    return KnownPower(w=fact.value, source=fact.source, year=fact.year)
 
 
 def match_keys(root: Path = ROOT) -> DeviceMatch:

@@ -72,10 +72,10 @@ class Calibrated:
             ),
         )
 
-    @property
-    def caveats(self) -> tuple[str, ...]:
-        """In what the device did something that the model was not fitted to, the last time."""
-        return (f"the model says nothing of {self._beyond}",) if self._beyond else ()
+    def take_caveats(self) -> tuple[str, ...]:
+        """What the device did that the model was not fitted to, since this was last asked."""
+        beyond, self._beyond = self._beyond, ""
+        return (f"the model says nothing of {beyond}",) if beyond else ()
 
     def read(self) -> Readings:
         """The mean power since the reading before; None for what the model was not fitted to."""

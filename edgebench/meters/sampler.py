@@ -115,6 +115,11 @@ class _Ward:
             self.illness = "it hangs"
         return () if self.illness else self._book.series(self.name)
 
+    def caveats(self) -> tuple[str, ...]:
+        """What a meter that is well has to say of its readings."""
+        take: Callable[[], tuple[str, ...]] | None = getattr(self._meter, "take_caveats", None)
+        return take() if take is not None and not self.illness else ()
+
 
 class _Book:
     """Readings of one meter, a pair of arrays a channel."""
@@ -211,7 +216,8 @@ class Sampler:
         until_s = time.monotonic() + _HALT_TIMEOUT_S
         series = tuple(one for ward in self._reading for one in ward.take(until_s))
         lost = {ward.name: ward.illness for ward in self._reading if ward.illness}
-        return sampling.Taken(series=series, lost=lost)
+        said = tuple(words for ward in self._reading for words in ward.caveats())
+        return sampling.Taken(series=series, caveats=said, lost=lost)
 
     def _begin(self, order: sampling.Begin) -> None:
         if hasattr(os, "sched_setaffinity"):  # threads that are started from here inherit it

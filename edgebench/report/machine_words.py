@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edgebench.machine import Accelerator, CpuCluster
+from edgebench.machine import Accelerator, CpuCluster, Envelope
 from edgebench.units import mib_from_byte
 
 _KIB = 1024
@@ -25,6 +25,11 @@ def accelerator(part: Accelerator) -> str:
     """``npu: Rockchip NPU (platform fdab0000.npu, driver RKNPU)``."""
     driver = f"driver {part.driver}" if part.driver else "no driver"
     return f"{part.kind}: {part.name} ({part.where}, {driver})"
+
+
+def envelope(known: Envelope | None) -> str:
+    """``2.8 to 9.7 W as published``; empty where nobody published it."""
+    return f"{known.idle.w:g} to {known.load.w:g} W as published" if known is not None else ""
 
 
 def caches(sizes_byte: Mapping[str, int]) -> str:

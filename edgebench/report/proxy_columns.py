@@ -37,7 +37,7 @@ PROXIES: tuple[Column, ...] = (
     Column(
         "envelope_energy_hi_mj",
         "float",
-        "no measurement: the device's power under CPU load as published, likewise",
+        "no measurement: the most that the device drew under CPU load as published, likewise",
     ),
     Column("envelope_source", "str", "who published both powers, and of which year they are"),
 )

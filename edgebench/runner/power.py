@@ -177,6 +177,7 @@ class Sampling:
         words = [f"power: {self._ill}"] if self._ill and self._asked else []
         lost = {name: why for taken in self._taken for name, why in taken.lost.items()}
         words += [f"power: {name} was lost: {why}" for name, why in lost.items()]
+        words += dict.fromkeys(f"power: {said}" for taken in self._taken for said in taken.caveats)
         if words:
             record = msgspec.structs.replace(record, caveats=(*record.caveats, *words))
         if record.power is None:

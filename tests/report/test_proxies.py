@@ -12,6 +12,7 @@ from edgebench.host import identify
 from edgebench.machine import CpuCluster, DeviceFacts, Envelope, Environment, KnownPower
 from edgebench.records import Effective
 from edgebench.report import rows
+from edgebench.specs import DeviceMatch, DeviceSpec, FactSpec
 
 PI5 = Envelope(
     idle=KnownPower(w=2.8, source="https://example.org/a", year=2023),
@@ -137,9 +138,28 @@ def test_a_device_nobody_knows_has_no_envelope() -> None:
 
 
 def test_the_envelope_is_the_descriptors_with_source_and_year() -> None:
-    found = identify.envelope(resources.open_device("raspberry-pi-5"))
+    device = resources.open_device("raspberry-pi-5")
+    found = identify.envelope(device)
     assert found is not None
-    assert (found.idle.w, found.load.w) == (2.8, 9.7)
+    assert found.idle.w == device.figure("idle_w")
+    assert found.load.w == device.figure("peak_w") == 13.8
     assert found.load.source.startswith("https://")
     assert found.load.year == 2023
+
+
+@pytest.mark.parametrize(("peak_w", "most_w"), [(7.2, 7.2), (4.0, 5.0), (None, 5.0)])
+def test_the_upper_end_is_the_most_that_was_published(peak_w: float | None, most_w: float) -> None:
+    told = {"idle_w": 1.6, "load_w": 5.0, "peak_w": peak_w}
+    facts = tuple(
+        FactSpec(key=key, value=value, source="https://example.org", year=2019)
+        for key, value in told.items()
+        if value is not None
+    )
+    device = DeviceSpec(schema=1, name="board", match=DeviceMatch(), facts=facts)
+    found = identify.envelope(device)
+    assert found is not None
+    assert found.load.w == most_w
+
+
+def test_a_descriptor_that_tells_no_power_has_no_envelope() -> None:
     assert identify.envelope(resources.open_device("coral-dev-board")) is None

@@ -58,6 +58,7 @@ def _machine(facts: DeviceFacts, versions: dict[str, str]) -> Grid:
     told = {
         "cpu_clusters": "; ".join(map(_cluster, facts.cpu_clusters)),
         "accelerators": "; ".join(map(machine_words.accelerator, facts.accelerators)),
+        "envelope": machine_words.envelope(facts.envelope),
         "caches_byte": machine_words.caches(facts.caches_byte),
     }
     for name, value in to_builtins(facts).items():
