@@ -35,6 +35,7 @@ TRACE_S = 78.0
 IDLE_S = 12.0
 WINDOWS_S = ((15.0, 30.0), (16.37, 30.0), (18.91, 37.3), (23.11, 45.0), (15.6, 60.0), (17.23, 60.0))
 LONG_S = 60.0
+WRAP_AT_S, WIDE_J = 30.0, 2000.0
 SLOWEST = Channel(
     name="1 Hz", tier="board_measured", quantity="power_uw", covers=("board",), update_ms=1000
 )
@@ -62,16 +63,18 @@ def of_rate(rate_hz: float, begin_s: float) -> list[Played]:
     pass_s = 10 * TRACE_S
     load = Wave(2, 5, pass_s, 0.5, -(begin_s + LOAD_FROM_S) % pass_s)
     sensors: dict[str, dict[str, object]] = {
-        "counter": {"quantity": "energy_uj", "wrap_uj": 20_000_000},
+        "counter": {"quantity": "energy_uj"},
         "mean": {"update_ms": 1000 * every_s},
         "moment": {},
     }
     made = [Played(f"load {kind}", load, more) for kind, more in sensors.items()]
     for period_s, duty, phase_s in ((0.23, 0.5, 0.0), (0.23, 0.3, 0.1), (0.071, 0.6, 0.05)):
         fast = Wave(2, 5, period_s, duty, phase_s)
+        name = f"fast {period_s:g} s {duty:g}"
+        wraps = {**sensors["counter"], "wrap_uj": wrapping(fast, begin_s)}
         made += [
-            Played(f"fast {period_s:g} s {duty:g} {kind}", fast, sensors[kind])
-            for kind in ("counter", "mean")
+            Played(f"{name} counter", fast, wraps),
+            Played(f"{name} mean", fast, sensors["mean"]),
         ]
     for periods, duty, phase in ((1.0, 0.5, 0.3), (1.37, 0.4, 0.7), (1.0, 0.7, 0.0)):
         period_s = max(1.0, 100 * every_s) * periods
@@ -83,6 +86,12 @@ def of_rate(rate_hz: float, begin_s: float) -> list[Played]:
     return made
 
 
+def wrapping(wave: Wave, begin_s: float) -> int:
+    """A counter's range in uJ: wide enough to be read once a second, and over amid all windows."""
+    total_j = wave.energy_j(0.0, begin_s + WRAP_AT_S)
+    return int(1e6 * total_j / max(1, total_j // WIDE_J))
+
+
 def at_readings(power: Power, series: Series) -> Power:
     """The planted fault: only what lies between two readings within the window."""
     inside = [
@@ -92,8 +101,14 @@ def at_readings(power: Power, series: Series) -> Power:
     ]
     first, last = inside[0], inside[-1]
     moved = [(power.start_ns, first[1]), *inside[1:-1], (power.end_ns, last[1])]
+    idle = [
+        (t, v)
+        for t, v in zip(series.t_ns, series.value, strict=True)
+        if t <= (power.idle_end_ns or 0)
+    ]
+    kept = [*idle, *moved]
     cut = msgspec.structs.replace(
-        series, t_ns=Samples(t for t, _ in moved), value=Samples(v for _, v in moved)
+        series, t_ns=Samples(t for t, _ in kept), value=Samples(v for _, v in kept)
     )
     return msgspec.structs.replace(power, series=(cut,))
 
