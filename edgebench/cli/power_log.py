@@ -66,7 +66,7 @@ def attach_log(folder: Path, csv: Csv) -> tuple[str, ...]:
 
 
 def after_run(config: RunConfig, folder: Path, records: tuple[Record, ...]) -> tuple[Record, ...]:
-    """The run's records, with the log that was told of; where it cannot be read yet, one line."""
+    """The run's records, with the log that was told of; where it cannot be read, one line."""
     if config.power_csv is None or not any(record.power for record in records):
         return records
     csv = Csv(
@@ -79,7 +79,7 @@ def after_run(config: RunConfig, folder: Path, records: tuple[Record, ...]) -> t
         lines = attach_log(folder, csv)
     except EdgebenchError as error:
         later = f"edgebench attach {folder} --power-csv {csv.path}"
-        lines = (f"power log not attached: {error}; once it is there: {later}",)
+        lines = (f"power log not attached: {error}; when that is mended: {later}",)
     for line in lines:
         click.echo(fill(plain(line), "", "  "), err=True)
     return attached.merged(records, attached.read(folder)[0])

@@ -13,7 +13,7 @@ import click
 from edgebench.cli.params import CommaList, flatten
 from edgebench.errors import UsageError
 from edgebench.meters.csv_ import Csv
-from edgebench.runner.config import RunConfig
+from edgebench.runner.config import NO_METER, RunConfig
 
 CSV = click.option(
     "--power-csv",
@@ -101,10 +101,29 @@ def check(config: RunConfig) -> None:
     """
     if not math.isfinite(config.power_csv_offset_s):
         raise UsageError(f"--power-offset {config.power_csv_offset_s:g}: must be a number of s")
+    _check_belonging(config)
     if config.power_csv is not None:
         _check_log(config)
     if config.power_command is not None:
         _check_program(config.power_command)
+
+
+def _check_belonging(config: RunConfig) -> None:
+    """An option of a meter that nobody named would be passed over without a word."""
+    named = {"--power-csv FILE": config.power_csv, "--power-command CMD": config.power_command}
+    external = [option for option, value in named.items() if value is not None]
+    if NO_METER in config.meters and (external or config.power_s is not None):
+        other = external[0] if external else "--power-window S"
+        raise UsageError(f"--meter none excludes {other}", remedy="leave one of them out")
+    for option, is_told in (
+        ("--power-offset", config.power_csv_offset_s != 0),
+        ("--power-columns", bool(config.power_csv_columns)),
+    ):
+        if is_told and config.power_csv is None:
+            raise UsageError(f"{option} is of a log", remedy="add --power-csv FILE")
+    if config.power_covers != "wall" and not external:
+        remedy = "add --power-csv FILE or --power-command CMD"
+        raise UsageError("--power-covers is of an external meter", remedy=remedy)
 
 
 def _check_log(config: RunConfig) -> None:

@@ -27,8 +27,11 @@ from edgebench.protocols import Probe, Readings
 
 _FIRST_LINE_S = 0.8
 """So long `probe` waits for a first number: some meters take longer, and that is no fault."""
+_STAYS_S = 0.2
+"""After its first number: a program that prints one and ends has ended by then."""
 _END_S = 2.0
 _WORDS = 200
+_REMEDY = "it is to print watts, a number a line, until it is stopped: try it in a shell"
 _DIES_WITH_PARENT = (
     "import ctypes, os, sys\n"
     "ctypes.CDLL(None).prctl(1, 15, 0, 0, 0)\n"  # PR_SET_PDEATHSIG, SIGTERM
@@ -45,13 +48,17 @@ class Command:
     Args:
         command: As it would be typed; split like a shell does, but run without one.
         covers: What the meter stands at: the plug, or the board's own input.
+        folder: Where the program runs, for a sampler works in a folder of its own; empty: here.
     """
 
     name = "command"
 
-    def __init__(self, command: str = "", covers: Literal["wall", "board"] = "wall") -> None:
+    def __init__(
+        self, command: str = "", covers: Literal["wall", "board"] = "wall", folder: str = ""
+    ) -> None:
         self.command = command
         self._covers = covers
+        self._folder = Path(folder)
         self._child: subprocess.Popen[bytes] | None = None
         self._readers: list[threading.Thread] = []
         self._latest: tuple[int, int] | None = None
@@ -69,15 +76,21 @@ class Command:
             words = shlex.split(self.command)
         except ValueError as error:
             return self._not(f"{self.command!r}: {error}", "quote it as for a shell")
-        if not words or shutil.which(words[0]) is None:
+        if not words or shutil.which(self._place(words[0])) is None:
             what = words[0] if words else self.command
             return self._not(f"{what!r} is no program", "name one in PATH or with its folder")
         self._start(words)
-        self._came.wait(_FIRST_LINE_S)
+        if self._came.wait(_FIRST_LINE_S) and self._child is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(_STAYS_S)
         if trouble := self.trouble:
             self.close()
-            return self._not(trouble, "try it in a shell: it is to print watts, a number a line")
+            return self._not(trouble, _REMEDY)
         return Probe(name=self.name, available=True)
+
+    def _place(self, program: str) -> str:
+        """A program with a folder lies where the user sees it; any other in PATH."""
+        return str(self._folder / program) if os.sep in program else program
 
     def _not(self, reason: str, remedy: str) -> Probe:
         return Probe(name=self.name, available=False, reason=reason, remedy=remedy)
@@ -147,6 +160,7 @@ class Command:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                cwd=self._folder,
             )
             listener = threading.Thread(target=self._listen, args=(child.stderr,), daemon=True)
             listener.start()

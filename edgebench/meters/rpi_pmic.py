@@ -11,6 +11,7 @@ https://github.com/raspberrypi/utils/blob/master/vcgencmd/vcgencmd.c.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
@@ -80,6 +81,8 @@ class RpiPmic:
         except PermissionError:
             return self._not("/dev/vcio may not be opened", _JOIN)
         except OSError as error:
+            if error.errno == errno.ENOTTY:  # a copy of another machine's files
+                return self._not("/dev/vcio is no mailbox: only the board itself can be asked", "")
             why = f"/dev/vcio: {error.strerror or error}"
             return self._not(why, "use the Raspberry Pi kernel")
         rails = tuple(sorted(rail_powers_uw(answer)))

@@ -98,6 +98,8 @@ class _Ward:
                 now_ns = time.perf_counter_ns()
                 due_ns += every_ns * (1 + max(0, now_ns - due_ns) // every_ns)
                 halt.wait((due_ns - now_ns) / NS_PER_S)
+        except EdgebenchError as error:
+            self.illness = str(error)
         except Exception as error:  # noqa: BLE001 - a sick meter must not cost the others
             self.illness = f"{type(error).__name__}: {error}"
 

@@ -272,6 +272,7 @@ def _external(config: RunConfig) -> tuple[sampling.Wanted, ...]:
         found.append(sampling.Wanted(name="csv", arguments=log))
     if config.power_command is not None:
         program = {"command": config.power_command, "covers": config.power_covers}
+        program["folder"] = str(Path.cwd())  # what is named from here is not named from the sampler
         found.append(sampling.Wanted(name="command", arguments=program))
     return tuple(found)
 

@@ -86,3 +86,31 @@ def test_a_dry_run_tells_what_a_power_pass_would_take(tmp_path: Path) -> None:
     none = edgebench("run", *CELL, "--standard", "--meter", "none", "--dry-run", cwd=tmp_path)
     more = "2 min 00 s more where power can be measured"
     assert [more in text for text in (plain, asked, none.stderr)] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--power-offset", "3"), "--power-offset is of a log (add --power-csv FILE)"),
+        (("--power-columns", "1,2"), "--power-columns is of a log (add --power-csv FILE)"),
+        (("--power-covers", "board"), "add --power-csv FILE or --power-command CMD"),
+        (("--meter", "none", "--power-command", "yes 1"), "excludes --power-command CMD"),
+        (("--meter", "none", "--power-window", "5"), "excludes --power-window S"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    done = edgebench("run", *CELL, *options, cwd=tmp_path, code=2)
+    (line,) = done.stderr.splitlines()
+    assert words in line
+
+
+def test_a_program_beside_the_user_measures(tmp_path: Path, busy: tuple[str, ...]) -> None:
+    program = tmp_path / "watts.sh"
+    program.write_text("#!/bin/sh\nwhile :; do echo 3.2; sleep 0.02; done\n")
+    program.chmod(0o755)
+    window = ("--power-window", "1.2", "--power-rate", "50")
+    done = edgebench("run", *busy, "--power-command", "./watts.sh", *window, "--json", cwd=tmp_path)
+    (row,) = json.loads(done.stdout)
+    assert row["power_w"] == pytest.approx(3.2)

@@ -103,6 +103,23 @@ def test_one_that_ends_at_once_is_not_available() -> None:
     assert probe.reason == "the power command ended (exit code 1): permission denied"
 
 
+def test_one_that_prints_a_number_and_ends_is_told_before_anything_is_measured() -> None:
+    probe = Command("echo 3.2").probe(ROOT)
+    assert (probe.available, probe.reason) == (False, "the power command ended (exit code 0)")
+    assert "until it is stopped" in probe.remedy
+
+
+def test_a_program_is_found_and_runs_where_its_user_is(tmp_path: Path) -> None:
+    program = tmp_path / "watts.sh"
+    program.write_text("#!/bin/sh\nwhile :; do cat here.txt; sleep 0.05; done\n")
+    program.chmod(0o755)
+    (tmp_path / "here.txt").write_text("3.2\n")
+    meter = Command("./watts.sh", folder=str(tmp_path))
+    assert meter.probe(ROOT).available
+    assert [reading and reading[1] for reading in meter.read()] == [3_200_000]
+    meter.close()
+
+
 def test_a_signal_is_named() -> None:
     meter = Command(python("import os; os.kill(os.getpid(), 11)"))
     assert "killed by SIGSEGV" in meter.probe(ROOT).reason

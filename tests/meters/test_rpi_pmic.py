@@ -133,3 +133,9 @@ def test_an_answer_that_is_cut_anywhere_tells_no_wrong_rail(end: int) -> None:
     whole = rail_powers_uw(pmic_text(RAILS))
     cut = rail_powers_uw(pmic_text(RAILS)[:end])
     assert cut.items() <= whole.items()
+
+
+def test_a_copy_of_another_board_is_not_told_to_change_its_kernel(pi_5: Path) -> None:
+    probe = RpiPmic().probe(pi_5)
+    assert (probe.available, probe.remedy) == (False, "")
+    assert "only the board itself can be asked" in probe.reason

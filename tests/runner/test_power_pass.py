@@ -255,7 +255,8 @@ def test_an_external_meter_alone_is_read_where_one_is_told_of() -> None:
         "covers": "wall",
     }
     program, named = power.wanted(RunConfig(power_command="meter -w", meters=("rapl",)))[::-1]
-    assert program.arguments == {"command": "meter -w", "covers": "wall"}
+    here = str(Path.cwd())
+    assert program.arguments == {"command": "meter -w", "covers": "wall", "folder": here}
     assert named == sampling.Wanted(name="rapl")
 
 
