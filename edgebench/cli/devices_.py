@@ -34,6 +34,8 @@ _root = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder of another machine's /proc and /sys files, instead of this machine's.",
 )
+_UNITS = {"mhz": "MHz", "mib": "MiB", "usd": "USD", "tops": "TOPS", "w": "W"}
+"""As people write what a key ends in."""
 _json = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 
 
@@ -239,7 +241,8 @@ def _verdict(one: Held) -> str:
 
 def _print_facts(facts: Sequence[FactSpec]) -> None:
     for fact in facts:
-        click.echo(f"  {fact.key:16} {_words(fact.key, fact.value)}  ({fact.year}){_note(fact)}")
+        words = f"{_words(fact.key, fact.value)} ({fact.year}){_note(fact)}"
+        click.echo(fill(words, f"  {fact.key:16} ", " " * 19))
         click.echo(f"  {'':16} {fact.source}")
 
 
@@ -252,7 +255,10 @@ def _print_rails(spec: DeviceSpec) -> None:
 
 def _words(key: str, value: float | str) -> str:
     """A fact's value with its unit."""
-    return value if isinstance(value, str) else f"{value:g} {key.rpartition('_')[2]}"
+    if isinstance(value, str):
+        return value
+    unit = key.rpartition("_")[2]
+    return f"{value:g} {_UNITS.get(unit, unit)}"
 
 
 def _note(fact: FactSpec) -> str:

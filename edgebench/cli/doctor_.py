@@ -67,7 +67,7 @@ def command(*, as_json: bool, root: Path, config_file: Path | None) -> None:
         click.echo(json.dumps(msgspec.to_builtins(everything), indent=1))
         return
     known = any(device.name == facts.device for device in devices)
-    _section("Device", _device_lines(facts, known=known))
+    _section("Device", _device_lines(facts, known=known, here=here))
     _section("Conditions", _condition_lines(facts, seen))
     _section("Power meters", [(one.name, meters_.line(one)) for one in meters])
     if here:
@@ -152,7 +152,7 @@ def _workload_words(one: dict[str, Any]) -> str:
     return f"version {one['version']}, {one['models']} models, files whole"
 
 
-def _device_lines(facts: DeviceFacts, *, known: bool) -> Iterator[tuple[str, str]]:
+def _device_lines(facts: DeviceFacts, *, known: bool, here: bool) -> Iterator[tuple[str, str]]:
     yield "device", facts.device + ("" if known else " (no descriptor in devices/)")
     yield "device_id", facts.device_id
     yield "board", facts.board or _UNTOLD
@@ -171,7 +171,8 @@ def _device_lines(facts: DeviceFacts, *, known: bool) -> Iterator[tuple[str, str
         yield "accelerator", machine_words.accelerator(accelerator)
     if facts.power_mode:
         yield "power mode", facts.power_mode
-    yield "system", f"{facts.os}, Linux {facts.kernel}, Python {facts.python}"
+    python = f", Python {facts.python}" if here else ""  # of another root none is running
+    yield "system", f"{facts.os}, Linux {facts.kernel}{python}"
     yield "inside", facts.virtualisation or "bare metal, as far as one can see"
 
 

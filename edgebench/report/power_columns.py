@@ -15,7 +15,12 @@ POWER: tuple[Column, ...] = (
     Column("power_source", "str", "the meter, and the channels of it that were added up"),
     Column("power_excludes", "str", "what of the device that meter does not see"),
     Column("power_w", "float", "mean power during the power pass, mean of launches", heading="W"),
-    Column("power_idle_w", "float", "the same with the model loaded and nothing at work"),
+    Column(
+        "power_idle_w",
+        "float",
+        "the same with the model loaded and nothing at work",
+        heading="idle W",
+    ),
     Column(
         "energy_gross_mj",
         "float",
@@ -38,6 +43,7 @@ POWER: tuple[Column, ...] = (
         "int",
         "readings of the meter in the window of the launch with the fewest; fewer than 10 are "
         "refused",
+        heading="readings",
     ),
     Column(
         "power_coverage_ratio",

@@ -218,7 +218,7 @@ def number(value: Value) -> str:
     if abs(value) >= 10**_SIGNIFICANT:
         return f"{value:,.0f}"
     text = f"{value:#.{_SIGNIFICANT}g}".rstrip(".")
-    return f"{value:.6f}" if "e" in text else text
+    return f"{round(value, 6) + 0.0:.6f}" if "e" in text else text  # + 0.0: no "-0.000000"
 
 
 def _style(row: Row) -> str:

@@ -119,8 +119,8 @@ def test_this_machine_is_shown_beside_what_its_descriptor_tells(tmp_path: Path) 
     assert "this machine: Maker Board Rev 2" in lines
     assert "fits jetson-nano" in lines
     assert lines[lines.index("cpu 4 x Cortex-A76") + 1] == "DIFFERS: 4 x Cortex-A57 is told"
-    assert lines[lines.index("cpu_mhz 2400 mhz") + 1] == "DIFFERS: 1430 mhz is told"
-    assert lines[lines.index("mem_mib 1980 mib") + 1].startswith("DIFFERS: 4096 mib is told")
+    assert lines[lines.index("cpu_mhz 2400 MHz") + 1] == "DIFFERS: 1430 MHz is told"
+    assert lines[lines.index("mem_mib 1980 MiB") + 1].startswith("DIFFERS: 4096 MiB is told")
     besides = lines[lines.index("what jetson-nano tells besides") :]
     assert any(line.startswith("gpu Maxwell") for line in besides)
     assert "rail POM_5V_IN feeds module, the whole module" in besides
@@ -153,3 +153,9 @@ def test_devices_are_listed_in_80_columns_with_watts_and_price(tmp_path: Path) -
     told = json.loads(run("list", "--json", path=tmp_path).stdout)
     assert [one["name"] for one in told] == [line.split()[0] for line in lines]
     assert all(fact["source"] for one in told for fact in one["facts"])
+
+
+def test_facts_keep_to_80_columns_but_for_their_addresses(tmp_path: Path) -> None:
+    lines = run("show", "rock-5b", path=tmp_path).stdout.splitlines()
+    assert [line for line in lines if len(line) > 80 and "https://" not in line] == []
+    assert any(line.split()[:3] == ["load_w", "17", "W"] or "USD (" in line for line in lines)

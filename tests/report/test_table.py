@@ -91,6 +91,8 @@ def test_the_format_is_a_column_only_where_nothing_else_tells_two_rows_apart() -
         (1234567.8, "1,234,568"),
         (7, "7"),
         (1e-9, "0.000000"),
+        (-1e-17, "0.000000"),
+        (-0.5, "-0.5000"),
     ],
 )
 def test_numbers_are_written_for_people(value: rows.Value, text: str) -> None:
