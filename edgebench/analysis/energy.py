@@ -78,7 +78,9 @@ def of_meter(power: Power, meter: str) -> Energy:
     Raises:
         RefusedError: Its readings carry no figure.
     """
-    counted = distinct([one for one in power.series if one.meter == meter and one.channel.counted])
+    counted = _together(
+        distinct([one for one in power.series if one.meter == meter and one.channel.counted])
+    )
     tier = worst_tier(one.channel for one in counted)
     if tier is None or power.inferences <= 0:
         raise RefusedError("no readings" if tier is None else "no inference ended")
@@ -102,6 +104,12 @@ def of_meter(power: Power, meter: str) -> Energy:
         coverage_ratio=window.coverage_ratio,
         fit_error_ratio=max(errors, default=None),
     )
+
+
+def _together(counted: Sequence[Series]) -> Sequence[Series]:
+    """What may be added up: a sensor of the whole device holds all others (a log of each)."""
+    whole = [one for one in counted if "device" in one.channel.covers]
+    return whole or counted
 
 
 def _idle_w(power: Power, counted: Sequence[Series]) -> float | None:

@@ -1,7 +1,7 @@
 """Readings that came after their launch: a file beside the journal, merged when a run is read.
 
-A launch is its case, number and attempt; per launch a log has one series a channel, and one that
-is attached again takes the place of the earlier.
+A launch is its case, number and attempt; per launch a log has one series, and one that is attached
+again takes the place of the earlier, whatever it was told to stand at then.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def read(folder: Path) -> tuple[tuple[Attached, ...], tuple[str, ...]]:
 
 def encode(earlier: Iterable[Attached], later: Sequence[Attached]) -> bytes:
     """The file's content: what comes later takes the place of its log's and of its launches'."""
-    logs = {(one.source, one.series.channel.name) for one in later}
-    others = [one for one in earlier if (one.source, one.series.channel.name) not in logs]
+    logs = {one.source for one in later}
+    others = [one for one in earlier if one.source not in logs]
     kept = {_key(one): one for one in (*others, *later)}
     return b"".join(encode_attached(one) for one in kept.values())
 
@@ -61,12 +61,12 @@ def _with(record: Record, of_launch: dict[tuple[str, int, int], list[Attached]])
     if came is None or record.power is None:
         return record
     new = {(one.series.meter, one.series.channel.name): one.series for one in came}
-    channels = [one.series.channel for one in came]
+    meters = {one.series.meter for one in came}
     own = [
         series
         for series in record.power.series
         if (series.meter, series.channel.name) not in new
-        and (len(series.t_ns) or series.channel not in channels)  # a log's place was held
+        and (len(series.t_ns) or series.meter not in meters)  # a log's place was held
     ]
     power = msgspec.structs.replace(record.power, series=(*own, *new.values()))
     return msgspec.structs.replace(record, power=power)

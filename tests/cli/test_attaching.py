@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgebench.analysis import energy
 from edgebench.cli import power_log
 from edgebench.metering import Power, Series
 from edgebench.meters.command import external_channel
@@ -40,7 +41,7 @@ def power_of(launch: int) -> Power:
     """Windows of a launch: 10 s idle, then 30 s of work, every 100 s."""
     begin_ns = BOOTED_NS + launch * EVERY_S * NS
     held = Series(
-        meter="edgebench.meters.csv_:Csv",
+        meter="csv",
         channel=external_channel("wall"),
         t_ns=Samples(),
         value=Samples(),
@@ -126,12 +127,25 @@ def test_a_second_attempt_takes_the_place_of_the_whole_first(folder: Path, log: 
     assert len(attached.read(folder)[0]) == 2
 
 
-def test_wall_and_board_can_both_be_attached(folder: Path, log: Path) -> None:
+def test_a_log_that_was_told_to_stand_elsewhere_counts_once(folder: Path, log: Path) -> None:
     for covers in ("wall", "board"):
         arguments = ("--power-csv", str(log), "--power-covers", covers)
         run("attach", str(folder), *arguments, cwd=folder.parent)
+    tiers = [[one.channel.tier for one in series] for series in series_of(folder)]
+    assert tiers == [["board_measured"]] * LAUNCHES
+
+
+def test_logs_of_wall_and_board_are_both_kept_and_never_added_up(folder: Path, log: Path) -> None:
+    for covers in ("wall", "board"):
+        mine = log.with_name(f"{covers}.csv")
+        mine.write_bytes(log.read_bytes())
+        arguments = ("--power-csv", str(mine), "--power-covers", covers)
+        run("attach", str(folder), *arguments, cwd=folder.parent)
     tiers = [{one.channel.tier for one in series} for series in series_of(folder)]
     assert tiers == [{"wall_measured", "board_measured"}] * LAUNCHES
+    powers = [record.power for record in read_run(folder).records if record.power is not None]
+    found = [energy.of_meter(power, "csv") for power in powers]
+    assert {(one.tier, one.channels) for one in found} == {("wall_measured", ("wall",))}
 
 
 def test_a_clock_that_is_behind_is_put_right_by_its_offset(folder: Path, tmp_path: Path) -> None:
