@@ -95,6 +95,7 @@ def test_doctor_looks_at_a_planted_machine_and_lists_the_meters_it_asked(tmp_pat
     assert max(map(len, words.splitlines())) <= 80
     assert "no power meter can be read (looked for:" in words
     assert "Backends" not in words  # what is installed here is no matter of theirs
+    assert "Python" not in words
     write_tree(tmp_path, {**N100, "proc/sys/kernel/perf_event_paranoid": "4\n"})
     asked = json.loads(told("doctor", "--json", "--root", root))
     assert [one["what"] for one in asked["unmeasured"]] == ["kernel.perf_event_paranoid is 4"]

@@ -134,6 +134,17 @@ def test_the_terminal_shows_energy_and_whence_only_where_it_was_measured(
     assert f"energy {reason} (1 of 2 cells)" in told
 
 
+def test_energies_of_two_tiers_bear_them_in_the_terminal(row_of: Callable[..., Row]) -> None:
+    partial = row_of(power(5.0), power(5.0))
+    wall = {**partial, "power_tier": "wall_measured"}
+    names = ["precision", "energy_gross_mj"]
+    assert [line[1] for line in table._lines(names, [partial, partial])] == ["150.0", "150.0"]
+    assert [line[1] for line in table._lines(names, [partial, wall])] == [
+        "150.0 partial",
+        "150.0 wall",
+    ]
+
+
 def test_the_page_has_the_tier_beside_figures_of_energy_where_there_are_any(
     row_of: Callable[..., Row],
 ) -> None:
