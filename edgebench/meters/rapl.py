@@ -155,8 +155,10 @@ def _why_not(root: Path, folders: list[Path]) -> tuple[str, str]:
     if any(files.denied(folder / "energy_uj") for folder in folders):
         return (
             "only root may read energy_uj",
-            "run as root, or where all users are trusted, until the next boot: "
-            "sudo chmod a+r /sys/class/powercap/*/energy_uj",
+            (
+                "run as root, or where all users are trusted, until the next boot: "
+                "sudo chmod a+r /sys/class/powercap/*/energy_uj"
+            ),
         )
     if folders and not any((folder / "energy_uj").exists() for folder in folders):
         return (

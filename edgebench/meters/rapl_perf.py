@@ -192,6 +192,8 @@ def _refusal(root: Path, error: OSError) -> tuple[str, str]:
     told = "" if level is None else f" (it is {level})"
     return (
         f"power events need root, CAP_PERFMON or kernel.perf_event_paranoid <= 0{told}",
-        "run as root, or where all users are trusted, until the next boot: "
-        "sudo sysctl kernel.perf_event_paranoid=0",
+        (
+            "run as root, or where all users are trusted, until the next boot: "
+            "sudo sysctl kernel.perf_event_paranoid=0"
+        ),
     )
