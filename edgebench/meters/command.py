@@ -58,7 +58,7 @@ class Command:
     ) -> None:
         self.command = command
         self._covers = covers
-        self._folder = Path(folder)
+        self._folder = Path(folder).absolute()
         self._child: subprocess.Popen[bytes] | None = None
         self._readers: list[threading.Thread] = []
         self._latest: tuple[int, int] | None = None

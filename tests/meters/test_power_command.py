@@ -109,12 +109,17 @@ def test_one_that_prints_a_number_and_ends_is_told_before_anything_is_measured()
     assert "until it is stopped" in probe.remedy
 
 
-def test_a_program_is_found_and_runs_where_its_user_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("here", [True, False])
+def test_a_program_is_found_and_runs_where_its_user_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, here: bool
+) -> None:
     program = tmp_path / "watts.sh"
     program.write_text("#!/bin/sh\nwhile :; do cat here.txt; sleep 0.05; done\n")
     program.chmod(0o755)
     (tmp_path / "here.txt").write_text("3.2\n")
-    meter = Command("./watts.sh", folder=str(tmp_path))
+    if here:
+        monkeypatch.chdir(tmp_path)
+    meter = Command("./watts.sh", folder="" if here else str(tmp_path))
     assert meter.probe(ROOT).available
     assert [reading and reading[1] for reading in meter.read()] == [3_200_000]
     meter.close()
