@@ -58,8 +58,8 @@ def fit(points: Sequence[Point]) -> Fit:
     """The terms that tell the loads best; cubic ones only where they tell unseen loads better.
 
     Raises:
-        NotIdentifiedError: A cluster was not busy, two were always busy together, or there are too
-            few loads.
+        NotIdentifiedError: A cluster was not busy, two were always busy together, there are too
+            few loads, or the meter did not see one work.
     """
     clusters = len(points[0].activities) if points else 0
     for place in range(clusters):
@@ -74,7 +74,17 @@ def fit(points: Sequence[Point]) -> Fit:
             other = _fitted(points, cubic)
             if not isinstance(other, str) and other.error_ratio < best.error_ratio:
                 best = other
+    for place in range(clusters):
+        if _rise_w(best, points, place) <= best.error_ratio * best.idle_w:
+            raise NotIdentifiedError(f"by this meter cluster {place} draws no more when it is busy")
     return best
+
+
+def _rise_w(found: Fit, points: Sequence[Point], place: int) -> float:
+    """The most that a cluster adds: nothing, where the meter hangs on something else."""
+    seen = [point.activities[place] for point in points]
+    linear_w, cubic_w = found.linear_w[place], found.cubic_w[place]
+    return max(linear_w * one.busy_ghz + cubic_w * one.busy_ghz3 for one in seen)
 
 
 def _spread(points: Sequence[Point], place: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from array import array
 from collections.abc import Callable, Sequence
@@ -81,10 +82,10 @@ def calibrate(
     planned = loads.plan([cpus for cpus in usable if cpus], seed)
     each_s = seconds / len(planned) - _SETTLE_S
     if each_s < _LEAST_S:
-        least = human_s(len(planned) * (_SETTLE_S + _LEAST_S))
+        least = math.ceil(len(planned) * (_SETTLE_S + _LEAST_S) / 6) / 10  # tenths of a minute
         raise UsageError(
             f"{len(planned)} loads do not fit into {human_s(seconds)}",
-            remedy=f"give --minutes for at least {least}",
+            remedy=f"give --minutes {least:g} or more",
         )
     stretches = []
     for number, load in enumerate(planned, 1):
@@ -222,7 +223,8 @@ def _model(
         least = min(sum(activity.busy for activity in point.activities) for point in points)
         raise UsageError(
             f"no model: {error}; other processes kept {least:.1f} CPUs busy throughout",
-            remedy="leave the device alone meanwhile; `edgebench doctor` names who is busy",
+            remedy="leave the device alone meanwhile (`edgebench doctor` names who is busy); "
+            "see that the meter is at this very device",
         ) from None
     facts = identify.identify(device_name=device_name, devices=resources.open_devices())
     counted = [channel for channel in meter.channels if channel.counted]

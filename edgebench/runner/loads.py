@@ -27,11 +27,13 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """``2 CPUs (0, 1), 50 % products``."""
+        """``2 CPUs (0, 1), 50% matrix products``."""
         if not self.cpus:
             return "idle"
         listed = ", ".join(map(str, self.cpus))
-        return f"{len(self.cpus)} CPUs ({listed}), {self.duty:.0%} {self.kind}"
+        many = "s" if len(self.cpus) > 1 else ""
+        what = {PRODUCTS: "matrix products"}.get(self.kind, self.kind)
+        return f"{len(self.cpus)} CPU{many} ({listed}), {self.duty:.0%} {what}"
 
 
 def plan(clusters: Sequence[Sequence[int]], seed: int) -> tuple[Load, ...]:

@@ -114,6 +114,21 @@ def test_a_device_that_was_never_idle_is_told() -> None:
     assert _refused(made) == "what it draws idle and cluster 0 cannot be told apart"
 
 
+@pytest.mark.parametrize("noise_w", [0.0, 0.05])
+def test_a_meter_that_sees_no_work_makes_no_model(noise_w: float) -> None:
+    rng = np.random.default_rng(1)
+    blind = [
+        Point(
+            load=one.load,
+            activities=one.activities,
+            power_w=3.2 + noise_w * rng.standard_normal(),
+        )
+        for one in points()
+    ]
+    with pytest.raises(NotIdentifiedError, match="draws no more when it is busy"):
+        power_fit.fit(blind)
+
+
 def test_too_few_loads_are_told() -> None:
     made = [Point(load=str(n), activities=(activity(n, 1.0),), power_w=2.0 + n) for n in range(3)]
     assert _refused(made) == "3 loads for 2 terms: 2 more are needed"
