@@ -85,7 +85,9 @@ def layout_of(path: Path, lines: Sequence[str], told: Sequence[str]) -> Layout:
         if len(cells) < 2:  # noqa: PLR2004 - a pair
             continue
         if _is_row(cells, told):
-            if found := _commented(path, comment, len(cells), told, delimiter, number):
+            if _names_in(comment, len(cells)) and (
+                found := _named(path, comment, told, delimiter, number)
+            ):
                 return found
             if len(before) == len(cells) and not told:
                 raise UsageError(f"{path}: which of {_listed(before)} is what?", remedy=TOLD)
@@ -101,13 +103,10 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(repr(name) for name in names)
 
 
-def _commented(
-    path: Path, names: Sequence[str], columns: int, told: Sequence[str], delimiter: str, first: int
-) -> Layout | None:
-    """By a header behind a ``#``, as numpy writes it; None where those are words of another kind."""
-    if len(names) != columns or any(len(_tokens(name)) > _NAME_WORDS for name in names):
-        return None
-    return _named(path, names, told, delimiter, first)
+def _names_in(comment: Sequence[str], columns: int) -> bool:
+    """Whether what stands behind a ``#`` is a header, as numpy writes it, and no sentence."""
+    short = all(len(_tokens(name)) <= _NAME_WORDS for name in comment)
+    return len(comment) == columns and short
 
 
 def _named(
