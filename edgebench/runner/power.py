@@ -38,6 +38,9 @@ _HALT_TIMEOUT_S = 3.0
 _READ_STAGES: frozenset[Stage] = frozenset({"idle", "power"})
 _READINGS = 12
 """What a window of a slow sensor is to hold; 10 are needed (`edgebench.analysis.energy`)."""
+_EXTERNAL = frozenset({"csv", "command"})
+_EXTERNAL_S = 1.0
+"""Many plugs and loggers have a new value so often; they do not tell."""
 _LEAST_SETTLE_S, _MOST_SETTLE_S = 1.0, 5.0
 """A device has calmed down after the one; what needs longer than the other is refused anyway."""
 
@@ -120,14 +123,24 @@ class Sampling:
         process: A sampler that has opened the meters.
         found: Those to read.
         preset: How long.
+        rate_hz: How often they are read, where they have a new value as often.
     """
 
-    def __init__(self, process: Process, found: Sequence[sampling.Found], preset: Preset) -> None:
+    def __init__(
+        self,
+        process: Process,
+        found: Sequence[sampling.Found],
+        preset: Preset,
+        rate_hz: float = sampling.RATE_HZ,
+    ) -> None:
         self._process: Process | None = process
         self._names = tuple(one.probe.name for one in found)
         channels = [channel for one in found for channel in one.channels]
         self.settle_s = settle_s(channels)
-        idle_s = max(preset.idle_s, _READINGS * _slowest_s(channels))
+        between_s = max(_slowest_s(channels), 1 / rate_hz)
+        if not _EXTERNAL.isdisjoint(self._names):
+            between_s = max(between_s, _EXTERNAL_S)
+        idle_s = max(preset.idle_s, _READINGS * between_s)
         self._preset = msgspec.structs.replace(preset, idle_s=min(idle_s, preset.power_s or idle_s))
         self._cpus: tuple[int, ...] = ()
         self._asked = self._reading = False
@@ -247,7 +260,7 @@ def opened(config: RunConfig, preset: Preset, root: Path = cpu.ROOT) -> Iterator
         chosen = choose(found, preset.power_s, named=_is_told(config))
         note = NO_SENSOR
         if chosen:
-            made = Sampling(process, chosen, preset)
+            made = Sampling(process, chosen, preset, config.power_rate_hz)
             note = f"power: {', '.join(map(_described, chosen))}"
         yield Meters(sampling=made, note=note)
     finally:
