@@ -35,6 +35,7 @@ NO_SENSOR = "no power sensor here: proxies only"
 _OPEN_TIMEOUT_S = 10.0
 _PER_METER_S = 5.0
 _HALT_TIMEOUT_S = 3.0
+_END_TIMEOUT_S = 1.5
 _READ_STAGES: frozenset[Stage] = frozenset({"idle", "power"})
 _READINGS = 12
 """What a window of a slow sensor is to hold; 10 are needed (`edgebench.analysis.energy`)."""
@@ -105,13 +106,16 @@ class Process:
         return sampling.read_answer(line)
 
     def end(self) -> None:
-        """Kill it and clear it away."""
+        """Have it let its meters go and end, else kill it; clear it away."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_TIMEOUT_S)
         self._process.kill()
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
         with contextlib.suppress(OSError):
             self._folder.cleanup()
 

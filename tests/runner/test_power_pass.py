@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -162,6 +164,33 @@ def test_a_lost_sampler_costs_the_energy_and_nothing_else(
     with pytest.raises(energy.RefusedError):
         energy.of_launches([record.power])
     assert meters.prepared(request_for()).power_s is None
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").split()[2] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_power_command_and_what_it_started_end_with_the_run(tmp_path: Path, lost: bool) -> None:
+    """One that is deaf to SIGTERM; what it started nobody knows where the sampler hangs."""
+    told, started = tmp_path / "told", tmp_path / "started"
+    deaf = f"trap '' TERM; sleep 60 & echo $! > {started}; echo $$ > {told}; echo 3; wait; wait"
+    config = RunConfig(power_command=shlex.join(["sh", "-c", deaf]))
+    with power.opened(config, PRESET) as meters:
+        assert meters.sampling is not None
+        pids = [int(each.read_text()) for each in (told, started)]
+        assert all(map(alive, pids))
+        if lost:
+            os.kill(meters.sampling.pid or 0, signal.SIGSTOP)
+    deadline = time.monotonic() + 0.5
+    while any(map(alive, pids[:1] if lost else pids)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    if lost:
+        os.kill(pids[1], signal.SIGKILL)
 
 
 def found(name: str, *tiers: Tier, counted: bool = True) -> sampling.Found:
