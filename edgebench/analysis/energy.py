@@ -298,6 +298,18 @@ def source(found: Energy) -> str:
     return f"{found.meter}: {' + '.join(found.channels)}{fit}"
 
 
+def _on_idle(found: Sequence[Energy], nets: Sequence[float]) -> str:
+    """What is to be known of net energy: a baseline that is missing or cannot be one; or empty."""
+    if not nets:
+        return "power: no net energy, too few readings of the idle baseline"
+    if len(nets) < len(found):
+        few = f"{len(nets)} of {len(found)} launches"
+        return f"power: net energy of {few}, the others have too few readings of the idle baseline"
+    if math.fsum(nets) < 0:
+        return "power: net energy below 0: the device drew more while it was to be idle"
+    return ""
+
+
 def _cell(found: Sequence[Energy], notes: tuple[str, ...]) -> Cell:
     idles = [one.idle_w for one in found if one.idle_w is not None]
     nets = [one.net_mj for one in found if one.net_mj is not None]
@@ -312,7 +324,7 @@ def _cell(found: Sequence[Energy], notes: tuple[str, ...]) -> Cell:
         readings=min(one.readings for one in found),
         coverage_ratio=min(one.coverage_ratio for one in found),
         launches=len(found),
-        notes=notes,
+        notes=(*notes, *filter(None, [_on_idle(found, nets)])),
     )
 
 
