@@ -157,9 +157,9 @@ def mean_power(series: Series, start_ns: int, end_ns: int) -> Part:
     low_s, high_s = max(0.0, float(t_s[0])), min(length_s, float(t_s[-1]))
     coverage_ratio = (high_s - low_s) / length_s
     if coverage_ratio < MIN_COVERAGE_RATIO:
-        floored = math.floor(1000 * coverage_ratio) / 1000  # never said to be what is needed
+        told = min(coverage_ratio, MIN_COVERAGE_RATIO - 0.001)  # 94.97 % is not 95.0 %
         raise RefusedError(
-            f"readings cover {floored:.1%} of the window, {MIN_COVERAGE_RATIO:.0%} needed"
+            f"readings cover {told:.1%} of the window, {MIN_COVERAGE_RATIO:.0%} needed"
         )
     return Part(_mean_w(series, t_s, value, low_s, high_s), len(inside), coverage_ratio)
 
