@@ -156,6 +156,14 @@ def test_the_terminal_shows_energy_and_whence_only_where_it_was_measured(
     assert f"energy {reason} (1 of 2 cells)" in told
 
 
+def test_figures_of_unlike_tiers_never_stand_in_one_column_without_them(
+    row_of: Callable[..., Row],
+) -> None:
+    unlike = [row_of(power(5.0)), row_of(power(5.0, tier="wall_measured")), row_of(None)]
+    assert "power_tier" in table.default_columns(unlike)
+    assert "power_tier" not in table.default_columns([unlike[0], unlike[0], unlike[2]])
+
+
 def test_the_page_has_the_tier_beside_figures_of_energy_where_there_are_any(
     row_of: Callable[..., Row],
 ) -> None:
