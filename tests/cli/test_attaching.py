@@ -190,6 +190,21 @@ def test_a_run_that_was_told_of_a_log_has_it_at_its_end_or_says_how_to_get_it(
     assert "3 of 3 power passes" in " ".join(capsys.readouterr().err.split())
 
 
+def test_the_command_that_attaches_later_says_all_that_the_run_was_told(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = RunConfig(
+        power_csv=str(tmp_path / "my log.csv"),
+        power_csv_offset_s=-7200.25,
+        power_covers="board",
+        power_csv_columns=("when", "Power W"),
+    )
+    power_log.after_run(config, folder, read_run(folder).records)
+    said = " ".join(capsys.readouterr().err.split())
+    log = f"--power-csv '{tmp_path}/my log.csv' --power-offset -7200.25"
+    assert f"attach {folder} {log} --power-covers board --power-columns 'when,Power W'" in said
+
+
 def test_rows_that_are_no_readings_are_named(folder: Path, log: Path) -> None:
     lines = log.read_text().splitlines()
     for number in range(3, 13):
