@@ -26,6 +26,8 @@ MAX_GAP_RATIO = 0.1
 MIN_COVERAGE_RATIO = 0.95
 _MOST_W = 10_000.0
 """A counter that says more was set back: its driver was loaded anew, or the device slept."""
+_NOTHING_RATIO = 0.01
+"""Net energy that is less of the gross, either way, is none."""
 _W_PER_UW = 1e-6
 _MJ_PER_J = 1e3
 _WHOLE = frozenset({"soc", "module", "board", "device"})
@@ -306,7 +308,7 @@ def _on_idle(found: Sequence[Energy], nets: Sequence[float]) -> str:
     if len(nets) < len(found):
         few = f"{len(nets)} of {len(found)} launches"
         return f"power: net energy of {few}, the others have too few readings of the idle baseline"
-    if math.fsum(nets) < 0:
+    if math.fsum(nets) < -_NOTHING_RATIO * math.fsum(one.gross_mj for one in found):
         return "power: net energy below 0: the device drew more while it was to be idle"
     return ""
 

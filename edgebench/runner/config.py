@@ -53,7 +53,7 @@ _TARGET_RATIO = 0.02
 _POWER_S = 30.0
 """So long that a sensor of 1 Hz has 30 values."""
 _FASTEST_HZ = 1000.0
-_LEAST_READINGS = 10
+LEAST_READINGS = 10
 """With fewer a window has no figure (`edgebench.analysis.energy`)."""
 NO_METER = "none"
 """Instead of meters: no power pass."""
@@ -301,10 +301,10 @@ def _check_readings(config: RunConfig, chosen: Preset) -> None:
     if chosen.power_s is None or only_log:
         return
     readings = int(chosen.power_s * config.power_rate_hz)
-    if readings < _LEAST_READINGS:
+    if readings < LEAST_READINGS:
         raise UsageError(
             f"--power-window {chosen.power_s:g} s holds {readings} readings at "
-            f"{config.power_rate_hz:g} Hz, {_LEAST_READINGS} are needed",
+            f"{config.power_rate_hz:g} Hz, {LEAST_READINGS} are needed",
             remedy="lengthen it, or raise --power-rate",
         )
 

@@ -26,7 +26,7 @@ from edgebench.machine import Stage
 from edgebench.metering import TIERS, Channel, Series, worst_tier
 from edgebench.records import Case, Record
 from edgebench.runner import durations, leftovers, surroundings
-from edgebench.runner.config import NO_METER, Preset, RunConfig
+from edgebench.runner.config import LEAST_READINGS, NO_METER, Preset, RunConfig
 from edgebench.samples import Samples
 from edgebench.units import NS_PER_MS, NS_PER_S
 from edgebench.wire import LaunchRequest
@@ -322,7 +322,7 @@ def choose(
     every half minute it has no figure of a window of ``power_s``.
 
     Raises:
-        UsageError: One that was named cannot be read.
+        UsageError: One that was named cannot be read, or not often enough in such a window.
     """
     usable = [one for one in found if worst_tier(one.channels)]
     if named:
@@ -330,11 +330,23 @@ def choose(
             if one not in usable:
                 reason = one.probe.reason or "it has nothing to read"
                 raise UsageError(f"meter {one.probe.name!r}: {reason}", remedy=one.probe.remedy)
+            _check_pace(one, power_s)
         return tuple(found)
     usable = [one for one in usable if _READINGS * _slowest_s(one.channels) <= power_s]
     ranks = [TIERS.index(tier) for one in usable if (tier := worst_tier(one.channels))]
     best = min(ranks, default=math.inf)
     return tuple(one for one, rank in zip(usable, ranks, strict=True) if rank == best)
+
+
+def _check_pace(one: sampling.Found, power_s: float) -> None:
+    """Refuse before it is measured what would be refused afterwards, for its few readings."""
+    every_s = min((c.update_ms or 0.0) for c in one.channels) * NS_PER_MS / NS_PER_S
+    if power_s < LEAST_READINGS * every_s:
+        raise UsageError(
+            f"meter {one.probe.name!r} has a new value every {every_s:g} s, too seldom for a "
+            f"window of {power_s:g} s",
+            remedy=f"--power-window {_READINGS * every_s:g} holds enough",
+        )
 
 
 def _described(one: sampling.Found) -> str:

@@ -156,6 +156,10 @@ def test_the_terminal_shows_energy_and_whence_only_where_it_was_measured(
     assert f"energy {reason} (1 of 2 cells)" in told
 
 
+def test_work_that_draws_nothing_more_than_idling_is_no_fault(row_of: Callable[..., Row]) -> None:
+    assert "below 0" not in str(row_of(power(1.999), power(2.0))["caveats"])
+
+
 def test_figures_of_unlike_tiers_never_stand_in_one_column_without_them(
     row_of: Callable[..., Row],
 ) -> None:

@@ -213,6 +213,10 @@ def test_the_best_tier_is_read_unless_meters_are_named() -> None:
     slow = msgspec.structs.replace(board, channels=channels)
     assert power.choose((slow, rails), 30.0, named=False) == (rails,)
     assert power.choose((slow, rails), 60.0, named=False) == (slow,)
+    assert power.choose((slow,), 60.0, named=True) == (slow,)
+    with pytest.raises(UsageError, match="every 5 s, too seldom for a window of 30 s") as early:
+        power.choose((slow,), 30.0, named=True)
+    assert early.value.remedy == "--power-window 60 holds enough"
     with pytest.raises(UsageError, match="'nvml': masked") as refused:
         power.choose((board, found("nvml")), 30.0, named=True)
     assert refused.value.remedy == "mend"
