@@ -79,8 +79,10 @@ def after_run(config: RunConfig, folder: Path, records: tuple[Record, ...]) -> t
     try:
         lines = attach_log(folder, csv)
     except EdgebenchError as error:
-        later = _again(config, folder)
-        lines = (f"power log not attached: {error}; once it is there: {later}",)
+        words = f"power log not attached: {error}; once it is there:"
+        click.echo(fill(plain(words), "", "  "), err=True)
+        click.echo(f"  {plain(_again(config, folder))}", err=True)  # a broken line is no command
+        return attached.merged(records, attached.read(folder)[0])
     for line in lines:
         click.echo(fill(plain(line), "", "  "), err=True)
     return attached.merged(records, attached.read(folder)[0])

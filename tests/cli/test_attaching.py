@@ -200,9 +200,10 @@ def test_the_command_that_attaches_later_says_all_that_the_run_was_told(
         power_csv_columns=("when", "Power W"),
     )
     power_log.after_run(config, folder, read_run(folder).records)
-    said = " ".join(capsys.readouterr().err.split())
+    said = capsys.readouterr().err.splitlines()[-1]
     log = f"--power-csv '{tmp_path}/my log.csv' --power-offset -7200.25"
-    assert f"attach {folder} {log} --power-covers board --power-columns 'when,Power W'" in said
+    more = "--power-covers board --power-columns 'when,Power W'"
+    assert said == f"  edgebench attach {folder} {log} {more}"
 
 
 def test_rows_that_are_no_readings_are_named(folder: Path, log: Path) -> None:
