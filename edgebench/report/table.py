@@ -136,8 +136,9 @@ def default_columns(rows: Sequence[Row]) -> list[str]:
 
 
 def _energy(rows: Sequence[Row]) -> list[str]:
-    """The column of energy, where any cell has one."""
-    return [_ENERGY] if any(row.get(_ENERGY) is not None for row in rows) else []
+    """The column of energy, where any cell has one; with its tier, where those are unlike."""
+    tiers = {row.get("power_tier") for row in rows if row.get(_ENERGY) is not None}
+    return [*(["power_tier"] if len(tiers) > 1 else []), *([_ENERGY] if tiers else [])]
 
 
 def _task(row: Row) -> str:

@@ -109,8 +109,9 @@ def test_a_ramp_between_two_readings_is_cut_at_the_edge() -> None:
         ([*range(0, 3000, 100), 2800], "not in order"),
         (range(0, 3000, 400), "8 readings in 3 s, 10 needed"),
         ([*range(0, 1000, 50), *range(1500, 3100, 50)], "no reading for 0.55 of 3 s"),
-        (range(0, 2500, 100), "cover 80%"),
-        (range(300, 3300, 100), "cover 90%"),
+        (range(0, 2500, 100), "cover 80.0%"),
+        (range(300, 3300, 100), "cover 90.0%"),
+        ([*range(0, 2800, 100), 2849], "cover 94.9% of the window, 95% needed"),
         ([], "0 readings"),
     ],
 )
