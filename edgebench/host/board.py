@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgebench.host.cores import cpuinfo
-from edgebench.host.cpu import ROOT, plain, read_text, subfolders, whole
+from edgebench.host.cpu import ROOT, plain, read_text, subfolders
+from edgebench.host.knobs import jetson_modes
 
 _DMI_FILLERS = {
     *("to be filled by o.e.m.", "system manufacturer", "system product name", "default"),
@@ -57,8 +58,8 @@ def power_mode(root: Path = ROOT) -> str | None:
     Source: NVIDIA Jetson Linux Developer Guide (nvpmodel); Linux Documentation/ABI/testing/
     sysfs-platform_profile, admin-guide/pm/intel_pstate.rst (``energy_performance_preference``).
     """
-    if jetson := _nvpmodel(root):
-        return jetson
+    if jetson := jetson_modes(root)[0]:
+        return jetson.name
     profile = plain(read_text(root / "sys/firmware/acpi/platform_profile"))
     policies = subfolders(root / "sys/devices/system/cpu/cpufreq")
     names = (plain(read_text(p / "energy_performance_preference")) for p in policies)
@@ -66,22 +67,6 @@ def power_mode(root: Path = ROOT) -> str | None:
     if profile and preference:
         return f"{profile} (firmware), {preference} (CPU)"
     return profile or preference
-
-
-def _nvpmodel(root: Path) -> str | None:
-    """The mode that nvpmodel wrote down last, by its name in nvpmodel's own file."""
-    words = (read_text(root / "var/lib/nvpmodel/status") or "").split()
-    told = [whole(word.removeprefix("pmode:")) for word in words if word.startswith("pmode:")]
-    if not told or told[0] is None:
-        return None
-    for line in (read_text(root / "etc/nvpmodel.conf") or "").splitlines():
-        # < POWER_MODEL ID=0 NAME=15W >
-        fields = line.split()
-        if fields[:2] == ["<", "POWER_MODEL"]:
-            named = dict(field.split("=", 1) for field in fields if "=" in field)
-            if whole(named.get("ID")) == told[0] and (name := plain(named.get("NAME"))):
-                return name
-    return f"mode {told[0]}"
 
 
 def _device_tree(root: Path, name: str) -> str | None:

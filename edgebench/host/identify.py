@@ -118,7 +118,9 @@ def _device_id(root: Path) -> str:
     Source: machine-id(5) asks applications to publish only a keyed hash of it.
     """
     sources = ("etc/machine-id", "var/lib/dbus/machine-id", "proc/device-tree/serial-number")
-    found = next((text for name in sources if (text := read_text(root / name))), None)
+    texts = (read_text(root / name) for name in sources)
+    # machine-id(5): an image that was never booted says "uninitialized", a container's is empty.
+    found = next((text for text in texts if text and text != "uninitialized"), None)
     if found is None:  # a minimal container: all that is left is the kind of machine
         models = match_keys(root).cpu_model
         found = f"{board_of(root)}/{'+'.join(models)}/{memory_total_byte(root)}"
