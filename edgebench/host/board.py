@@ -12,6 +12,19 @@ _DMI_FILLERS = {
     *("to be filled by o.e.m.", "system manufacturer", "system product name", "default"),
     *("default string", "not applicable", "not specified", "none", "o.e.m."),
 }
+_NEW_STYLE_BIT = 23
+_PI_TYPES = {
+    0x0D: "3-model-b-plus",
+    0x11: "4-model-b",
+    0x12: "model-zero-2-w",
+    0x13: "400",
+    0x14: "4-compute-module",
+    0x17: "5-model-b",
+    0x18: "5-compute-module",
+    0x19: "500",
+    0x1A: "5-compute-module",  # without eMMC
+}
+"""Names of their device trees (Linux arch/arm/boot/dts/broadcom, arch/arm64/boot/dts/broadcom)."""
 
 
 def compatible(root: Path = ROOT) -> tuple[str, ...]:
@@ -27,6 +40,24 @@ def board(root: Path = ROOT) -> str | None:
     """The board by device tree, by /proc/cpuinfo (Raspberry Pi, in a container) or by DMI."""
     told = _device_tree(root, "model") or cpuinfo(root).get(-1, {}).get("Model")
     return plain(told) or dmi(root) or _dmi_of(root, "board_vendor", "board_name")
+
+
+def raspberry_pi(root: Path = ROOT) -> tuple[str, ...]:
+    """What the device tree of a Raspberry Pi would say, by the revision in /proc/cpuinfo.
+
+    Container engines hide /sys/firmware, and the device tree with it; other boards then are known
+    by their CPUs alone. Empty for boards that the table does not have.
+
+    Source: Raspberry Pi documentation, "Raspberry Pi revision codes" (bits 4 to 11: the type).
+    """
+    told = cpuinfo(root).get(-1, {})
+    try:
+        code = int(told.get("Revision", ""), 16)
+    except ValueError:
+        return ()
+    name = _PI_TYPES.get(code >> 4 & 0xFF) if code >> _NEW_STYLE_BIT & 1 else None
+    named = name is not None and told.get("Model", "").startswith("Raspberry Pi")
+    return (f"raspberrypi,{name}",) if named else ()
 
 
 def dmi(root: Path = ROOT) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgebench.host.accelerators import accelerators
 from edgebench.host.board import board as board_of
-from edgebench.host.board import compatible, dmi, power_mode, soc
+from edgebench.host.board import compatible, dmi, power_mode, raspberry_pi, soc
 from edgebench.host.cores import architecture, caches_byte, clusters, cpuinfo, features, model
 from edgebench.host.cpu import ROOT, cgroup_cpu_quota, online_cpus, plain, read_text, usable_cpus
 from edgebench.host.environment import memory_limit_byte, memory_total_byte
@@ -87,7 +87,7 @@ def match_keys(root: Path = ROOT) -> DeviceMatch:
     named = dmi(root)
     models = dict.fromkeys(name for cpu in cpuinfo(root).values() if (name := model(cpu)))
     return DeviceMatch(
-        compatible=compatible(root)[:1],
+        compatible=compatible(root)[:1] or raspberry_pi(root),
         dmi=(named,) if named else (),
         cpu_model=tuple(models),
     )

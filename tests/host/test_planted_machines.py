@@ -184,3 +184,14 @@ def test_an_image_without_an_id_of_its_own_is_told_by_its_board_s(
         tree = {"etc/machine-id": told, "proc/device-tree/serial-number": f"{serial}\0"}
         ids.add(identify(root=write_tree(tmp_path / serial, tree)).device_id)
     assert len(ids) == 2
+
+
+@pytest.mark.parametrize("name", ["raspberry-pi-4", "raspberry-pi-5", "raspberry-pi-zero-2-w"])
+def test_a_pi_whose_device_tree_a_container_hides_is_the_same_device(
+    name: str, tmp_path: Path
+) -> None:
+    root = trees.plant(name, tmp_path)
+    shutil.rmtree(root / "proc/device-tree")
+    shutil.rmtree(root / "sys/firmware", ignore_errors=True)
+    assert told(root).device == name
+    assert told(root).board == trees.truth(name)["board"]

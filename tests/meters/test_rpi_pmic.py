@@ -148,3 +148,9 @@ def test_an_answer_that_is_cut_anywhere_tells_no_wrong_rail(end: int) -> None:
     whole = rail_powers_uw(pmic_text(RAILS))
     cut = rail_powers_uw(pmic_text(RAILS)[:end])
     assert cut.items() <= whole.items()
+
+
+def test_in_a_container_that_hides_the_device_tree_the_firmware_is_asked(tmp_path: Path) -> None:
+    root = write_tree(tmp_path, {"dev/vcio_gencmd": ""})
+    opened(root, FakeVcio(pmic_text(RAILS))).close()
+    assert "no currents" in RpiPmic(FakeVcio("")).probe(root).reason
