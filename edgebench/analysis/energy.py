@@ -119,11 +119,15 @@ def summed(channels: Sequence[Series], start_ns: int, end_ns: int) -> Part:
     """Mean power of all channels together.
 
     Raises:
-        RefusedError: As `mean_power`, of any of them: a sum without one part is another quantity.
+        RefusedError: As `mean_power`, of any of them: a sum without one part is another quantity;
+            or they say 0 all the time, which a sensor that measures does not.
     """
     parts = [mean_power(one, start_ns, end_ns) for one in channels]
+    power_w = math.fsum(part.power_w for part in parts)
+    if parts and power_w <= 0:
+        raise RefusedError("it says 0 all the time: no device draws nothing")
     return Part(
-        power_w=math.fsum(part.power_w for part in parts),
+        power_w=power_w,
         readings=min(part.readings for part in parts),
         coverage_ratio=min(part.coverage_ratio for part in parts),
     )

@@ -124,6 +124,14 @@ def test_readings_that_carry_no_figure_are_refused(t_ms: Sequence[int], words: s
         mean_w(one, 0, 3)
 
 
+@pytest.mark.parametrize("quantity", ["power_uw", "energy_uj"])
+def test_what_says_0_all_the_time_was_not_measured(quantity: Quantity) -> None:
+    level = 0 if quantity == "power_uw" else 7_000_000
+    still = series([level] * 40, of=channel(quantity=quantity))
+    with pytest.raises(RefusedError, match="0 all the time"):
+        energy.summed([still], START_NS, START_NS + 3 * NS_PER_S)
+
+
 def test_a_counter_that_went_back_is_refused_not_wrapped() -> None:
     going_back = [*range(0, 16_000_000, 100_000), *range(0, 16_000_000, 100_000)]
     endless = series(going_back, of=channel(quantity="energy_uj"))
