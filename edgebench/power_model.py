@@ -111,10 +111,12 @@ def machine_key(root: Path) -> str:
     """
     for name in ("etc/machine-id", "var/lib/dbus/machine-id", "proc/device-tree/serial-number"):
         try:
-            text = (root / name).read_text(encoding="utf-8", errors="replace").strip("\0\n ")
+            # A pipe in the file's place would never end.
+            told = (root / name).read_bytes() if (root / name).is_file() else b""
         except OSError:
             continue
-        if text:
+        text = told.decode("utf-8", "replace").strip("\0\n ")
+        if text and text != "uninitialized":  # machine-id(5): an image before its first boot
             return hashlib.sha256(f"edgebench power model:{text}".encode()).hexdigest()[:16]
     return ""
 

@@ -27,7 +27,7 @@ DATA = (
     "wire",
     "plugins",
 )
-DATA_LAYER = frozenset({*DATA, "arrays", "power_model", "resources"})
+DATA_LAYER = frozenset({*DATA, "arrays", "power_model", "resources", "vcio"})
 ROOMS = {
     "host": DATA_LAYER,
     "backends": DATA_LAYER,
@@ -65,6 +65,7 @@ BELOW = {
     "plugins": {"errors", "protocols"},
     "resources": {"descriptors", "errors", "specs"},
     "power_model": {"resources", "specs"},
+    "vcio": set(),
     "arrays": set(),
 }
 MAX_FILE_LINES = 400

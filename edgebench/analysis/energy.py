@@ -26,6 +26,8 @@ MAX_GAP_RATIO = 0.1
 MIN_COVERAGE_RATIO = 0.95
 _MOST_W = 10_000.0
 """A counter that says more was set back: its driver was loaded anew, or the device slept."""
+_NOTHING_RATIO = 0.01
+"""Net energy that is less of the gross, either way, is none."""
 _W_PER_UW = 1e-6
 _MJ_PER_J = 1e3
 _WHOLE = frozenset({"soc", "module", "board", "device"})
@@ -125,11 +127,15 @@ def summed(channels: Sequence[Series], start_ns: int, end_ns: int) -> Part:
     """Mean power of all channels together.
 
     Raises:
-        RefusedError: As `mean_power`, of any of them: a sum without one part is another quantity.
+        RefusedError: As `mean_power`, of any of them: a sum without one part is another quantity;
+            or they say 0 all the time, which a sensor that measures does not.
     """
     parts = [mean_power(one, start_ns, end_ns) for one in channels]
+    power_w = math.fsum(part.power_w for part in parts)
+    if parts and power_w <= 0:
+        raise RefusedError("it says 0 all the time: no device draws nothing")
     return Part(
-        power_w=math.fsum(part.power_w for part in parts),
+        power_w=power_w,
         readings=min(part.readings for part in parts),
         coverage_ratio=min(part.coverage_ratio for part in parts),
     )
@@ -165,8 +171,9 @@ def mean_power(series: Series, start_ns: int, end_ns: int) -> Part:
     low_s, high_s = max(0.0, float(t_s[0])), min(length_s, float(t_s[-1]))
     coverage_ratio = (high_s - low_s) / length_s
     if coverage_ratio < MIN_COVERAGE_RATIO:
+        told = min(coverage_ratio, MIN_COVERAGE_RATIO - 0.001)  # 94.97 % is not 95.0 %
         raise RefusedError(
-            f"readings cover {coverage_ratio:.0%} of the window, {MIN_COVERAGE_RATIO:.0%} needed"
+            f"readings cover {told:.1%} of the window, {MIN_COVERAGE_RATIO:.0%} needed"
         )
     return Part(_mean_w(series, t_s, value, low_s, high_s), len(inside), coverage_ratio)
 
@@ -306,6 +313,18 @@ def source(found: Energy) -> str:
     return f"{found.meter}: {' + '.join(found.channels)}{fit}"
 
 
+def _on_idle(found: Sequence[Energy], nets: Sequence[float]) -> str:
+    """What is to be known of net energy: a baseline that is missing or cannot be one; or empty."""
+    if not nets:
+        return "power: no net energy, too few readings of the idle baseline"
+    if len(nets) < len(found):
+        few = f"{len(nets)} of {len(found)} launches"
+        return f"power: net energy of {few}, the others have too few readings of the idle baseline"
+    if math.fsum(nets) < -_NOTHING_RATIO * math.fsum(one.gross_mj for one in found):
+        return "power: net energy below 0: the device drew more while it was to be idle"
+    return ""
+
+
 def _cell(found: Sequence[Energy], notes: tuple[str, ...]) -> Cell:
     idles = [one.idle_w for one in found if one.idle_w is not None]
     nets = [one.net_mj for one in found if one.net_mj is not None]
@@ -320,7 +339,7 @@ def _cell(found: Sequence[Energy], notes: tuple[str, ...]) -> Cell:
         readings=min(one.readings for one in found),
         coverage_ratio=min(one.coverage_ratio for one in found),
         launches=len(found),
-        notes=notes,
+        notes=(*notes, *filter(None, [_on_idle(found, nets)])),
     )
 
 

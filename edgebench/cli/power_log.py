@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -78,11 +79,25 @@ def after_run(config: RunConfig, folder: Path, records: tuple[Record, ...]) -> t
     try:
         lines = attach_log(folder, csv)
     except EdgebenchError as error:
-        later = f"edgebench attach {folder} --power-csv {csv.path}"
-        lines = (f"power log not attached: {error}; when that is mended: {later}",)
+        words = f"power log not attached: {error}; when that is mended:"
+        click.echo(fill(plain(words), "", "  "), err=True)
+        click.echo(f"  {plain(_again(config, folder))}", err=True)  # a broken line is no command
+        return attached.merged(records, attached.read(folder)[0])
     for line in lines:
         click.echo(fill(plain(line), "", "  "), err=True)
     return attached.merged(records, attached.read(folder)[0])
+
+
+def _again(config: RunConfig, folder: Path) -> str:
+    """The command that attaches the log as the run was told to."""
+    words = ["edgebench", "attach", str(folder), "--power-csv", str(config.power_csv)]
+    if config.power_csv_offset_s:
+        words += ["--power-offset", f"{config.power_csv_offset_s!r}"]
+    if config.power_covers != "wall":
+        words += ["--power-covers", config.power_covers]
+    if config.power_csv_columns:
+        words += ["--power-columns", ",".join(config.power_csv_columns)]
+    return shlex.join(words)
 
 
 def _shows_no_rise(found: Sequence[Attached], passes: Sequence[Record]) -> bool:

@@ -5,12 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgebench.host.cores import cpuinfo
-from edgebench.host.cpu import ROOT, plain, read_text, subfolders, whole
+from edgebench.host.cpu import ROOT, plain, read_text, subfolders
+from edgebench.host.knobs import jetson_modes
 
 _DMI_FILLERS = {
     *("to be filled by o.e.m.", "system manufacturer", "system product name", "default"),
     *("default string", "not applicable", "not specified", "none", "o.e.m."),
 }
+_NEW_STYLE_BIT = 23
+_PI_TYPES = {
+    0x0D: "3-model-b-plus",
+    0x11: "4-model-b",
+    0x12: "model-zero-2-w",
+    0x13: "400",
+    0x14: "4-compute-module",
+    0x17: "5-model-b",
+    0x18: "5-compute-module",
+    0x19: "500",
+    0x1A: "5-compute-module",  # without eMMC
+}
+"""Names of their device trees (Linux arch/arm/boot/dts/broadcom, arch/arm64/boot/dts/broadcom)."""
 
 
 def compatible(root: Path = ROOT) -> tuple[str, ...]:
@@ -26,6 +40,24 @@ def board(root: Path = ROOT) -> str | None:
     """The board by device tree, by /proc/cpuinfo (Raspberry Pi, in a container) or by DMI."""
     told = _device_tree(root, "model") or cpuinfo(root).get(-1, {}).get("Model")
     return plain(told) or dmi(root) or _dmi_of(root, "board_vendor", "board_name")
+
+
+def raspberry_pi(root: Path = ROOT) -> tuple[str, ...]:
+    """What the device tree of a Raspberry Pi would say, by the revision in /proc/cpuinfo.
+
+    Container engines hide /sys/firmware, and the device tree with it; other boards then are known
+    by their CPUs alone. Empty for boards that the table does not have.
+
+    Source: Raspberry Pi documentation, "Raspberry Pi revision codes" (bits 4 to 11: the type).
+    """
+    told = cpuinfo(root).get(-1, {})
+    try:
+        code = int(told.get("Revision", ""), 16)
+    except ValueError:
+        return ()
+    name = _PI_TYPES.get(code >> 4 & 0xFF) if code >> _NEW_STYLE_BIT & 1 else None
+    named = name is not None and told.get("Model", "").startswith("Raspberry Pi")
+    return (f"raspberrypi,{name}",) if named else ()
 
 
 def dmi(root: Path = ROOT) -> str | None:
@@ -57,8 +89,8 @@ def power_mode(root: Path = ROOT) -> str | None:
     Source: NVIDIA Jetson Linux Developer Guide (nvpmodel); Linux Documentation/ABI/testing/
     sysfs-platform_profile, admin-guide/pm/intel_pstate.rst (``energy_performance_preference``).
     """
-    if jetson := _nvpmodel(root):
-        return jetson
+    if jetson := jetson_modes(root)[0]:
+        return jetson.name
     profile = plain(read_text(root / "sys/firmware/acpi/platform_profile"))
     policies = subfolders(root / "sys/devices/system/cpu/cpufreq")
     names = (plain(read_text(p / "energy_performance_preference")) for p in policies)
@@ -66,22 +98,6 @@ def power_mode(root: Path = ROOT) -> str | None:
     if profile and preference:
         return f"{profile} (firmware), {preference} (CPU)"
     return profile or preference
-
-
-def _nvpmodel(root: Path) -> str | None:
-    """The mode that nvpmodel wrote down last, by its name in nvpmodel's own file."""
-    words = (read_text(root / "var/lib/nvpmodel/status") or "").split()
-    told = [whole(word.removeprefix("pmode:")) for word in words if word.startswith("pmode:")]
-    if not told or told[0] is None:
-        return None
-    for line in (read_text(root / "etc/nvpmodel.conf") or "").splitlines():
-        # < POWER_MODEL ID=0 NAME=15W >
-        fields = line.split()
-        if fields[:2] == ["<", "POWER_MODEL"]:
-            named = dict(field.split("=", 1) for field in fields if "=" in field)
-            if whole(named.get("ID")) == told[0] and (name := plain(named.get("NAME"))):
-                return name
-    return f"mode {told[0]}"
 
 
 def _device_tree(root: Path, name: str) -> str | None:

@@ -26,10 +26,17 @@ def planted() -> str:
 def read_text(path: Path) -> str | None:
     """A small kernel file, stripped; None where it is missing, unreadable or vanished."""
     try:
-        with path.open("rb") as file:
-            return file.read(_LARGEST_FILE_BYTE).decode("utf-8", "replace").strip("\0\n ")
-    except OSError:
+        with open(path, "rb", opener=_open) as file:
+            # None is a pipe whose writer is silent.
+            told: bytes | None = file.read(_LARGEST_FILE_BYTE)
+    except (OSError, ValueError):  # a path with a NUL, which a file told
         return None
+    return (told or b"").decode("utf-8", "replace").strip("\0\n ")
+
+
+def _open(path: str, flags: int) -> int:
+    """Nobody waits for the writer of a pipe that stands where a file should."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def plain(text: str | None) -> str | None:
@@ -158,7 +165,7 @@ def policies(root: Path = ROOT) -> list[Path]:
     """Folders of the frequency domains; Linux Documentation/admin-guide/pm/cpufreq.rst."""
     base = root / "sys/devices/system/cpu"
     found = base.glob("cpufreq/policy[0-9]*")
-    return sorted(found, key=lambda folder: int("".join(filter(str.isdigit, folder.name)))) or [
+    return sorted(found, key=lambda folder: int("".join(filter(str.isdecimal, folder.name)))) or [
         folder for cpu in online_cpus(root) if (folder := base / f"cpu{cpu}/cpufreq").is_dir()
     ]
 

@@ -104,8 +104,10 @@ def _cpu_ticks(root: Path) -> list[int]:
     """CPU time of everything on the machine since boot; proc(5), /proc/stat, first line."""
     for line in (read_text(root / "proc/stat") or "").splitlines():
         parts = line.split()
-        if parts and parts[0] == "cpu" and all(part.isdigit() for part in parts[1:]):
-            return [int(part) for part in parts[1:]]
+        if parts and parts[0] == "cpu":
+            ticks = [whole(part) for part in parts[1:]]
+            known = [tick for tick in ticks if tick is not None and tick >= 0]
+            return known if len(known) == len(ticks) else []
     return []
 
 
@@ -131,9 +133,9 @@ def parse_residency(text: str) -> dict[int, int]:
     found: dict[int, int] = {}
     for line in text.splitlines():
         parts = line.split()
-        if len(parts) == 2 and all(part.isascii() and part.isdigit() for part in parts):  # noqa: PLR2004 - a pair
-            khz = int(parts[0])
-            found[khz] = found.get(khz, 0) + ns_of_ticks(int(parts[1]))
+        known = [n for part in parts if (n := whole(part)) is not None and n >= 0]
+        if len(parts) == len(known) == 2:  # noqa: PLR2004 - a pair
+            found[known[0]] = found.get(known[0], 0) + ns_of_ticks(known[1])
     return found
 
 
@@ -158,9 +160,9 @@ def parse_pressure(text: str) -> int | None:
     """Total of the line ``some``, in ns; Linux Documentation/accounting/psi.rst."""
     for line in text.splitlines():
         kind, _, rest = line.partition(" ")
-        total = rest.rpartition("total=")[2].strip()
-        if kind == "some" and "total=" in rest and total.isascii() and total.isdigit():
-            return int(total) * _NS_PER_US
+        total = whole(rest.rpartition("total=")[2])
+        if kind == "some" and "total=" in rest and total is not None and total >= 0:
+            return total * _NS_PER_US
     return None
 
 
@@ -174,17 +176,21 @@ def _swapped_pages(root: Path) -> int | None:
     """Pages in and out since boot; /proc/vmstat, ``pswpin`` and ``pswpout``."""
     found = []
     for line in (read_text(root / "proc/vmstat") or "").splitlines():
-        key, _, value = line.partition(" ")
-        if key in {"pswpin", "pswpout"} and value.isdigit():
-            found.append(int(value))
+        key, _, told = line.partition(" ")
+        if key in {"pswpin", "pswpout"} and (value := whole(told)) is not None:
+            found.append(value)
     return sum(found) if found else None
 
 
 def _throttled_ns(root: Path) -> int | None:
-    """Time the innermost cgroup with a quota was held back; ``cpu.stat`` of version 2 or 1."""
+    """Time this process's cgroup and its ancestors were held back; ``cpu.stat`` of either version.
+
+    The sum of all: the quota may be an ancestor's, and one without a quota says 0.
+    """
+    found = []
     for folder in (*cgroup_folders(root), *cgroup1_folders("cpu", root)):
         for line in (read_text(folder / "cpu.stat") or "").splitlines():
-            key, _, value = line.partition(" ")
-            if key in _THROTTLED_NS and value.isdigit():
-                return int(value) * _THROTTLED_NS[key]
-    return None
+            key, _, told = line.partition(" ")
+            if key in _THROTTLED_NS and (value := whole(told)) is not None:
+                found.append(value * _THROTTLED_NS[key])
+    return sum(found) if found else None

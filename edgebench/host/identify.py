@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgebench.host.accelerators import accelerators
 from edgebench.host.board import board as board_of
-from edgebench.host.board import compatible, dmi, power_mode, soc
+from edgebench.host.board import compatible, dmi, power_mode, raspberry_pi, soc
 from edgebench.host.cores import architecture, caches_byte, clusters, cpuinfo, features, model
 from edgebench.host.cpu import ROOT, cgroup_cpu_quota, online_cpus, plain, read_text, usable_cpus
 from edgebench.host.environment import memory_limit_byte, memory_total_byte
@@ -87,7 +87,7 @@ def match_keys(root: Path = ROOT) -> DeviceMatch:
     named = dmi(root)
     models = dict.fromkeys(name for cpu in cpuinfo(root).values() if (name := model(cpu)))
     return DeviceMatch(
-        compatible=compatible(root)[:1],
+        compatible=compatible(root)[:1] or raspberry_pi(root),
         dmi=(named,) if named else (),
         cpu_model=tuple(models),
     )
@@ -118,7 +118,9 @@ def _device_id(root: Path) -> str:
     Source: machine-id(5) asks applications to publish only a keyed hash of it.
     """
     sources = ("etc/machine-id", "var/lib/dbus/machine-id", "proc/device-tree/serial-number")
-    found = next((text for name in sources if (text := read_text(root / name))), None)
+    texts = (read_text(root / name) for name in sources)
+    # machine-id(5): an image that was never booted says "uninitialized", a container's is empty.
+    found = next((text for text in texts if text and text != "uninitialized"), None)
     if found is None:  # a minimal container: all that is left is the kind of machine
         models = match_keys(root).cpu_model
         found = f"{board_of(root)}/{'+'.join(models)}/{memory_total_byte(root)}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from edgebench.host.cpu import ROOT, parse_cpu_list, read_int, read_text
+from edgebench.host.cpu import ROOT, parse_cpu_list, plain, read_int, read_text, whole
 
 _CPU = "sys/devices/system/cpu"
 _MODE = re.compile(r"<\s*POWER_MODEL\s+ID=(\d+)\s+NAME=(\S+?)\s*>")
@@ -71,10 +71,10 @@ def jetson_modes(root: Path = ROOT) -> tuple[PowerMode | None, PowerMode | None]
     without "Super" mode 0 is 15W and there is no MAXN.
     """
     text = read_text(root / "etc/nvpmodel.conf") or ""
-    modes = [PowerMode(number=int(number), name=name) for number, name in _MODE.findall(text)]
-    status = read_text(root / "var/lib/nvpmodel/status") or ""
-    found = re.search(r"pmode:(\d+)", status)
-    number = int(found.group(1)) if found else None
+    told = ((whole(number), plain(name)) for number, name in _MODE.findall(text))
+    modes = [PowerMode(number=n, name=name) for n, name in told if n is not None and name]
+    found = re.search(r"pmode:(\d+)", read_text(root / "var/lib/nvpmodel/status") or "")
+    number = whole(found.group(1)) if found else None
     now = next((mode for mode in modes if mode.number == number), None)
     if now is None and number is not None:
         now = PowerMode(number=number, name=f"mode {number}")
@@ -83,7 +83,7 @@ def jetson_modes(root: Path = ROOT) -> tuple[PowerMode | None, PowerMode | None]
 
 def _speed(mode: PowerMode) -> tuple[bool, int]:
     watts = _WATTS.search(mode.name)
-    return mode.name.upper().startswith("MAXN"), int(watts.group(1)) if watts else 0
+    return mode.name.upper().startswith("MAXN"), whole(watts.group(1)) or 0 if watts else 0
 
 
 def is_jetson(root: Path = ROOT) -> bool:
@@ -132,7 +132,9 @@ def pressure_ratios(root: Path = ROOT) -> dict[str, float]:
     """
     found = {}
     for name in ("cpu", "memory", "io"):
-        told = re.search(r"^some avg10=([\d.]+)", read_text(root / f"proc/pressure/{name}") or "")
+        told = re.search(
+            r"^some avg10=(\d+\.?\d*) ", read_text(root / f"proc/pressure/{name}") or ""
+        )
         if told:
             found[name] = float(told.group(1)) / _PERCENT
     return found
@@ -142,7 +144,7 @@ def swap_devices(root: Path = ROOT) -> tuple[str, ...]:
     """Files and devices that hold swapped pages just now; proc(5), /proc/swaps."""
     lines = (read_text(root / "proc/swaps") or "").splitlines()[1:]
     used = [line.split() for line in lines if len(line.split()) > 3]  # noqa: PLR2004 - "Used"
-    return tuple(parts[0] for parts in used if parts[3].isdigit() and int(parts[3]))
+    return tuple(parts[0] for parts in used if whole(parts[3]))
 
 
 def services(root: Path = ROOT) -> tuple[Service, ...]:

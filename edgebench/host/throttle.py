@@ -3,37 +3,28 @@
 Intel and AMD count in ``thermal_throttle`` (Linux arch/x86/kernel/cpu/mce/therm_throt.c), Jetson
 Orin in the ``oc*_event_cnt`` of its hwmon device ``soctherm_oc`` (NVIDIA Jetson Linux Developer
 Guide, "Platform Power and Performance"); all world-readable. A Raspberry Pi's firmware is asked by
-its mailbox (root or group ``video``), as ``vcgencmd get_throttled`` asks it; else the kernel's copy
-of its last answer is read (Raspberry Pi's kernel only).
+its mailbox (root or group ``video``), as ``vcgencmd get_throttled`` does, which clears no bit; else
+the kernel's copy of its last answer is read (Raspberry Pi's kernel only).
 """
 
 from __future__ import annotations
 
-import stat
-import struct
 from pathlib import Path
 
+from edgebench import vcio
 from edgebench.host.cpu import ROOT, read_int, read_text
 from edgebench.machine import THROTTLE_BITS
-
-_PROPERTY = 0xC0006400 | struct.calcsize("P") << 16
-"""``_IOWR(100, 0, char *)`` of Raspberry Pi's vcio.h."""
-_GET_THROTTLED = 0x00030046
-_DONE = 0x80000000
-_MESSAGE = struct.Struct("=7I")
-"""Length, code, tag, room for the answer, length of the answer, the answer, the end of tags."""
-_BITS = 0xF000F
 
 
 def throttle_bits(root: Path = ROOT) -> int | None:
     """What a Raspberry Pi's firmware says of throttling; None on any other device."""
-    asked = _ask_mailbox(root / "dev/vcio")
+    asked = parse_throttled(vcio.told(root, "get_throttled"))
     if asked is not None:
         return asked
     for path in sorted((root / "sys/devices/platform").glob("soc*/soc*:firmware/get_throttled")):
-        told = parse_throttled(read_text(path) or "")
-        if told is not None:
-            return told
+        bits = parse_throttled(read_text(path) or "")
+        if bits is not None:
+            return bits
     return None
 
 
@@ -46,29 +37,6 @@ def parse_throttled(text: str) -> int | None:
     return bits if 0 <= bits < 1 << 32 else None
 
 
-def _ask_mailbox(device: Path) -> int | None:
-    """Ask the firmware; a 0 goes with the question, any other value would clear sticky bits."""
-    try:
-        if not stat.S_ISCHR(device.stat().st_mode):
-            return None
-        import fcntl  # noqa: PLC0415 - Linux only; `edgebench run` refuses elsewhere in a line
-
-        message = bytearray(_MESSAGE.pack(_MESSAGE.size, 0, _GET_THROTTLED, 4, 0, 0, 0))
-        with device.open("rb", buffering=0) as stream:
-            fcntl.ioctl(stream, _PROPERTY, message)
-    except OSError:
-        return None
-    return parse_answer(bytes(message))
-
-
-def parse_answer(message: bytes) -> int | None:
-    """The bits in the mailbox's answer; None where the firmware did not understand."""
-    if len(message) != _MESSAGE.size:
-        return None
-    _, code, tag, _, _, bits, _ = _MESSAGE.unpack(message)
-    return bits & _BITS if (code, tag) == (_DONE, _GET_THROTTLED) else None
-
-
 def words_now(bits: int | None) -> tuple[str, ...]:
     """What holds the device back at this moment, in words."""
     return tuple(
@@ -78,13 +46,13 @@ def words_now(bits: int | None) -> tuple[str, ...]:
 
 def counter_files(root: Path = ROOT) -> dict[str, tuple[Path, ...]]:
     """Files whose numbers add up to each of `throttle_counts`; hyper-threads share a core's."""
-    cores: dict[tuple[int | None, int | None], Path] = {}
+    cores: dict[tuple[int | None, int | str], Path] = {}
     packages: dict[int | None, Path] = {}
     for folder in sorted((root / "sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle")):
         package = read_int(folder.parent / "topology/physical_package_id")
         core = read_int(folder.parent / "topology/core_id")
         # Where the topology is not told, each CPU counts as a core of its own.
-        alone = int(folder.parent.name.removeprefix("cpu")) if core is None else core
+        alone = folder.parent.name if core is None else core
         cores.setdefault((package, alone), folder / "core_throttle_count")
         packages.setdefault(package, folder / "package_throttle_count")
     found = {"core": tuple(cores.values()), "package": tuple(packages.values())}

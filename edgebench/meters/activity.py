@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from edgebench.meters.files import read_long, whole
 from edgebench.power_model import IDLE, Activity
 
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
@@ -43,10 +44,10 @@ def clusters(root: Path) -> tuple[Cluster, ...]:
     """The CPUs by their top speed, fastest first; empty where nothing tells what they do."""
     found: dict[int, list[Domain]] = {}
     for folder in sorted((root / "sys/devices/system/cpu/cpufreq").glob("policy*")):
-        cpus = tuple(map(int, filter(str.isdigit, _text(folder / "affected_cpus").split())))
+        told = map(whole, read_long(folder / "affected_cpus").split())
+        cpus = tuple(cpu for cpu in told if cpu is not None)
         if cpus:
-            top = _text(folder / "cpuinfo_max_freq")
-            key = int(top) if top.isdigit() else 0
+            key = whole(read_long(folder / "cpuinfo_max_freq")) or 0
             found.setdefault(key, []).append(Domain(cpus, folder))
     if found:
         return tuple(tuple(found[key]) for key in sorted(found, reverse=True))
@@ -148,31 +149,25 @@ def _shares(before: dict[int, int], after: dict[int, int]) -> dict[int, float]:
 def _busy(root: Path) -> dict[int, int]:
     """Time that each CPU was busy since boot, in ns; proc(5), /proc/stat."""
     found = {}
-    for line in _text(root / "proc/stat").splitlines():
+    for line in read_long(root / "proc/stat").splitlines():
         name, *fields = line.split() or [""]
-        number = name.removeprefix("cpu")
-        if name.startswith("cpu") and number.isdigit() and all(map(str.isdigit, fields)):
-            ticks = sum(int(fields[i]) for i in _BUSY_FIELDS if i < len(fields))
-            found[int(number)] = ticks * _TICK_NS
+        number, ticks = whole(name.removeprefix("cpu")), [whole(field) for field in fields]
+        if name.startswith("cpu") and number is not None:
+            busy = [tick for i, tick in enumerate(ticks) if i in _BUSY_FIELDS]
+            known = [tick for tick in busy if tick is not None]
+            if len(known) == len(busy):
+                found[number] = sum(known) * _TICK_NS
     return found
 
 
 def _frequencies(folder: Path) -> dict[int, int]:
     """Time at each frequency in kHz (cpufreq-stats.rst), else the one it has now; or empty."""
     found = {}
-    for line in _text(folder / "stats/time_in_state").splitlines():
-        parts = line.split()
-        if len(parts) == 2 and all(map(str.isdigit, parts)):  # noqa: PLR2004 - a pair
-            found[int(parts[0])] = int(parts[1]) * _TICK_NS
+    for line in read_long(folder / "stats/time_in_state").splitlines():
+        numbers = [number for part in line.split() if (number := whole(part)) is not None]
+        if len(numbers) == 2:  # noqa: PLR2004 - a pair
+            found[numbers[0]] = numbers[1] * _TICK_NS
     if not found:
-        now = _text(folder / "scaling_cur_freq")
-        return {int(now): 0} if now.isdigit() else {}
+        now = whole(read_long(folder / "scaling_cur_freq"))
+        return {} if now is None else {now: 0}
     return found
-
-
-def _text(path: Path) -> str:
-    """A file, /proc/stat being longer than a page; empty where it cannot be read."""
-    try:
-        return path.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return ""

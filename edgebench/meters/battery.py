@@ -9,6 +9,7 @@ https://www.kernel.org/doc/Documentation/ABI/testing/sysfs-class-power
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from edgebench.protocols import Probe, Readings
 _S_PER_H = 3600
 _UPDATE_MS = 1000.0
 """ACPI's driver keeps what it read for a second; gauges of other drivers are slower still."""
-_PLUGS = ("Mains", "USB", "Wireless")
+_PLUGS = re.compile("Mains|USB.*|BrickID|Wireless")
+"""Older kernels tell kinds of USB apart: ``USB_C``, ``USB_PD`` ..."""
+_BATTERY = re.compile("Battery")
 _EXCLUDES = ("losses within the battery", "losses of the charger")
 
 
@@ -40,11 +43,11 @@ class _Cell:
         return None if value is None else abs(value)
 
     def power_uw(self) -> int | None:
-        """What it gives now."""
-        if (told := self._size("power_now")) is not None:
+        """What it gives now; a gauge that says 0 while it discharges does not measure it."""
+        if told := self._size("power_now"):
             return told
         ua, uv = self._size("current_now"), self._amount("voltage_now")
-        return None if ua is None or uv is None else round(ua * uv / 1e6)
+        return round(ua * uv / 1e6) if ua and uv else None
 
     def drawn_uj(self) -> int | None:
         """What it gave since this was first asked; None where it holds more than then."""
@@ -81,7 +84,7 @@ class Battery:
         """Look for batteries that discharge."""
         self.close()
         self._supplies = root / "sys/class/power_supply"
-        cells = [_Cell(folder) for folder in _folders(self._supplies, ("Battery",))]
+        cells = [_Cell(folder) for folder in _folders(self._supplies, _BATTERY)]
         own = [cell for cell in cells if not _is_accessory(cell.folder)]
         if reason := _why_not(self._supplies, own):
             remedy = "unplug the power supply while measuring" if own else ""
@@ -139,10 +142,10 @@ def _channels(cell: _Cell) -> list[tuple[_Cell, Channel]]:
     return [(cell, one) for one, there in ((power, tells), (counter, counts)) if there]
 
 
-def _folders(supplies: Path, kinds: tuple[str, ...]) -> list[Path]:
+def _folders(supplies: Path, kinds: re.Pattern[str]) -> list[Path]:
     """Power supplies of the given types."""
     folders = files.entries(supplies)
-    return [one for one in folders if (files.read_text(one / "type") or "") in kinds]
+    return [one for one in folders if kinds.fullmatch(files.read_text(one / "type") or "")]
 
 
 def _is_accessory(folder: Path) -> bool:

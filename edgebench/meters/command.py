@@ -29,12 +29,12 @@ _FIRST_LINE_S = 0.8
 """So long `probe` waits for a first number: some meters take longer, and that is no fault."""
 _STAYS_S = 0.2
 """After its first number: a program that prints one and ends has ended by then."""
-_END_S = 2.0
+_END_S = 0.5
 _WORDS = 200
 _REMEDY = "it is to print watts, a number a line, until it is stopped: try it in a shell"
 _DIES_WITH_PARENT = (
     "import ctypes, os, sys\n"
-    "ctypes.CDLL(None).prctl(1, 15, 0, 0, 0)\n"  # PR_SET_PDEATHSIG, SIGTERM
+    "ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)\n"  # PR_SET_PDEATHSIG, SIGKILL
     "if os.getppid() != int(sys.argv[1]): sys.exit(1)\n"
     "os.execvp(sys.argv[2], sys.argv[2:])"
 )

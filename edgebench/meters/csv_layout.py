@@ -21,12 +21,14 @@ from edgebench.errors import UsageError
 TOLD = "name them: --power-columns TIME,WATTS or TIME,VOLTS,AMPS"
 _WORDS = {
     "time": {"time", "timestamp", "date", "datetime", "t", "ts", "unix", "epoch", "utc"},
-    "power": {"power", "watt", "watts", "p", "w", "mw", "uw", "µw"},
-    "volts": {"voltage", "volt", "volts", "v", "mv", "uv"},
-    "amps": {"current", "ampere", "amperes", "amp", "amps", "i", "a", "ma", "ua", "µa"},
+    "power": {"power", "watt", "watts", "p", "w", "mw", "uw", "µw", "kw"},
+    "volts": {"voltage", "volt", "volts", "v", "mv", "uv", "µv", "kv"},
+    "amps": {"current", "ampere", "amperes", "amp", "amps", "i", "a", "ma", "ua", "µa", "ka"},
 }
 _NOT_POWER = {"factor", "reactive", "apparent"}
 _SCALES = {"k": 1e3, "m": 1e-3, "u": 1e-6, "µ": 1e-6}
+_PREFIXES = {"kilo": "k", "milli": "m", "micro": "u"}
+_UNITS = {"watt": "w", "volt": "v", "ampere": "a", "amp": "a"}
 _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?", re.ASCII
 )
@@ -42,6 +44,8 @@ _TIME_NS = {
 _MAGNITUDES = ((1e11, 10**9), (1e14, 10**6), (1e17, 1000), (math.inf, 1))
 """Unix time now is 1.8e9 s: below which value it is how many ns."""
 _PREAMBLE_LINES = 100
+_NAME_WORDS = 3
+"""A column's name has no more; a sentence has."""
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +60,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     scale_uw: float
     first: int
     """The line of the first reading, from 1."""
+    columns: int
+    """Cells of a row; what more it has shows that its cells were parted wrongly."""
 
 
 class EmptyLogError(UsageError):
@@ -69,24 +75,38 @@ def layout_of(path: Path, lines: Sequence[str], told: Sequence[str]) -> Layout:
         UsageError: Neither is within the first lines, or columns cannot be told apart.
     """
     before: list[str] = []
+    comment: list[str] = []
     for number, line in enumerate(lines[:_PREAMBLE_LINES], 1):
         delimiter = next((one for one in "\t;," if one in line), " ")
-        cells = _cells(line, delimiter)
-        if line.startswith("#") or len(cells) < 2:  # noqa: PLR2004 - a pair
+        cells = _cells(line.lstrip("#"), delimiter)
+        if line.startswith("#"):
+            comment = cells
+            continue
+        if len(cells) < 2:  # noqa: PLR2004 - a pair
             continue
         if _is_row(cells, told):
+            if _names_in(comment, len(cells)) and (
+                found := _named(path, comment, told, delimiter, number)
+            ):
+                return found
             if len(before) == len(cells) and not told:
                 raise UsageError(f"{path}: which of {_listed(before)} is what?", remedy=TOLD)
             return _unnamed(path, cells, told, delimiter, number)
         if found := _named(path, cells, told, delimiter, number + 1):
             return found
-        before = cells
+        before, comment = cells, []
     kind = UsageError if len(lines) > _PREAMBLE_LINES else EmptyLogError
     raise kind(f"{path}: no columns of time and power", remedy=TOLD)
 
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(repr(name) for name in names)
+
+
+def _names_in(comment: Sequence[str], columns: int) -> bool:
+    """Whether what stands behind a ``#`` is a header, as numpy writes it, and no sentence."""
+    short = all(len(_tokens(name)) <= _NAME_WORDS for name in comment)
+    return len(comment) == columns and short
 
 
 def _named(
@@ -118,6 +138,7 @@ def _named(
         factors=tuple(factors),
         scale_uw=1e6 * math.prod(_scale(names[i]) for i in factors),
         first=first,
+        columns=len(names),
     )
 
 
@@ -144,6 +165,7 @@ def _unnamed(
         factors=tuple(factors),
         scale_uw=1e6,
         first=first,
+        columns=len(cells),
     )
 
 
@@ -155,7 +177,16 @@ def _place(told: str, names: Sequence[str]) -> int | None:
 
 
 def _tokens(name: str) -> list[str]:
-    return re.findall(r"[a-zµ]+", name.lower().replace("μ", "µ"))
+    """Words of a name, units by their signs: ``Power (Milliwatts)`` is ``power``, ``mw``."""
+    return [_sign(word) for word in re.findall(r"[a-zµ]+", name.lower().replace("μ", "µ"))]
+
+
+def _sign(word: str) -> str:
+    for prefix, sign in _PREFIXES.items():
+        unit = _UNITS.get(word.removeprefix(prefix).removesuffix("s"))
+        if unit is not None and word.startswith(prefix):
+            return sign + unit
+    return word
 
 
 def _kind(name: str) -> str | None:
@@ -166,9 +197,9 @@ def _kind(name: str) -> str | None:
 
 
 def _scale(name: str) -> float:
-    """What a 1 in a column is in its base unit, by the unit that ends its name."""
-    unit = (_tokens(name) or [""])[-1]
-    return _SCALES.get(unit[0], 1.0) if len(unit) == 2 and unit[1] in "wva" else 1.0  # noqa: PLR2004 - mW
+    """What a 1 in a column is in its base unit, by the last unit in its name."""
+    units = [word for word in _tokens(name) if len(word) == 2 and word[1] in "wva"]  # noqa: PLR2004 - mW
+    return next((_SCALES[word[0]] for word in reversed(units) if word[0] in _SCALES), 1.0)
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
@@ -202,6 +233,8 @@ def reading(line: str, layout: Layout, *, cut: bool) -> tuple[int, int]:
     cells = _cells(line, layout.delimiter)
     if len(cells) <= max(layout.time, *layout.factors):
         raise ValueError(f"{len(cells)} column(s) only")
+    if any(cells[layout.columns :]):  # "3,5" where commas part the cells is no 3 W
+        raise ValueError(f"{len(cells)} columns where {layout.columns} are named")
     product = layout.scale_uw
     for place in layout.factors:
         product *= _number(cells[place], layout.delimiter)

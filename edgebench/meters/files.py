@@ -11,12 +11,17 @@ _MAX_BYTE = 4096
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _COUNTER_END = 1 << 64
 """Series hold unsigned 64 bits."""
+_LONGEST_BYTE = 1 << 20
+"""More than /proc/cpuinfo and /proc/stat of hundreds of CPUs."""
+_LONGEST_NUMBER = 21
+FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+"""Nobody waits for the writer of a pipe that stands where a file should."""
 
 
 def read_text(path: Path) -> str | None:
     """A small file, stripped; None where it is missing, denied, vanished, or its driver fails."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(path, FLAGS)
         try:
             raw = os.read(handle, _MAX_BYTE)
         finally:
@@ -26,10 +31,31 @@ def read_text(path: Path) -> str | None:
     return raw.decode("utf-8", errors="replace").strip("\0\n ")
 
 
+def read_long(path: Path) -> str:
+    """A file of many lines, which the kernel hands out by pages; empty if it cannot be read."""
+    raw = b""
+    try:
+        handle = os.open(path, FLAGS)
+        try:
+            while len(raw) < _LONGEST_BYTE and (page := os.read(handle, _LONGEST_BYTE)):
+                raw += page
+        finally:
+            os.close(handle)
+    except OSError:
+        return ""
+    return raw.decode("utf-8", errors="replace").strip("\0\n ")
+
+
+def whole(text: str) -> int | None:
+    """The whole number that a text is; None for any other, and for one beyond all counters."""
+    sound = len(text) <= _LONGEST_NUMBER and _WHOLE.fullmatch(text)
+    return int(text) if sound else None
+
+
 def read_int(path: Path) -> int | None:
     """A file that holds one whole number and nothing else; None for anything else."""
     text = read_text(path)
-    return int(text) if text is not None and _WHOLE.fullmatch(text) else None
+    return None if text is None else whole(text)
 
 
 def read_amount(path: Path) -> int | None:
@@ -45,7 +71,7 @@ def amount(value: int | None) -> int | None:
 def denied(path: Path) -> bool:
     """Whether the file is there and this user may not read it."""
     try:
-        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        os.close(os.open(path, FLAGS))
     except PermissionError:
         return True
     except OSError:
@@ -68,11 +94,7 @@ def _by_number(path: Path) -> tuple[tuple[int, str], ...]:
 
 def cpu_words(root: Path, key: str) -> frozenset[str]:
     """The words behind the first ``key`` of /proc/cpuinfo: ``flags``, ``vendor_id``."""
-    try:
-        text = (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return frozenset()
-    for line in text.splitlines():
+    for line in read_long(root / "proc/cpuinfo").splitlines():
         found, colon, value = line.partition(":")
         if colon and found.strip() == key:
             return frozenset(value.split())

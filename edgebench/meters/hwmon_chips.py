@@ -25,7 +25,7 @@ class Chip(NamedTuple):
     """A regular expression for the label of the sensor that holds the chip's others; empty where
     they lie side by side."""
     rank: int = 2
-    """0 what feeds the whole board or device, 1 one of its rails, 2 what a chip says of itself:
+    """0 what feeds the whole module or device, 1 one of its rails, 2 what a chip says of itself:
     whatever has a lower rank may hold it, so only the lowest that is there is counted."""
     nested: bool = False
     """Whether another chip of the same driver holds it."""
@@ -33,24 +33,26 @@ class Chip(NamedTuple):
     """A regular expression for the device tree's ``compatible``: on others it says nothing."""
 
 
+_NOT_AMDGPU = ("processor, unless it is one chip with the GPU (APU)", "rest of the device")
+"""Linux drivers/gpu/drm/amd/pm/amdgpu_pm.c: "on APUs this includes the CPU"."""
 _NOT_GPU = ("processor outside of the graphics chip", "rest of the device")
 _NOT_CPU = ("memory modules", "rest of the device")
 _NOT_RAIL = ("everything that this rail does not feed",)
 _NOT_AC = ("losses of the power supply",)
 
 CHIPS = (
-    # KV260, KR260, KD240: 5 V or 12 V input of the carrier, module and fan behind it.
+    # KV260, KR260, KD240: the module's 5 V behind the carrier's regulator (AMD UG1089).
     Chip(
         name="ina260_u14",
         tier="board_measured",
-        covers=("board",),
-        excludes=(),
+        covers=("module",),
+        excludes=("carrier board", "fan", "losses of the power supply"),
         rank=0,
         board=r"xlnx,zynqmp-(sk|smk)-",
     ),
     Chip("power_meter", "board_measured", ("device",), (), rank=0),  # ACPI's
     Chip("corsairpsu", "board_measured", ("device",), _NOT_AC, "power total", rank=0),
-    Chip("amdgpu", "partial_measured", ("gpu",), _NOT_GPU),
+    Chip("amdgpu", "partial_measured", ("gpu",), _NOT_AMDGPU),
     Chip("i915_gt[0-9]+", "partial_measured", ("gpu",), _NOT_GPU, nested=True),
     Chip("i915", "partial_measured", ("gpu",), _NOT_GPU),
     Chip("xe", "partial_measured", ("gpu",), _NOT_GPU, "card"),

@@ -94,7 +94,7 @@ class Nvml:
         name = text.value.decode("utf-8", "replace") if code == _SUCCESS else "GPU"
         for counts in (True, False):
             gpu = _Gpu(handle=handle, counts=counts)
-            if self._value(gpu) is not None:
+            if self._value(gpu):  # a counter at 0 does not count, and no GPU draws nothing
                 return gpu, name
         return None
 

@@ -57,9 +57,9 @@ class Rapl:
         self._zones = ()
         base = root / "sys/class/powercap"
         folders = [one for one in files.entries(base) if _ZONE.fullmatch(one.name)]
-        zones = _once([zone for one in folders if (zone := _zone(one)) is not None])
+        zones = [zone for one in folders if (zone := _zone(one)) is not None]
         # Counters run since the boot: one that stands at 0 is none, as some hypervisors show it.
-        running = [zone for zone in zones if zone.read_uj()]
+        running = _once([zone for zone in zones if zone.read_uj()])
         gpu = any(zone.domain == "uncore" for zone in zones)
         self._zones = tuple(zip(running, _channels(running, gpu=gpu), strict=True))
         if any(channel.counted for channel in self.channels):

@@ -1,12 +1,11 @@
 """Raspberry Pi 5's power management chip: current and voltage of 12 rails, from the firmware.
 
-Read: what ``vcgencmd pmic_read_adc`` prints, asked for by a mailbox call on ``/dev/vcio`` (tag
-0x00030080) instead of a process a reading; A times V is a rail's power. Group ``video`` may read
-it on Raspberry Pi OS. Pi 5, 500 and Compute Module 5 have the chip; earlier ones sense no current.
-What takes the 5 V of the input directly (USB, HATs, NVMe, fan) is on no rail.
+Read: what ``vcgencmd pmic_read_adc`` prints, asked for by a mailbox call (`edgebench.vcio`) instead
+of a process a reading; A times V is a rail's power. Group ``video`` may ask on Raspberry Pi OS.
+Pi 5, 500 and Compute Module 5 have the chip; earlier ones sense no current. What takes the 5 V
+of the input directly (USB, HATs, NVMe, fan) is on no rail.
 
-Source: https://www.raspberrypi.com/documentation/computers/os.html#vcgencmd; the call's layout:
-https://github.com/raspberrypi/utils/blob/master/vcgencmd/vcgencmd.c.
+Source: https://www.raspberrypi.com/documentation/computers/os.html#vcgencmd.
 """
 
 from __future__ import annotations
@@ -15,26 +14,15 @@ import errno
 import math
 import os
 import re
-import struct
 import time
-from collections.abc import Callable
 from pathlib import Path
 
+from edgebench import vcio
 from edgebench.metering import Channel
 from edgebench.meters.files import read_text
 from edgebench.protocols import Probe, Readings
 
-_Ioctl = Callable[[int, int, bytearray], object]
-"""File, request, buffer that is read and written; raises OSError."""
-_COMMAND = b"pmic_read_adc"
-_TAG = 0x00030080
-_TEXT_BYTE = 1024
-_HEAD = struct.Struct("=6I")
-"""Size, request (0), tag, room for the text, length (0), error (0); the text and 0 follow."""
-_SIZE = _HEAD.size + _TEXT_BYTE + 4
-_POINTER = struct.calcsize("P")
-_PROPERTY = 3 << 30 | _POINTER << 16 | 100 << 8
-"""``_IOWR(100, 0, char *)``."""
+_COMMAND = "pmic_read_adc"
 _LINE = re.compile(r"^\s*(\w+)_([AV])\s+(?:current|volt)\(\d+\)=(-?[\d.]+)([AV])\s*$")
 _COVERS = {
     "VDD_CORE": ("cpu", "gpu"),
@@ -49,12 +37,6 @@ _JOIN = "join group video: sudo usermod -aG video $USER, then log in again"
 _HAS_PMIC = "brcm,bcm2712"
 
 
-def _kernel(handle: int, request: int, buffer: bytearray) -> object:
-    import fcntl  # noqa: PLC0415 - Linux only; elsewhere the module must be importable
-
-    return fcntl.ioctl(handle, request, buffer, True)
-
-
 class RpiPmic:
     """The rails of a Raspberry Pi 5, together.
 
@@ -64,7 +46,7 @@ class RpiPmic:
 
     name = "rpi-pmic"
 
-    def __init__(self, ioctl: _Ioctl = _kernel) -> None:
+    def __init__(self, ioctl: vcio.Ioctl | None = None) -> None:
         self._ioctl = ioctl
         self._handle: int | None = None
         self._channels: tuple[Channel, ...] = ()
@@ -74,12 +56,11 @@ class RpiPmic:
         self.close()
         if reason := _lacks(root):
             return Probe(name=self.name, available=False, reason=reason)
-        device = root / "dev/vcio"
         try:
-            self._handle = os.open(device, os.O_RDONLY | os.O_CLOEXEC)
+            self._handle = vcio.open_mailbox(root)
             answer = self._ask()
         except PermissionError:
-            return self._not("/dev/vcio may not be opened", _JOIN)
+            return self._not("/dev/vcio_gencmd or /dev/vcio may not be opened", _JOIN)
         except OSError as error:
             if error.errno == errno.ENOTTY:  # a copy of another machine's files
                 return self._not("/dev/vcio is no mailbox: only the board itself can be asked", "")
@@ -127,12 +108,7 @@ class RpiPmic:
         """
         if self._handle is None:
             raise OSError("not open")
-        text = _COMMAND.ljust(_TEXT_BYTE + 4, b"\0")
-        buffer = bytearray(_HEAD.pack(_SIZE, 0, _TAG, _TEXT_BYTE, 0, 0) + text)
-        self._ioctl(self._handle, _PROPERTY, buffer)
-        if error := _HEAD.unpack_from(buffer)[-1]:
-            raise OSError(f"the firmware answers {_COMMAND.decode()} with error {error}")
-        return bytes(buffer[_HEAD.size :]).partition(b"\0")[0].decode("ascii", "replace")
+        return vcio.ask(self._handle, _COMMAND, self._ioctl)
 
 
 def rail_powers_uw(answer: str) -> dict[str, int]:
@@ -173,6 +149,8 @@ def _lacks(root: Path) -> str:
     compatible = (read_text(root / "proc/device-tree/compatible") or "").split("\0")
     if _HAS_PMIC in compatible:
         return ""
+    if compatible == [""] and any((root / node).exists() for node in vcio.NODES):
+        return ""  # a container that was given the mailbox: its device tree is hidden
     if not any(one.startswith("raspberrypi,") for one in compatible):
         return "no Raspberry Pi 5"
     model = read_text(root / "proc/device-tree/model") or "Raspberry Pi"

@@ -8,6 +8,7 @@ GB every import is felt by what is measured.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -31,6 +32,7 @@ from edgebench.units import NS_PER_MS, NS_PER_S
 _PROBE_TIMEOUT_S = 5.0
 """A meter has a second; importing it, on a slow card, some more."""
 _HALT_TIMEOUT_S = 1.0
+_CLOSE_TIMEOUT_S = 1.2
 _MOST_W = 1000.0
 """No device under test draws more: how soon a counter may be back where it was."""
 _PR_SET_PDEATHSIG = 1
@@ -122,6 +124,12 @@ class _Ward:
         take: Callable[[], tuple[str, ...]] | None = getattr(self._meter, "take_caveats", None)
         return take() if take is not None and not self.illness else ()
 
+    def close(self) -> None:
+        """Let its meter go, unless it hangs in a reading: what it has started ends here."""
+        if self._meter is not None and not (self._thread is not None and self._thread.is_alive()):
+            with contextlib.suppress(Exception):
+                self._meter.close()
+
 
 class _Book:
     """Readings of one meter, a pair of arrays a channel."""
@@ -186,7 +194,7 @@ def _within(limit_s: float, work: Callable[[], _Result]) -> tuple[_Result | None
     def go() -> None:
         try:
             done.append(work())
-        except Exception as error:  # noqa: BLE001 - a broken meter is one that is not available
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - broken is not available
             words[0] = f"{type(error).__name__}: {error}"
 
     thread = threading.Thread(target=go, daemon=True)
@@ -199,6 +207,7 @@ class Sampler:
     """All meters of a run."""
 
     def __init__(self) -> None:
+        self._opened: list[_Ward] = []
         self._wards: dict[str, _Ward] = {}
         self._reading: tuple[_Ward, ...] = ()
         self._anywhere: tuple[int, ...] = ()
@@ -207,6 +216,7 @@ class Sampler:
         """Do as told; the answer, if the order wants one."""
         if isinstance(order, sampling.Open):
             wards = [_Ward(wanted, Path(order.root), order.rate_hz) for wanted in order.meters]
+            self._opened += wards
             found = tuple(ward.probe() for ward in wards)
             self._wards = {ward.name: ward for ward in wards if ward.channels}
             return sampling.Opened(meters=found)
@@ -220,6 +230,15 @@ class Sampler:
         lost = {ward.name: ward.illness for ward in self._reading if ward.illness}
         said = tuple(words for ward in self._reading for words in ward.caveats())
         return sampling.Taken(series=series, caveats=said, lost=lost)
+
+    def close(self) -> None:
+        """Let all meters go; no longer than `_CLOSE_TIMEOUT_S`."""
+        closing = [threading.Thread(target=ward.close, daemon=True) for ward in self._opened]
+        for thread in closing:
+            thread.start()
+        until_s = time.monotonic() + _CLOSE_TIMEOUT_S
+        for thread in closing:
+            thread.join(max(0.0, until_s - time.monotonic()))
 
     def _begin(self, order: sampling.Begin) -> None:
         if hasattr(os, "sched_setaffinity"):  # threads that are started from here inherit it
@@ -256,6 +275,7 @@ def main() -> None:
         if answer is not None:
             answers.write(sampling.pack(answer))
             answers.flush()
+    sampler.close()
     os._exit(0)  # a meter that hangs keeps its thread; nothing is left to be done
 
 

@@ -25,8 +25,6 @@ def of(case: Case, good: Sequence[Record], method: Mapping[str, object], caveats
     except energy.RefusedError as error:
         return {"power_reason": f"not measured: {error.message}"}
     caveats += cell.notes
-    if cell.net_mj is None:
-        caveats.append("power: no net energy, too few readings of the idle baseline")
     return {
         "power_tier": cell.tier,
         "power_source": cell.source,

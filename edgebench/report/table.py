@@ -70,32 +70,19 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
         show_edge=False,
         padding=(0, gap),
     )
-    lines = _lines(names, rows)
-    for place, name in enumerate(names):
+    for name in names:
         column = BY_NAME[name]
-        longest = max((len(line[place]) for line in lines), default=0)
+        longest = max((len(cell(name, row)) for row in rows), default=0)
         table.add_column(
             column.heading or name,
             justify="left" if column.kind == "str" else "right",
             overflow="fold",
             no_wrap=name in _WHOLE and longest <= _WHOLE_CHARACTERS,
         )
-    for row, line in zip(rows, lines, strict=True):
+    for row in rows:
         # Text, not str: a name with [brackets] is no markup, one with escapes no command.
-        table.add_row(*map(Text, line), style=_style(row))
+        table.add_row(*(Text(cell(name, row)) for name in names), style=_style(row))
     return table
-
-
-def _lines(names: Sequence[str], rows: Sequence[Row]) -> list[list[str]]:
-    """Each row's cells; energies of several tiers bear theirs: they are not to be compared."""
-    lines = [[cell(name, row) for name in names] for row in rows]
-    tiers = {row.get("power_tier") for row in rows} - {None}
-    if _ENERGY in names and "power_tier" not in names and len(tiers) > 1:
-        place = names.index(_ENERGY)
-        for row, line in zip(rows, lines, strict=True):
-            if tier := row.get("power_tier"):
-                line[place] += f" {str(tier).partition('_')[0]}"
-    return lines
 
 
 def stages(rows: Sequence[Row]) -> Table | None:
@@ -149,8 +136,9 @@ def default_columns(rows: Sequence[Row]) -> list[str]:
 
 
 def _energy(rows: Sequence[Row]) -> list[str]:
-    """The column of energy, where any cell has one."""
-    return [_ENERGY] if any(row.get(_ENERGY) is not None for row in rows) else []
+    """The column of energy, where any cell has one; with its tier, where those are unlike."""
+    tiers = {row.get("power_tier") for row in rows if row.get(_ENERGY) is not None}
+    return [*(["power_tier"] if len(tiers) > 1 else []), *([_ENERGY] if tiers else [])]
 
 
 def _task(row: Row) -> str:

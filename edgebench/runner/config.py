@@ -53,6 +53,8 @@ _TARGET_RATIO = 0.02
 _POWER_S = 30.0
 """So long that a sensor of 1 Hz has 30 values."""
 _FASTEST_HZ = 1000.0
+LEAST_READINGS = 10
+"""With fewer a window has no figure (`edgebench.analysis.energy`)."""
 NO_METER = "none"
 """Instead of meters: no power pass."""
 _BUDGET_MIN_LAUNCHES, _BUDGET_MAX_LAUNCHES = 3, 100
@@ -287,7 +289,24 @@ def check(config: RunConfig, usable_cpus: int) -> None:
         raise UsageError(f"--target {config.target_ratio:g}: must be above 0 and below 1 (100 %)")
     if config.budget_s is not None and not (math.isfinite(config.budget_s) and config.budget_s > 0):
         raise UsageError(f"--budget {config.budget_s:g}: must be above 0 s")
-    preset(config)
+    _check_readings(config, preset(config))
+
+
+def _check_readings(config: RunConfig, chosen: Preset) -> None:
+    """Refuse a power pass that would be refused for its few readings when it is over.
+
+    How many an external log will hold, it alone knows.
+    """
+    only_log = config.power_csv is not None and not (config.meters or config.power_command)
+    if chosen.power_s is None or only_log:
+        return
+    readings = int(chosen.power_s * config.power_rate_hz)
+    if readings < LEAST_READINGS:
+        raise UsageError(
+            f"--power-window {chosen.power_s:g} s holds {readings} readings at "
+            f"{config.power_rate_hz:g} Hz, {LEAST_READINGS} are needed",
+            remedy="lengthen it, or raise --power-rate",
+        )
 
 
 def dump_config(config: RunConfig) -> str:

@@ -90,8 +90,6 @@ class Execution:
             timeout_s=config.timeout_s,
             measure_s=preset.measure_max_s or preset.measure_s,
             memory_byte=config.memory_limit_mib * BYTE_PER_MIB if config.memory_limit_mib else None,
-            idle_s=preset.idle_s,
-            power_s=preset.power_s or 0.0,
         )
         self.meters = meters
         self._extra_s: list[float] = []
@@ -142,7 +140,7 @@ class Execution:
         by_id = {planned.case_id: planned for planned in wanted}
         order = schedule.order(list(by_id), self.seed, block)
         for index, case_id in enumerate(order):
-            if not self._fits(by_id[case_id]):
+            if not self._fits(by_id[case_id], block):
                 continue
             left_s = self._left_s(block, [by_id[each] for each in order[index:]])
             listener.launch_begins(by_id[case_id], block, left_s)
@@ -192,7 +190,7 @@ class Execution:
             done = self.records.get((planned.case_id, block))
             if done is not None and done.status != "ok":
                 again.append(planned)
-            elif done is None and self._needs(planned) and self._fits(planned):
+            elif done is None and self._needs(planned) and self._fits(planned, block):
                 lacking.append(planned)
         if self.preset.budget_s is not None and block >= self.preset.min_launches:
             if any(launch >= block for _, launch in self.records):
@@ -202,11 +200,19 @@ class Execution:
             lacking = [cell for cell in lacking if cell.case_id in widest]
         return again + lacking
 
-    def _fits(self, planned: PlannedCase) -> bool:
-        """Whether the budget holds one more launch of a case, judged by the longest so far."""
-        owner = planned.case_id
-        mine = [r.launch_ns or 0 for (case_id, _), r in self.records.items() if case_id == owner]
-        fits = self._budget.holds(max(mine) / NS_PER_S if mine else self._launch_s(planned))
+    def _fits(self, planned: PlannedCase, launch: int) -> bool:
+        """Whether the budget holds one more launch of a case, judged by the longest so far.
+
+        Power passes are counted apart: not every launch has one.
+        """
+        mine = [
+            (record.launch_ns or 0) / NS_PER_S - self._power_s(planned, made)
+            for (owner, made), record in self.records.items()
+            if owner == planned.case_id
+        ]
+        besides_s = max(0.0, *mine) if mine else self._launch_s(planned)
+        power_s = self._power_s(planned, launch if mine else 0)  # a case begins with its first
+        fits = self._budget.holds(besides_s + power_s)
         self._unbegun |= not fits
         return fits
 

@@ -33,7 +33,6 @@ _PROBE_TIMEOUT_S = 180.0
 _START_FACTOR = 3.0
 """A framework is imported then; TensorFlow's took 69 s from a cold disk."""
 
-
 _Left = Callable[[], float]
 _Check = Callable[[int], None]
 
@@ -46,6 +45,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     memory_byte: int | None = None
     idle_s: float = 0.0
     power_s: float = 0.0
+
+    def holding(self, request: wire.LaunchRequest) -> Limits:
+        """With the time that a launch's own power pass takes, however slow its meters are."""
+        settle_s, idle_s, power_s = request.settle_s, request.idle_s or 0.0, request.power_s or 0.0
+        return msgspec.structs.replace(self, idle_s=settle_s + idle_s, power_s=settle_s + power_s)
 
     def of(self, stage: Stage) -> float:
         """Seconds that a stage may take.
@@ -131,6 +135,7 @@ def launch(
 
     ``heard`` is given whatever else the worker tells before its record, ``entered`` its stages.
     """
+    limits = limits.holding(request)
     watch, lookout = Watch(limits, heard, entered), Lookout()
 
     def tick(pid: int) -> None:
@@ -204,14 +209,12 @@ class Watch:
 
     def check_memory(self, pid: int) -> None:
         """Address-space limits break GPU runtimes, so resident memory is looked at instead."""
-        limit = self._limits.memory_byte
-        if limit is None:
+        if (limit := self._limits.memory_byte) is None:
             return
         with contextlib.suppress(psutil.Error):
             worker = psutil.Process(pid)
             all_of_it = (worker, *worker.children(recursive=True))  # a runtime may be a program
-            rss = sum(one.memory_info().rss for one in all_of_it)
-            if rss > limit:
+            if (rss := sum(one.memory_info().rss for one in all_of_it)) > limit:
                 raise MemoryError(
                     f"stopped at the memory limit: {rss // BYTE_PER_MIB} MiB resident, "
                     f"{limit // BYTE_PER_MIB} MiB allowed"
@@ -365,17 +368,16 @@ def why_ended(worker: Worker, *, oom: bool) -> tuple[Status, str]:
     code = worker.returncode
     if code >= 0:
         return "failed", f"the worker ended with exit code {code}: {worker.last_words()}"
-    name = signal.Signals(-code).name
     if oom and -code == signal.SIGKILL:
         return "oom", "the kernel killed the worker for want of memory (oom_kill)"
-    return "crashed", f"killed by {name}"
+    return "crashed", f"killed by {signal.Signals(-code).name}"
 
 
 def oom_kills(root: Path = ROOT) -> int:
     """The kernel's count of processes killed for memory, ours and our cgroup's (cgroup-v2.rst)."""
     total = 0
-    files = [folder / "memory.events" for folder in cgroup_folders(root)[:1]]
-    for path in [*files, root / "proc/vmstat"]:
+    ours = (folder / "memory.events" for folder in cgroup_folders(root)[:1])
+    for path in (*ours, root / "proc/vmstat"):
         for line in (read_text(path) or "").splitlines():
             key, _, value = line.partition(" ")
             if key == "oom_kill" and value.isdigit():

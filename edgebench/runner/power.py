@@ -26,7 +26,7 @@ from edgebench.machine import Stage
 from edgebench.metering import TIERS, Channel, Series, worst_tier
 from edgebench.records import Case, Record
 from edgebench.runner import durations, leftovers, surroundings
-from edgebench.runner.config import NO_METER, Preset, RunConfig
+from edgebench.runner.config import LEAST_READINGS, NO_METER, Preset, RunConfig
 from edgebench.samples import Samples
 from edgebench.units import NS_PER_MS, NS_PER_S
 from edgebench.wire import LaunchRequest
@@ -35,9 +35,13 @@ NO_SENSOR = "no power sensor here: proxies only"
 _OPEN_TIMEOUT_S = 10.0
 _PER_METER_S = 5.0
 _HALT_TIMEOUT_S = 3.0
+_END_TIMEOUT_S = 1.5
 _READ_STAGES: frozenset[Stage] = frozenset({"idle", "power"})
 _READINGS = 12
 """What a window of a slow sensor is to hold; 10 are needed (`edgebench.analysis.energy`)."""
+_EXTERNAL = frozenset({"csv", "command"})
+_EXTERNAL_S = 1.0
+"""Many plugs and loggers have a new value so often; they do not tell."""
 _LEAST_SETTLE_S, _MOST_SETTLE_S = 1.0, 5.0
 """A device has calmed down after the one; what needs longer than the other is refused anyway."""
 
@@ -102,13 +106,16 @@ class Process:
         return sampling.read_answer(line)
 
     def end(self) -> None:
-        """Kill it and clear it away."""
+        """Have it let its meters go and end, else kill it; clear it away."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_TIMEOUT_S)
         self._process.kill()
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
         with contextlib.suppress(OSError):
             self._folder.cleanup()
 
@@ -120,14 +127,24 @@ class Sampling:
         process: A sampler that has opened the meters.
         found: Those to read.
         preset: How long.
+        rate_hz: How often they are read, where they have a new value as often.
     """
 
-    def __init__(self, process: Process, found: Sequence[sampling.Found], preset: Preset) -> None:
+    def __init__(
+        self,
+        process: Process,
+        found: Sequence[sampling.Found],
+        preset: Preset,
+        rate_hz: float = sampling.RATE_HZ,
+    ) -> None:
         self._process: Process | None = process
         self._names = tuple(one.probe.name for one in found)
         channels = [channel for one in found for channel in one.channels]
         self.settle_s = settle_s(channels)
-        idle_s = max(preset.idle_s, _READINGS * _slowest_s(channels))
+        between_s = max(_slowest_s(channels), 1 / rate_hz)
+        if not _EXTERNAL.isdisjoint(self._names):
+            between_s = max(between_s, _EXTERNAL_S)
+        idle_s = max(preset.idle_s, _READINGS * between_s)
         self._preset = msgspec.structs.replace(preset, idle_s=min(idle_s, preset.power_s or idle_s))
         self._cpus: tuple[int, ...] = ()
         self._asked = self._reading = False
@@ -247,7 +264,7 @@ def opened(config: RunConfig, preset: Preset, root: Path = cpu.ROOT) -> Iterator
         chosen = choose(found, preset.power_s, named=_is_told(config))
         note = NO_SENSOR
         if chosen:
-            made = Sampling(process, chosen, preset)
+            made = Sampling(process, chosen, preset, config.power_rate_hz)
             note = f"power: {', '.join(map(_described, chosen))}"
         yield Meters(sampling=made, note=note)
     finally:
@@ -306,7 +323,7 @@ def choose(
     every half minute it has no figure of a window of ``power_s``.
 
     Raises:
-        UsageError: One that was named cannot be read.
+        UsageError: One that was named cannot be read, or not often enough in such a window.
     """
     usable = [one for one in found if worst_tier(one.channels)]
     if named:
@@ -314,11 +331,23 @@ def choose(
             if one not in usable:
                 reason = one.probe.reason or "it has nothing to read"
                 raise UsageError(f"meter {one.probe.name!r}: {reason}", remedy=one.probe.remedy)
+            _check_pace(one, power_s)
         return tuple(found)
     usable = [one for one in usable if _READINGS * _slowest_s(one.channels) <= power_s]
     ranks = [TIERS.index(tier) for one in usable if (tier := worst_tier(one.channels))]
     best = min(ranks, default=math.inf)
     return tuple(one for one, rank in zip(usable, ranks, strict=True) if rank == best)
+
+
+def _check_pace(one: sampling.Found, power_s: float) -> None:
+    """Refuse before it is measured what would be refused afterwards, for its few readings."""
+    every_s = min((c.update_ms or 0.0) for c in one.channels) * NS_PER_MS / NS_PER_S
+    if power_s < LEAST_READINGS * every_s:
+        raise UsageError(
+            f"meter {one.probe.name!r} has a new value every {every_s:g} s, too seldom for a "
+            f"window of {power_s:g} s",
+            remedy=f"--power-window {_READINGS * every_s:g} holds enough",
+        )
 
 
 def _described(one: sampling.Found) -> str:

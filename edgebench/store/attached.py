@@ -41,9 +41,18 @@ def read(folder: Path) -> tuple[tuple[Attached, ...], tuple[str, ...]]:
 
 
 def encode(earlier: Iterable[Attached], later: Sequence[Attached]) -> bytes:
-    """The file's content: what comes later takes the place of its log's and of its launches'."""
-    logs = {one.source for one in later}
-    others = [one for one in earlier if one.source not in logs]
+    """The file's content: what comes later takes the place of its log's and of its launches'.
+
+    Of one log, other readings may be another column of it; the same ones have been misnamed.
+    """
+    logs = {(one.source, one.series.channel.name) for one in later}
+    again = {(one.source, _launch(one), one.series.value) for one in later}
+    others = [
+        one
+        for one in earlier
+        if (one.source, one.series.channel.name) not in logs
+        and (one.source, _launch(one), one.series.value) not in again
+    ]
     kept = {_key(one): one for one in (*others, *later)}
     return b"".join(encode_attached(one) for one in kept.values())
 
@@ -52,7 +61,7 @@ def merged(records: Iterable[Record], later: Iterable[Attached]) -> tuple[Record
     """Records with the attached series among their own."""
     of_launch: dict[tuple[str, int, int], list[Attached]] = {}
     for one in {_key(one): one for one in later}.values():
-        of_launch.setdefault((one.case_id, one.launch, one.attempt), []).append(one)
+        of_launch.setdefault(_launch(one), []).append(one)
     return tuple(_with(record, of_launch) for record in records)
 
 
@@ -73,4 +82,8 @@ def _with(record: Record, of_launch: dict[tuple[str, int, int], list[Attached]])
 
 
 def _key(one: Attached) -> tuple[str, int, int, str, str]:
-    return (one.case_id, one.launch, one.attempt, one.series.meter, one.series.channel.name)
+    return (*_launch(one), one.series.meter, one.series.channel.name)
+
+
+def _launch(one: Attached) -> tuple[str, int, int]:
+    return one.case_id, one.launch, one.attempt

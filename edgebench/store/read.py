@@ -125,8 +125,14 @@ def read_all(paths: Iterable[Path]) -> tuple[tuple[StoredRun, ...], tuple[str, .
         known = runs.get(run.manifest.run_id)
         if known is not None:
             problems.append(f"{folder} and {known.folder} hold the same run; the fuller one counts")
-        if known is None or len(known.records) < len(run.records):
+        if known is None or _fullness(known) < _fullness(run):
             runs[run.manifest.run_id] = run
     if not runs:
         raise StoreError(problems[0] if problems else "no folder was named")
     return tuple(run for _, run in sorted(runs.items())), tuple(problems)
+
+
+def _fullness(run: StoredRun) -> tuple[int, int]:
+    """Launches, then readings of meters: a log may have been attached to one copy only."""
+    powers = [record.power for record in run.records if record.power is not None]
+    return len(run.records), sum(len(one.t_ns) for power in powers for one in power.series)

@@ -34,14 +34,16 @@ def pmic_text(rails: Mapping[str, tuple[float, float]]) -> str:
 
 
 class FakeVcio:
-    """The firmware's side of ``/dev/vcio``: answers the one command that meters ask.
+    """The firmware's side of ``/dev/vcio``: answers one command.
 
     Args:
         answer: What it prints; may be changed at any time.
+        command: The command.
     """
 
-    def __init__(self, answer: str) -> None:
+    def __init__(self, answer: str, command: str = "pmic_read_adc") -> None:
         self.answer = answer
+        self.command = command.encode()
         self.error = 0
         """What the firmware says in place of an answer, where it is not 0."""
         self.vanished = False
@@ -60,7 +62,7 @@ class FakeVcio:
         pointer = struct.calcsize("P")
         if self.vanished or not sound or request != (3 << 30 | pointer << 16 | 100 << 8):
             raise OSError(errno.EINVAL, "Invalid argument")
-        told = self.answer.encode() if text == b"pmic_read_adc" and not self.error else b""
+        told = self.answer.encode() if text == self.command and not self.error else b""
         _HEAD.pack_into(buffer, 0, size, 1 << 31, tag, room, 1 << 31, self.error)
         end = _HEAD.size + _TEXT_BYTE
         buffer[_HEAD.size : end] = told[: _TEXT_BYTE - 1].ljust(_TEXT_BYTE, b"\0")

@@ -193,7 +193,7 @@ ROWS = (
             f"{HWMON}/in7_label": "sum of shunt voltages",
         },
     ),
-    # A KV260's INA260 is the board's input: the rail beside it lies behind it.
+    # A KV260's INA260 is the module's input: the rail beside it lies behind it.
     Row(
         meter="hwmon",
         tree="coral-dev-board",

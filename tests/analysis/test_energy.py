@@ -109,8 +109,9 @@ def test_a_ramp_between_two_readings_is_cut_at_the_edge() -> None:
         ([*range(0, 3000, 100), 2800], "not in order"),
         (range(0, 3000, 400), "8 readings in 3 s, 10 needed"),
         ([*range(0, 1000, 50), *range(1500, 3100, 50)], "no reading for 0.55 of 3 s"),
-        (range(0, 2500, 100), "cover 80%"),
-        (range(300, 3300, 100), "cover 90%"),
+        (range(0, 2500, 100), "cover 80.0%"),
+        (range(300, 3300, 100), "cover 90.0%"),
+        ([*range(0, 2800, 100), 2849], "cover 94.9% of the window, 95% needed"),
         ([], "0 readings"),
     ],
 )
@@ -121,6 +122,14 @@ def test_readings_that_carry_no_figure_are_refused(t_ms: Sequence[int], words: s
     )
     with pytest.raises(RefusedError, match=words):
         mean_w(one, 0, 3)
+
+
+@pytest.mark.parametrize("quantity", ["power_uw", "energy_uj"])
+def test_what_says_0_all_the_time_was_not_measured(quantity: Quantity) -> None:
+    level = 0 if quantity == "power_uw" else 7_000_000
+    still = series([level] * 40, of=channel(quantity=quantity))
+    with pytest.raises(RefusedError, match="0 all the time"):
+        energy.summed([still], START_NS, START_NS + 3 * NS_PER_S)
 
 
 def test_a_counter_that_went_back_is_refused_not_wrapped() -> None:

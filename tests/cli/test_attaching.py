@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from edgebench.runner.config import RunConfig
 from edgebench.runner.journal import Journal
 from edgebench.samples import Samples
 from edgebench.store import attached
-from edgebench.store.read import read_run
+from edgebench.store.read import read_all, read_run
 
 UTC_NS = 1_795_342_500 * 10**9
 NS = 10**9
@@ -127,12 +128,35 @@ def test_a_second_attempt_takes_the_place_of_the_whole_first(folder: Path, log: 
     assert len(attached.read(folder)[0]) == 2
 
 
-def test_a_log_that_was_told_to_stand_elsewhere_counts_once(folder: Path, log: Path) -> None:
+def test_wall_and_board_can_both_be_attached(folder: Path, log: Path) -> None:
+    rows = log.read_text().splitlines()[1:]
+    log.write_text("".join(f"{row},{float(row.split(',')[1]) - 0.5}\n" for row in rows))
+    for covers, column in (("wall", "2"), ("board", "3")):
+        more = ("--power-covers", covers, "--power-columns", f"1,{column}")
+        run("attach", str(folder), "--power-csv", str(log), *more, cwd=folder.parent)
+    tiers = [{one.channel.tier for one in series} for series in series_of(folder)]
+    assert tiers == [{"wall_measured", "board_measured"}] * LAUNCHES
+
+
+def test_where_a_meter_stands_can_be_put_right(folder: Path, log: Path) -> None:
     for covers in ("wall", "board"):
         arguments = ("--power-csv", str(log), "--power-covers", covers)
         run("attach", str(folder), *arguments, cwd=folder.parent)
-    tiers = [[one.channel.tier for one in series] for series in series_of(folder)]
-    assert tiers == [["board_measured"]] * LAUNCHES
+    tiers = [{one.channel.tier for one in series if len(one.t_ns)} for series in series_of(folder)]
+    assert tiers == [{"board_measured"}] * LAUNCHES
+
+
+def test_of_two_copies_of_a_run_the_one_with_the_log_counts(
+    folder: Path, log: Path, tmp_path: Path
+) -> None:
+    for name in ("earlier", "later"):
+        shutil.copytree(folder, tmp_path / "copies" / name)
+    for name in ("later", "earlier"):
+        copy = tmp_path / "copies" / name
+        run("attach", str(copy), "--power-csv", str(log), cwd=tmp_path)
+        (found,), _ = read_all([tmp_path / "copies"])
+        assert found.folder == copy
+        (copy / attached.FILE).unlink()
 
 
 def test_logs_of_wall_and_board_are_both_kept_and_never_added_up(folder: Path, log: Path) -> None:
@@ -178,6 +202,22 @@ def test_a_run_that_was_told_of_a_log_has_it_at_its_end_or_says_how_to_get_it(
     assert [one.power for one in merged] == [one.power for one in read_run(folder).records]
     assert all(one.power is not None and len(one.power.series[0].t_ns) > 0 for one in merged)
     assert "3 of 3 power passes" in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_command_that_attaches_later_says_all_that_the_run_was_told(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = RunConfig(
+        power_csv=str(tmp_path / "my log.csv"),
+        power_csv_offset_s=-7200.25,
+        power_covers="board",
+        power_csv_columns=("when", "Power W"),
+    )
+    power_log.after_run(config, folder, read_run(folder).records)
+    said = capsys.readouterr().err.splitlines()[-1]
+    log = f"--power-csv '{tmp_path}/my log.csv' --power-offset -7200.25"
+    more = "--power-covers board --power-columns 'when,Power W'"
+    assert said == f"  edgebench attach {folder} {log} {more}"
 
 
 def test_rows_that_are_no_readings_are_named(folder: Path, log: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgebench import codec, resources
+from edgebench import codec, plugins, resources
+from edgebench.host import conditions, environment
 from edgebench.host.identify import identify
 from edgebench.machine import DeviceFacts
-from edgebench.testing import trees
+from edgebench.testing import trees, write_tree
 
 
 def told(root: Path) -> DeviceFacts:
@@ -126,3 +128,70 @@ def test_no_content_of_any_file_stops_identification(
     assert all(size > 0 for size in facts.caches_byte.values())
     assert all(c.max_mhz is None or c.max_mhz > 0 for c in facts.cpu_clusters)
     assert [text for text in texts(codec.to_builtins(facts)) if not text.isprintable()] == []
+
+
+@pytest.mark.parametrize("tree", ["n100", "container-quota", "jetson-nano", "raspberry-pi-5"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a pipe",
+        b"0::/a\0b\ncpu " + b"9" * 5000,
+        "throttled_usec \u00b2\npswpin \u00b2\ncpu \u00b2".encode(),
+        b"throttled_usec " + b"9" * 5000,
+        b"1 " + b"9" * 5000,
+        b"pmode:" + b"9" * 5000 + b"\n< POWER_MODEL ID=" + b"9" * 5000 + b" NAME=x >",
+        b"some avg10=1.2.3 total=" + b"9" * 5000,
+    ],
+    ids=lambda content: content[:12].decode("ascii", "replace"),
+)
+def test_whatever_the_files_hold_no_reader_raises_or_waits(
+    tree: str, content: bytes, tmp_path: Path
+) -> None:
+    root = trees.plant(tree, tmp_path)
+    for path in [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]:
+        if content == b"a pipe":
+            path.unlink()
+            os.mkfifo(path)
+        else:
+            path.write_bytes(content)
+    assert identify(root=root).mem_total_byte is None
+    assert environment.snapshot(root).steal_ns is None
+    assert conditions.gather(root).swap_devices == ()
+    for name in ("rapl", "rapl-perf", "hwmon", "battery", "jetson", "rpi-pmic", "calibrated"):
+        meter = plugins.open_meter(name)
+        assert not meter.probe(root).available
+        meter.close()
+
+
+def test_a_quota_of_an_outer_group_is_seen_to_bite(tmp_path: Path) -> None:
+    base = "sys/fs/cgroup"
+    tree = {
+        "proc/self/cgroup": "0::/limited.slice/run.scope\n",
+        f"{base}/limited.slice/cpu.max": "50000 100000\n",
+        f"{base}/limited.slice/cpu.stat": "usage_usec 9\nthrottled_usec 7\n",
+        f"{base}/limited.slice/run.scope/cpu.max": "max 100000\n",
+        f"{base}/limited.slice/run.scope/cpu.stat": "usage_usec 9\nthrottled_usec 0\n",
+    }
+    assert environment.snapshot(write_tree(tmp_path, tree)).throttled_ns == 7000
+
+
+@pytest.mark.parametrize("told", ["", "uninitialized\n"])
+def test_an_image_without_an_id_of_its_own_is_told_by_its_board_s(
+    told: str, tmp_path: Path
+) -> None:
+    ids = set()
+    for serial in ("10000000a", "10000000b"):
+        tree = {"etc/machine-id": told, "proc/device-tree/serial-number": f"{serial}\0"}
+        ids.add(identify(root=write_tree(tmp_path / serial, tree)).device_id)
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize("name", ["raspberry-pi-4", "raspberry-pi-5", "raspberry-pi-zero-2-w"])
+def test_a_pi_whose_device_tree_a_container_hides_is_the_same_device(
+    name: str, tmp_path: Path
+) -> None:
+    root = trees.plant(name, tmp_path)
+    shutil.rmtree(root / "proc/device-tree")
+    shutil.rmtree(root / "sys/firmware", ignore_errors=True)
+    assert told(root).device == name
+    assert told(root).board == trees.truth(name)["board"]

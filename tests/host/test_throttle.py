@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from edgebench.host import cpu, environment, others, thermal, throttle
 from edgebench.testing import write_tree
+from edgebench.testing.sensors import FakeVcio
 
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 THERMAL = "sys/class/thermal"
@@ -28,9 +28,7 @@ def test_parsers_never_raise(text: str) -> None:
 
 
 @given(st.binary())
-def test_answers_and_lines_of_any_bytes_never_raise(data: bytes) -> None:
-    bits = throttle.parse_answer(data)
-    assert bits is None or bits & ~0xF000F == 0
+def test_lines_of_any_bytes_never_raise(data: bytes) -> None:
     seen = others.parse_stat(data)
     assert seen is None or seen.key[0] >= 0
 
@@ -61,14 +59,17 @@ def test_a_process_may_have_any_name(name: str, pid: int, ticks: int) -> None:
     assert seen.cpu_ns == (ticks + 5) * TICK_NS
 
 
-def test_the_firmware_s_answer_counts_only_where_it_understood() -> None:
-    def answer(code: int, tag: int, bits: int) -> bytes:
-        return struct.pack("=7I", 28, code, tag, 4, 1 << 31 | 4, bits, 0)
-
-    assert throttle.parse_answer(answer(0x80000000, 0x30046, 0x50005)) == 0x50005
-    assert throttle.parse_answer(answer(0x80000001, 0x30046, 0x50005)) is None
-    assert throttle.parse_answer(answer(0x80000000, 0x30047, 0x50005)) is None
-    assert throttle.parse_answer(b"") is None
+@pytest.mark.parametrize("node", ["vcio_gencmd", "vcio"])
+def test_a_pi_s_firmware_is_asked_as_vcgencmd_asks_it(
+    node: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firmware = FakeVcio("throttled=0x50005", "get_throttled")
+    monkeypatch.setattr("edgebench.vcio.kernel", firmware)
+    assert throttle.throttle_bits(tmp_path) is None
+    write_tree(tmp_path, {f"dev/{node}": ""})
+    assert throttle.throttle_bits(tmp_path) == 0x50005
+    firmware.error = 1
+    assert throttle.throttle_bits(tmp_path) is None
 
 
 @pytest.mark.parametrize("soc", ["soc/soc:firmware", "soc@107c000000/soc@107c000000:firmware"])

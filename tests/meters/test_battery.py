@@ -146,3 +146,16 @@ def test_a_battery_without_values_says_so(tmp_path: Path) -> None:
     probe = Battery().probe(plant(tmp_path, BAT0=bare))
     assert not probe.available
     assert "neither power nor current" in probe.reason
+
+
+def test_a_gauge_that_says_0_while_it_discharges_measures_no_power(tmp_path: Path) -> None:
+    meter = probed(plant(tmp_path / "left", BAT0={**BAT0, "power_now": 0}))
+    assert [(c.name, c.counted) for c in meter.channels] == [("BAT0/drawn", True)]
+    silent = {**GAUGE, "current_now": 0, "charge_now": "?"}
+    assert not Battery().probe(plant(tmp_path / "silent", BAT0=silent)).available
+
+
+@pytest.mark.parametrize("kind", ["USB_C", "USB_PD", "Wireless", "Mains"])
+def test_whatever_feeds_it_beside_the_battery_is_seen(kind: str, tmp_path: Path) -> None:
+    plugged = plant(tmp_path, BAT0=BAT0, other={"type": kind, "online": 1})
+    assert "plugged in" in Battery().probe(plugged).reason

@@ -69,13 +69,14 @@ def test_the_rails_of_a_jetson_are_left_to_its_own_meter(tmp_path: Path) -> None
     assert "the meter jetson" in probe.reason
 
 
-def test_the_input_of_a_kria_board_holds_every_other_rail(tmp_path: Path) -> None:
+def test_the_input_of_a_kria_module_holds_every_other_rail(tmp_path: Path) -> None:
     board = {"name": "ina260_u14", "power1_input": 7_900_000, "in1_input": 12000}
     rail = {"name": "ina226_u76", "power1_input": 1_000_000}
     meter = probed(plant(tmp_path, rail, board, compatible="xlnx,zynqmp-sk-kv260-rev1\0"))
     assert counted(meter) == ["ina260_u14/power1"]
     assert meter.channels[1].tier == "board_measured"
-    assert meter.channels[1].covers == ("board",)
+    assert meter.channels[1].covers == ("module",)
+    assert "carrier board" in meter.channels[1].excludes
     elsewhere = probed(plant(tmp_path, rail, board, compatible="acme,board\0"))
     assert counted(elsewhere) == ["ina226_u76/power1", "ina260_u14/power1"]
     assert {channel.tier for channel in elsewhere.channels} == {"partial_measured"}

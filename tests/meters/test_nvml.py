@@ -87,3 +87,11 @@ def test_the_driver_of_this_machine_is_asked_or_named_as_absent() -> None:
         assert probe.reason
     meter.close()
     assert meter.read() == ()
+
+
+def test_a_counter_at_0_does_not_count(tmp_path: Path) -> None:
+    gpus = [FakeGpu(energy_mj=0, power_mw=9000), FakeGpu(energy_mj=0, power_mw=0)]
+    meter = Nvml(FakeNvml(gpus))
+    assert meter.probe(tmp_path).available
+    assert [channel.quantity for channel in meter.channels] == ["power_uw"]
+    meter.close()

@@ -31,6 +31,12 @@ FORMS = {
     "power beside its factors": "ts,V,A,W\n1795342500,9,9,2.5\n1795342501.5,9,9,3\n",
     "a preamble": "Meter 7\n# made by hand\n\nUnix time,Power\n1795342500,2.5\n1795342501.5,3\n",
     "quotes": '"Time","Power, W"\n"1795342500","2.5"\n"1795342501.5","3"\n',
+    "a header behind a sign": "# logger 3\n# time_s,power_mW\n1795342500,2500\n1795342501.5,3e3\n",
+    "a unit that is not last": "time,power_mW_avg\n1795342500,2500\n1795342501.5,3000\n",
+    "a unit in words": "time,Power (Milliwatts)\n1795342500,2500\n1795342501.5,3000\n",
+    "only a unit in words": "time,kilowatt\n1795342500,0.0025\n1795342501.5,0.003\n",
+    "a comment and no names": "# a log, by hand\n1795342500,2.5\n1795342501.5,3\n",
+    "empty cells at the end": "time,power,\n1795342500,2.5,,\n1795342501.5,3,\n",
     "a BOM and CRLF": "\ufefftime,power\r\n1795342500,2.5\r\n1795342501.5,3\r\n",
 }
 
@@ -87,6 +93,7 @@ def test_columns_that_cannot_be_told_apart_are_asked_for(tmp_path: Path, text: s
         ("1795342501,inf", "'inf' is no number"),
         ("1795342501,-0.2", "-0.2 W is no power of a device"),
         ("1795342501", "1 column(s) only"),
+        ("1795342501,3,5", "3 columns where 2 are named"),
         ("yesterday,2", "'yesterday' is no time"),
         ("22.11.2026 10:15,2", "'22.11.2026 10:15' is no time"),
         ("2026-13-40T10:15:00,2", "'2026-13-40T10:15:00' is no time"),

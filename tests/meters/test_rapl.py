@@ -69,6 +69,9 @@ def test_memory_mapped_registers_are_not_added_to_the_same_package_by_msr(tmp_pa
     assert len(meter.channels) == 4
     only = probed(plant(tmp_path / "mmio", {"intel-rapl-mmio:0": "package-0"}))
     assert counted(only) == ["package-0"]
+    root = plant(tmp_path / "still", N100)
+    counter(root, "intel-rapl:0").write_text("0\n")
+    assert counted(probed(root)) == ["package-0"], "the MSR stands still, the registers do not"
 
 
 def test_a_package_with_graphics_covers_them_and_every_channel_says_what_it_excludes(

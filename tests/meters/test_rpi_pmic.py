@@ -74,7 +74,7 @@ def test_who_may_not_open_the_mailbox_is_told_the_group(
     real = os.open
 
     def refuse(path: Path, flags: int) -> int:  # the suite may run as root: nothing is refused
-        if path.name == "vcio":
+        if path.name in {"vcio", "vcio_gencmd"}:
             raise PermissionError(errno.EACCES, "Permission denied")
         return real(path, flags)
 
@@ -82,6 +82,21 @@ def test_who_may_not_open_the_mailbox_is_told_the_group(
     probe = RpiPmic(FakeVcio(pmic_text(RAILS))).probe(pi_5)
     assert not probe.available
     assert "group video" in probe.remedy
+
+
+def test_the_mailbox_that_is_left_to_group_video_is_enough(
+    pi_5: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tree(pi_5, {"dev/vcio_gencmd": ""})
+    real = os.open
+
+    def refuse(path: Path, flags: int) -> int:  # as Raspberry Pi OS does since 2026
+        if path.name == "vcio":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, flags)
+
+    monkeypatch.setattr("os.open", refuse)
+    opened(pi_5, FakeVcio(pmic_text(RAILS))).close()
 
 
 def test_a_kernel_without_the_mailbox_says_so(pi_5: Path) -> None:
@@ -133,6 +148,12 @@ def test_an_answer_that_is_cut_anywhere_tells_no_wrong_rail(end: int) -> None:
     whole = rail_powers_uw(pmic_text(RAILS))
     cut = rail_powers_uw(pmic_text(RAILS)[:end])
     assert cut.items() <= whole.items()
+
+
+def test_in_a_container_that_hides_the_device_tree_the_firmware_is_asked(tmp_path: Path) -> None:
+    root = write_tree(tmp_path, {"dev/vcio_gencmd": ""})
+    opened(root, FakeVcio(pmic_text(RAILS))).close()
+    assert "no currents" in RpiPmic(FakeVcio("")).probe(root).reason
 
 
 def test_a_copy_of_another_board_is_not_told_to_change_its_kernel(pi_5: Path) -> None:

@@ -19,11 +19,17 @@ from edgebench.units import NS_PER_S
 ENERGIES = tuple(column.name for column in COLUMNS if column.name.startswith(("energy_", "power_")))
 
 
-def power(watts: float, *, tier: Tier = "partial_measured", readings: int = 320) -> Power:
+def power(
+    watts: float,
+    *,
+    tier: Tier = "partial_measured",
+    readings: int = 320,
+    idle_readings: int = 105,
+) -> Power:
     """A pass of 30 s at so many W after an idle baseline at 2 W, 1000 inferences."""
     every_ns = 31 * NS_PER_S // readings
     t_ns = [60 * NS_PER_S + i * every_ns for i in range(readings)]
-    idle_ns = [10 * NS_PER_S + i * NS_PER_S // 10 for i in range(105)]
+    idle_ns = [10 * NS_PER_S + i * NS_PER_S // 10 for i in range(idle_readings)]
     channel = Channel(
         name="package-0", tier=tier, quantity="power_uw", covers=("cpu",), excludes=("fan", "disk")
     )
@@ -118,6 +124,22 @@ def test_a_launch_that_is_left_out_is_told(row_of: Callable[..., Row]) -> None:
     assert "power: rapl: package-0 says 150 mJ gross (partial_measured), not mixed in" in caveats
 
 
+@pytest.mark.parametrize(
+    ("powers", "net_mj", "words"),
+    [
+        ((power(5.0, idle_readings=0),), None, "no net energy, too few readings of the idle"),
+        ((power(5.0), power(5.0, idle_readings=0)), 90.0, "net energy of 1 of 2 launches"),
+        ((power(1.5), power(1.5)), -15.0, "net energy below 0: the device drew more while"),
+    ],
+)
+def test_a_baseline_that_is_missing_or_cannot_be_one_is_told(
+    row_of: Callable[..., Row], powers: tuple[Power, ...], net_mj: float | None, words: str
+) -> None:
+    row = row_of(*powers)
+    assert row["energy_net_mj"] == (net_mj if net_mj is None else pytest.approx(net_mj))
+    assert f"power: {words}" in str(row["caveats"])
+
+
 def test_the_terminal_shows_energy_and_whence_only_where_it_was_measured(
     row_of: Callable[..., Row],
 ) -> None:
@@ -134,15 +156,16 @@ def test_the_terminal_shows_energy_and_whence_only_where_it_was_measured(
     assert f"energy {reason} (1 of 2 cells)" in told
 
 
-def test_energies_of_two_tiers_bear_them_in_the_terminal(row_of: Callable[..., Row]) -> None:
-    partial = row_of(power(5.0), power(5.0))
-    wall = {**partial, "power_tier": "wall_measured"}
-    names = ["precision", "energy_gross_mj"]
-    assert [line[1] for line in table._lines(names, [partial, partial])] == ["150.0", "150.0"]
-    assert [line[1] for line in table._lines(names, [partial, wall])] == [
-        "150.0 partial",
-        "150.0 wall",
-    ]
+def test_work_that_draws_nothing_more_than_idling_is_no_fault(row_of: Callable[..., Row]) -> None:
+    assert "below 0" not in str(row_of(power(1.999), power(2.0))["caveats"])
+
+
+def test_figures_of_unlike_tiers_never_stand_in_one_column_without_them(
+    row_of: Callable[..., Row],
+) -> None:
+    unlike = [row_of(power(5.0)), row_of(power(5.0, tier="wall_measured")), row_of(None)]
+    assert "power_tier" in table.default_columns(unlike)
+    assert "power_tier" not in table.default_columns([unlike[0], unlike[0], unlike[2]])
 
 
 def test_the_page_has_the_tier_beside_figures_of_energy_where_there_are_any(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from edgebench import wire
 from edgebench.machine import Environment
 from edgebench.records import Case, Manifest, PlannedCase, Record, Trial
 from edgebench.runner import config as configs
-from edgebench.runner import execute, launcher, plan
+from edgebench.runner import execute, launcher, plan, power
 from edgebench.runner.config import Preset, PresetName, RunConfig
 from edgebench.runner.cooldown import CoolDown, Waited
 from edgebench.runner.execute import Execution
@@ -36,7 +36,8 @@ class Player:
         self.told: list[tuple[float, float]] = []
 
     def launch(self, request: wire.LaunchRequest, *_: object, **__: object) -> Record:
-        self.now += self.took_s
+        windows = (request.idle_s or 0) + (request.power_s or 0) + 2 * request.settle_s
+        self.now += self.took_s + windows
         self.made.append((request.case.precision, request.launch))
         self.compared += [request.launch] if request.compares else []
         middle = self.medians(request.case.precision, request.launch)
@@ -82,8 +83,9 @@ def perform(
         precisions: Iterable[str] = ("fp32", "fp16", "int8"),
         earlier: Iterable[Record] = (),
         root: Path = tmp_path,
-        **fields: Any,  # noqa: ANN401 - of a case
+        **fields: Any,  # noqa: ANN401 - of a case; and its meters
     ) -> Execution:
+        meters = fields.pop("meters", power.NO_METERS)
         workloads = plan.choose_workloads(["mnist_cnn"])
         spec = workloads["mnist_cnn"].spec
         cases = [
@@ -111,6 +113,7 @@ def perform(
             seed=1,
             store=store,
             earlier=earlier,
+            meters=meters,
             root=root,
         )
         execution.run(player)
@@ -142,6 +145,32 @@ def test_a_budget_goes_where_intervals_are_widest(perform: Callable[..., Executi
     assert len(player.made) == 30
     assert player.now <= 30.5
     assert execution.ended == "budget spent"
+
+
+@pytest.fixture
+def with_power() -> Iterator[tuple[Preset, power.Meters]]:
+    """A pass of 30 s and its baseline in each of the first 3 launches, by a meter that is open."""
+    preset = budget(1.0, power_s=30.0)
+    with power.opened(RunConfig(meters=("edgebench.testing:FakeMeter",)), preset) as meters:
+        yield preset, meters
+
+
+def test_a_case_whose_power_pass_no_longer_fits_a_budget_is_not_begun(
+    perform: Callable[..., Execution], with_power: tuple[Preset, power.Meters]
+) -> None:
+    player, (preset, meters) = Player(1.0, spread), with_power
+    perform(msgspec.structs.replace(preset, budget_s=60.0), player, ("int8", "fp16"), meters=meters)
+    assert player.now <= 60
+    assert len({precision for precision, _ in player.made}) == 1
+
+
+def test_launches_without_a_power_pass_take_what_a_budget_has_left(
+    perform: Callable[..., Execution], with_power: tuple[Preset, power.Meters]
+) -> None:
+    player, (preset, meters) = Player(1.0, spread), with_power
+    perform(msgspec.structs.replace(preset, budget_s=150.0), player, ("int8",), meters=meters)
+    assert len(player.made) > 10
+    assert player.now <= 150
 
 
 def test_the_same_seed_spends_a_budget_in_the_same_order(perform: Callable[..., Execution]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -164,6 +166,33 @@ def test_a_lost_sampler_costs_the_energy_and_nothing_else(
     assert meters.prepared(request_for()).power_s is None
 
 
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").split()[2] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_power_command_and_what_it_started_end_with_the_run(tmp_path: Path, lost: bool) -> None:
+    """One that is deaf to SIGTERM; what it started nobody knows where the sampler hangs."""
+    told, started = tmp_path / "told", tmp_path / "started"
+    deaf = f"trap '' TERM; sleep 60 & echo $! > {started}; echo $$ > {told}; echo 3; wait; wait"
+    config = RunConfig(power_command=shlex.join(["sh", "-c", deaf]))
+    with power.opened(config, PRESET) as meters:
+        assert meters.sampling is not None
+        pids = [int(each.read_text()) for each in (told, started)]
+        assert all(map(alive, pids))
+        if lost:
+            os.kill(meters.sampling.pid or 0, signal.SIGSTOP)
+    deadline = time.monotonic() + 0.5
+    while any(map(alive, pids[:1] if lost else pids)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    if lost:
+        os.kill(pids[1], signal.SIGKILL)
+
+
 def found(name: str, *tiers: Tier, counted: bool = True) -> sampling.Found:
     channels = tuple(
         Channel(name=tier, tier=tier, quantity="power_uw", covers=("board",), counted=counted)
@@ -184,6 +213,10 @@ def test_the_best_tier_is_read_unless_meters_are_named() -> None:
     slow = msgspec.structs.replace(board, channels=channels)
     assert power.choose((slow, rails), 30.0, named=False) == (rails,)
     assert power.choose((slow, rails), 60.0, named=False) == (slow,)
+    assert power.choose((slow,), 60.0, named=True) == (slow,)
+    with pytest.raises(UsageError, match="every 5 s, too seldom for a window of 30 s") as early:
+        power.choose((slow,), 30.0, named=True)
+    assert early.value.remedy == "--power-window 60 holds enough"
     with pytest.raises(UsageError, match="'nvml': masked") as refused:
         power.choose((board, found("nvml")), 30.0, named=True)
     assert refused.value.remedy == "mend"
@@ -240,6 +273,9 @@ def test_quick_has_a_power_pass_only_where_it_is_asked_for(
         (RunConfig(power_rate_hz=0.0), "--power-rate 0"),
         (RunConfig(power_rate_hz=1e6), "--power-rate 1e"),
         (RunConfig(meters=("none", "rapl")), "--meter none"),
+        (RunConfig(power_s=0.5), "holds 5 readings at 10 Hz, 10 are needed"),
+        (RunConfig(preset="standard", power_rate_hz=0.1), "holds 3 readings"),
+        (RunConfig(power_command="meter", power_rate_hz=0.1), "holds 3 readings"),
     ],
 )
 def test_power_that_cannot_be_measured_is_refused(config: RunConfig, words: str) -> None:
@@ -263,6 +299,31 @@ def test_an_external_meter_alone_is_read_where_one_is_told_of() -> None:
 def test_stages_of_the_power_pass_have_their_length_before_they_time_out() -> None:
     limits = launcher.Limits(timeout_s=5.0, measure_s=1.0, idle_s=10.0, power_s=30.0)
     assert [limits.of(stage) for stage in ("load", "idle", "power")] == [5.0, 15.0, 65.0]
+
+
+def test_a_slow_meters_longer_baseline_does_not_time_out(
+    request_for: Callable[..., wire.LaunchRequest],
+) -> None:
+    limits = launcher.Limits(timeout_s=5.0, measure_s=1.0)
+    slow = msgspec.structs.replace(request_for(), idle_s=24.0, power_s=60.0, settle_s=5.0)
+    found = [limits.holding(slow).of(stage) for stage in ("load", "idle", "power")]
+    assert found == [5.0, 34.0, 135.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "rate_hz", "idle_s"),
+    [("m", 10.0, 10.0), ("m", 1.0, 12.0), ("m", 0.1, 30.0), ("csv", 10.0, 12.0)],
+)
+def test_the_idle_baseline_holds_the_readings_of_a_slow_rate(
+    request_for: Callable[..., wire.LaunchRequest], name: str, rate_hz: float, idle_s: float
+) -> None:
+    process = power.Process()
+    try:
+        chosen = [found(name, "wall_measured")]
+        made = power.Sampling(process, chosen, PRESETS["standard"], rate_hz)
+        assert made.prepared(request_for()).idle_s == pytest.approx(idle_s)
+    finally:
+        process.end()
 
 
 def test_a_sensor_that_averages_long_has_long_to_settle() -> None:
