@@ -80,10 +80,15 @@ def _quota(record: Record, window_ns: int) -> Iterator[str]:
 
 
 def _others(record: Record, window_ns: int) -> Iterator[str]:
-    """By the machine's books, less the worker's own and what a hypervisor took; else by names."""
-    busy_ns = _grown(record, "busy_all_ns")
+    """By the machine's books, less the worker's own and what a hypervisor took; else by names.
+
+    Its own of the same stretch: it works before and after its window, too, and between two parts
+    of it, where it looks whether the median is known.
+    """
+    busy_ns, own_ns = _grown(record, "busy_all_ns"), _grown(record, "own_ns")
     if busy_ns is not None:
-        others_ns = busy_ns - (record.cpu_ns or 0) - (_grown(record, "steal_ns") or 0)
+        own_ns = own_ns if own_ns is not None else record.cpu_ns or 0
+        others_ns = busy_ns - own_ns - (_grown(record, "steal_ns") or 0)
     else:
         others_ns = sum(record.intruders.values())
     if others_ns <= max(_OTHERS_RATIO * window_ns, _TICKS_NS):

@@ -141,6 +141,15 @@ def test_an_intruder_is_named(launched: Make) -> None:
     assert disturbances.of(unread) == ["other processes used 91% of a CPU: stress 90%"]
 
 
+def test_what_a_worker_does_beside_its_window_is_no_intruder(launched: Make) -> None:
+    aside_ns = WINDOW_NS // 2
+    seen = launched(busy_all_ns=WINDOW_NS + aside_ns, own_ns=WINDOW_NS + aside_ns)
+    before = msgspec.structs.replace(QUIET, own_ns=0)
+    assert disturbances.of(msgspec.structs.replace(seen, environment_before=before)) == []
+    # Records of before that was kept have only the CPU time of the window.
+    assert disturbances.of(seen) == ["other processes used 50% of a CPU"]
+
+
 def judged(launches: list[Record], case: Case) -> tuple[str, list[str]]:
     """The verdict on a case of these launches."""
     return validity.verdict(launches, PlannedCase(case_id=case.case_id, case=case))

@@ -151,6 +151,47 @@ def test_the_environment_tells_of_clocks_pressure_steal_and_swap(tmp_path: Path)
     assert seen.limit_degc == {"thermal_zone0:cpu-thermal": 80.0}
 
 
+def test_trips_that_only_wake_a_program_are_no_limits(tmp_path: Path) -> None:
+    tree = {}
+    for number, (kind, governor) in enumerate(
+        (("x86_pkg_temp", "step_wise"), ("TSKN", "user_space"), ("acpitz", "step_wise"))
+    ):
+        zone = f"{THERMAL}/thermal_zone{number}"
+        tree |= {f"{zone}/type": kind, f"{zone}/policy": governor, f"{zone}/temp": "54000"}
+        tree |= {f"{zone}/trip_point_0_type": "passive", f"{zone}/trip_point_0_temp": "55000"}
+    seen = environment.snapshot(write_tree(tmp_path, tree))
+    assert len(seen.temperature_degc) == 3
+    assert seen.limit_degc == {"thermal_zone2:acpitz": 55.0}
+
+
+def test_only_clocks_of_cpus_that_we_may_run_on_are_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = {}
+    for name, cpus, mhz in (("policy0", "0 1 2 3", 1800), ("policy4", "4 5", 2400)):
+        folder = f"{CPU}/cpufreq/{name}"
+        tree |= {f"{folder}/affected_cpus": cpus, f"{folder}/scaling_max_freq": f"{mhz}000"}
+        tree[f"{folder}/stats/time_in_state"] = f"{mhz}000 7\n"
+    root = write_tree(tmp_path, tree)
+    seen = {}
+    for mine in ((0,), (5,), (3, 4)):
+        monkeypatch.setattr(environment, "allowed_cpus", lambda mine=mine: mine)
+        seen[mine] = environment.snapshot(root)
+    assert list(seen[0,].residency_ns) == ["policy0"]
+    assert seen[5,].allowed_mhz == (2400.0,)
+    assert seen[3, 4].allowed_mhz == (1800.0, 2400.0)
+
+
+def test_a_quota_of_an_ancestor_holds_us_back_too(tmp_path: Path) -> None:
+    tree = {
+        "proc/self/cgroup": "0::/user.slice/session.scope\n",
+        "sys/fs/cgroup/user.slice/session.scope/cpu.stat": "usage_usec 5\nthrottled_usec 0\n",
+        "sys/fs/cgroup/user.slice/cpu.stat": "throttled_usec 7\n",
+        "sys/fs/cgroup/cpu.stat": "usage_usec 9\n",
+    }
+    assert environment.snapshot(write_tree(tmp_path, tree)).throttled_ns == 7000
+
+
 def test_a_machine_that_tells_nothing_of_heat_is_not_cool(tmp_path: Path) -> None:
     seen = environment.snapshot(tmp_path)
     for name in ("steal_ns", "swapped_pages", "throttle_bits"):
