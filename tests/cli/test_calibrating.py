@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import CliRunner
 
@@ -16,10 +18,12 @@ from edgebench import power_model
 from edgebench.cli import calibrating
 from edgebench.cli.calibrate_ import command
 from edgebench.errors import UsageError
+from edgebench.host import cpu
 from edgebench.metering import Channel
 from edgebench.meters.calibrated import Calibrated
 from edgebench.meters.csv_ import Csv
 from edgebench.protocols import Probe, Readings
+from edgebench.runner import loads
 from edgebench.runner.loads import Load
 from edgebench.testing import write_tree
 
@@ -228,3 +232,23 @@ def test_a_meter_that_is_none_is_refused(words: list[str], told: str) -> None:
     result = CliRunner().invoke(command, words)
     assert isinstance(result.exception, UsageError)
     assert told in str(result.exception)
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_any_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("EDGEBENCH_DATA", str(tmp_path / "file"))
+    result = CliRunner().invoke(command, ["--power-command", "true", "--power-covers", "board"])
+    assert isinstance(result.exception, UsageError)
+    assert "no model can be written to" in str(result.exception)
+    assert "EDGEBENCH_DATA" in result.exception.remedy
+
+
+def test_a_load_is_not_in_the_way_of_ctrl_c_and_ends_with_its_block() -> None:
+    """A terminal's Ctrl-C goes to its whole session: a load in it would die with a traceback."""
+    ours = psutil.Process()
+    with loads.at_work(Load(cpus=(cpu.allowed_cpus()[0],), duty=0.25)):
+        (child,) = (one for one in ours.children() if "edgebench.runner.busy" in one.cmdline())
+        assert os.getsid(child.pid) == child.pid
+    assert not child.is_running()

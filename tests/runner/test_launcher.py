@@ -144,14 +144,15 @@ def test_a_launch_with_a_target_ends_when_it_is_reached(
 ) -> None:
     def record(target_ratio: float, most_s: float) -> Record:
         request = msgspec.structs.replace(
-            request_for(NULL, busy_us="1000"),
+            request_for(NULL, sleep_us="1000"),
             measure_s=0.05,
             measure_max_s=most_s,
             target_ratio=target_ratio,
         )
         return launcher.launch(request, LIMITS, tmp_path / "log")
 
-    # So easy, and with so much time, that a busy machine reaches it too.
+    # Sleeps differ. Of spins so many last the same number of the clock's steps that the interval
+    # may have no width. So easy, and with so much time, that a busy machine reaches it too.
     easy, hopeless = record(5.0, 15.0), record(1e-9, 0.6)
     assert (easy.converged, hopeless.converged) == (True, False)
     assert 100 <= len(easy.latency_ns) < 1000
