@@ -14,7 +14,7 @@ import click
 
 from edgebench import plugins, power_model, resources
 from edgebench.analysis import energy, power_fit
-from edgebench.analysis.power_fit import NotIdentifiedError, Point
+from edgebench.analysis.power_fit import NotFeltError, NotIdentifiedError, Point
 from edgebench.cli import power_options
 from edgebench.cli.text import one_line
 from edgebench.errors import UsageError
@@ -218,6 +218,10 @@ def _model(
     ]
     try:
         found = power_fit.fit(points)
+    except NotFeltError as error:
+        raise UsageError(
+            f"no model: {error}", remedy="is the meter at this device, and its unit right?"
+        ) from None
     except NotIdentifiedError as error:
         least = min(sum(activity.busy for activity in point.activities) for point in points)
         raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 from pathlib import Path
 
@@ -152,7 +153,7 @@ def test_the_environment_tells_of_clocks_pressure_steal_and_swap(tmp_path: Path)
 
 
 def test_trips_that_only_wake_a_program_are_no_limits(tmp_path: Path) -> None:
-    tree = {}
+    tree: dict[str, str] = {}
     for number, (kind, governor) in enumerate(
         (("x86_pkg_temp", "step_wise"), ("TSKN", "user_space"), ("acpitz", "step_wise"))
     ):
@@ -167,7 +168,7 @@ def test_trips_that_only_wake_a_program_are_no_limits(tmp_path: Path) -> None:
 def test_only_clocks_of_cpus_that_we_may_run_on_are_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tree = {}
+    tree: dict[str, str] = {}
     for name, cpus, mhz in (("policy0", "0 1 2 3", 1800), ("policy4", "4 5", 2400)):
         folder = f"{CPU}/cpufreq/{name}"
         tree |= {f"{folder}/affected_cpus": cpus, f"{folder}/scaling_max_freq": f"{mhz}000"}
@@ -220,6 +221,21 @@ def test_who_else_was_at_work_is_named_and_we_are_not(tmp_path: Path) -> None:
     tell(30)
     stat(1_000_005, "newcomer", 1, 7, 8)
     assert watched.intruders() == {"cron (daily)": 40 * TICK_NS, "newcomer": 8 * TICK_NS}
+
+
+def test_a_script_is_named_for_its_programs_that_have_ended(tmp_path: Path) -> None:
+    def stat(pid: int, name: str, parent: int, ticks: int, ended: int) -> None:
+        line = f"{pid} ({name}) S {parent} 2 5 0 -1 4 0 0 0 0 {ticks} 0 {ended} 0 20 0 1 0 9 0 0"
+        write_tree(tmp_path, {f"proc/{pid}/stat": line})
+
+    stat(1_000_001, "script", 1, 10, 500)
+    stat(1_000_002, "long", 1_000_001, 800, 20)
+    stat(1_000_003, "quiet", 1, 5, 600)
+    watched = others.Others(tmp_path)
+    shutil.rmtree(tmp_path / "proc/1000002")
+    # The long program came to 830 and 20, and short ones to 70.
+    stat(1_000_001, "script", 1, 12, 500 + 850 + 70)
+    assert watched.intruders() == {"script": (2 + 30 + 70) * TICK_NS}
 
 
 def test_a_planted_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
