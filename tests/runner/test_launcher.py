@@ -71,7 +71,7 @@ def launch(request_for: Callable[..., wire.LaunchRequest], tmp_path: Path) -> Ca
 def _nothing_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("EDGEBENCH_TEST", MARK)
     yield
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 10  # of a busy machine; tests/acceptance/faults.py holds 2
     while (left := _workers()) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert left == []
@@ -211,7 +211,7 @@ def test_a_hang_is_timed_out_in_its_stage(launch: Callable[..., Record]) -> None
     record = launch(launcher.Limits(timeout_s=2.0, measure_s=0.05), fault="hang")
     assert (record.status, record.stage) == ("timeout", "warmup")
     assert "2 s" in record.reason
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 20
 
 
 def test_a_worker_that_eats_memory_is_stopped_at_the_limit(launch: Callable[..., Record]) -> None:
