@@ -49,6 +49,8 @@ def command(**options: Any) -> None:  # noqa: ANN401 - click passes options by n
     The meter is needed once; later runs have the meter `calibrated`. Its figures are labelled
     model_calibrated, with the error that the fit has for loads that it did not see. Leave the
     device alone meanwhile: it is kept idle and busy in turn.
+
+    The model's path is printed: calibrate again to replace it, delete the file to be without it.
     """
     if sys.platform != "linux":
         raise UsageError(f"a device is calibrated on Linux, this is {sys.platform}")

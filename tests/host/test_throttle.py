@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -242,3 +244,12 @@ def test_a_planted_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cpu.planted() == ""
     monkeypatch.setattr(cpu, "ROOT", Path("/planted"))
     assert "EDGEBENCH_ROOT=/planted" in cpu.planted()
+
+
+@pytest.mark.parametrize(("root", "told"), [("", False), ("/", False), ("/planted", True)])
+def test_every_command_says_that_it_sees_a_planted_machine(root: str, told: bool) -> None:
+    command = [sys.executable, "-m", "edgebench", "--version"]
+    environ = {**os.environ, "EDGEBENCH_ROOT": root}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert ("the machine was read from EDGEBENCH_ROOT=/planted" in done.stderr) == told
+    assert told or done.stderr == ""
