@@ -92,6 +92,8 @@ def calibrate(
         with at_work(load):
             time.sleep(_SETTLE_S)
             stretches.append(_watch(meter, load.name, each_s, clusters))
+        if not isinstance(meter, Csv):
+            _power_w(stretches[-1])  # too little is told now, not after the last load
     if isinstance(meter, Csv):
         stretches = _logged(meter, stretches)
     return _model(meter, stretches, clusters, device_name, machine)

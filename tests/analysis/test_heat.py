@@ -132,6 +132,28 @@ def test_neighbours_are_told_by_what_they_took(
     assert words in "".join(found)
 
 
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        ({"swapped_pages": 16, "pressure_ns": {"memory": 9_000_000}}, ""),
+        ({"swapped_pages": 17}, "swapping: 17 pages"),
+        ({"pressure_ns": {"memory": 12_000_000}}, "waited for memory 4%"),
+        ({"busy_all_ns": 325_000_000, "steal_ns": 25_000_000}, ""),
+        ({"busy_all_ns": 335_000_000}, "other processes used 12% of a CPU"),
+    ],
+)
+def test_a_window_of_a_third_of_a_second_is_not_flagged_for_a_daemon_that_wakes(
+    launched: Make, after: dict[str, object], words: str
+) -> None:
+    quiet = {"busy_all_ns": 300_000_000, "residency_ns": {}}
+    short = msgspec.structs.replace(
+        launched(**{**quiet, **after}), window_ns=300_000_000, cpu_ns=300_000_000
+    )
+    found = disturbances.of(short)
+    assert len(found) == bool(words)
+    assert words in "".join(found)
+
+
 def test_an_intruder_is_named(launched: Make) -> None:
     noisy = launched(busy_all_ns=2 * WINDOW_NS)
     intruders = {"stress": WINDOW_NS * 9 // 10, "cron": WINDOW_NS // 100}

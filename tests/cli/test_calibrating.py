@@ -183,6 +183,23 @@ def test_a_device_that_others_keep_busy_gets_no_model(machine: Machine) -> None:
         calibrating.calibrate(Meter(machine), SECONDS, 1, "unit", busy)
 
 
+def test_a_meter_that_gives_too_little_ends_it_at_the_first_load(machine: Machine) -> None:
+    class Silent(Meter):
+        def read(self) -> Readings:
+            return (None,)
+
+    begun: list[Load] = []
+
+    @contextlib.contextmanager
+    def at_work(load: Load) -> Iterator[None]:
+        begun.append(load)
+        yield
+
+    with pytest.raises(UsageError):
+        calibrating.calibrate(Silent(machine), SECONDS, 1, "unit", at_work)
+    assert len(begun) == 1
+
+
 def test_too_little_time_is_refused_before_anything_runs(machine: Machine) -> None:
     with pytest.raises(UsageError, match="10 loads do not fit into 1 s") as caught:
         calibrating.calibrate(Meter(machine), 1.0, 1, "unit", machine.at_work)
