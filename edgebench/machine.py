@@ -114,6 +114,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Where the kernel begins to slow down, of each temperature for which it tells."""
     busy_all_ns: int | None = None
     """CPU time of all processes on this machine since boot."""
+    own_ns: int | None = None
+    """What of it this process and its helpers have used, read at the same moment."""
     throttled_ns: int | None = None
     """Time the cgroup was held back by its CPU quota."""
     residency_ns: dict[str, dict[int, int]] = {}

@@ -144,8 +144,11 @@ def write(model: PowerModel) -> Path:
     path = folder() / f"{model.device_id}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".part")
-    fresh.write_text(dumps(model), encoding="utf-8")
-    fresh.replace(path)
+    try:
+        fresh.write_text(dumps(model), encoding="utf-8")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
     return path
 
 

@@ -28,9 +28,13 @@ _PRESSURE_RATIO = {"cpu": 0.25, "memory": 0.01}
 thread alone, and small services of a busy system queue up behind each other for less than that.
 For memory: pages are being reclaimed or fetched, which no quiet machine does. Waiting for ``io``
 is not judged: an inference reads nothing."""
+_STALL_NS = 10 * NS_PER_MS
+"""A service that wakes up and fetches a page or two of its own from a slow card is no pressure."""
 _PAGE_NS, _SWAP_RATIO = NS_PER_MS, 0.01
 """A page from an SD card's swap takes about 1 ms; so many pages that it might be a hundredth of the
 window count. A kernel that puts a few cold pages aside disturbs nobody."""
+_FETCHES = 16
+"""Pages that two faults of anybody fetch: each reads 8 of them (``vm.page-cluster``)."""
 
 _Check = Callable[[Record, int], Iterator[str]]
 
@@ -80,10 +84,15 @@ def _quota(record: Record, window_ns: int) -> Iterator[str]:
 
 
 def _others(record: Record, window_ns: int) -> Iterator[str]:
-    """By the machine's books, less the worker's own and what a hypervisor took; else by names."""
-    busy_ns = _grown(record, "busy_all_ns")
+    """By the machine's books, less the worker's own and what a hypervisor took; else by names.
+
+    Its own of the same stretch: it works before and after its window, too, and between two parts
+    of it, where it looks whether the median is known.
+    """
+    busy_ns, own_ns = _grown(record, "busy_all_ns"), _grown(record, "own_ns")
     if busy_ns is not None:
-        others_ns = busy_ns - (record.cpu_ns or 0) - (_grown(record, "steal_ns") or 0)
+        own_ns = own_ns if own_ns is not None else record.cpu_ns or 0
+        others_ns = busy_ns - own_ns - (_grown(record, "steal_ns") or 0)
     else:
         others_ns = sum(record.intruders.values())
     if others_ns <= max(_OTHERS_RATIO * window_ns, _TICKS_NS):
@@ -106,16 +115,16 @@ def _pressed(record: Record, window_ns: int) -> Iterator[str]:
         return
     for what, limit in _PRESSURE_RATIO.items():
         if what in before.pressure_ns and what in after.pressure_ns:
-            share = (after.pressure_ns[what] - before.pressure_ns[what]) / window_ns
-            if share > limit:
-                yield f"something waited for {what} {share:.0%} of the time"
+            waited_ns = after.pressure_ns[what] - before.pressure_ns[what]
+            if waited_ns > max(limit * window_ns, _STALL_NS):
+                yield f"something waited for {what} {waited_ns / window_ns:.0%} of the time"
 
 
 def _swapped(record: Record, window_ns: int) -> Iterator[str]:
     """Pages that moved; growth of what is used only where the kernel does not count pages."""
     pages = _grown(record, "swapped_pages")
     if pages is not None:
-        if pages * _PAGE_NS > _SWAP_RATIO * window_ns:
+        if pages * _PAGE_NS > max(_SWAP_RATIO * window_ns, _FETCHES * _PAGE_NS):
             yield f"swapping: {pages} pages"
     elif (_grown(record, "swap_used_byte") or 0) > 0:
         yield "swapping"

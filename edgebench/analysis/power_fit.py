@@ -26,11 +26,19 @@ _MIN_SPREAD = 1.2
 _MIN_SPARE = 2
 """Loads beyond one a term: with none there is nothing left to see an error by."""
 
+_MIN_FELT = 3.0
+"""Errors of a load that all CPUs at work must add to what is drawn: a meter of something else says
+the same whatever the CPUs do, and a model of that would come out with next to no error."""
+
 _Array = NDArray[np.float64]
 
 
 class NotIdentifiedError(EdgebenchError):
     """The loads do not tell the terms of a model apart; the words say which."""
+
+
+class NotFeltError(EdgebenchError):
+    """What the meter said has nothing to do with the loads; the words say how much it moved."""
 
 
 class Point(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,9 +66,12 @@ def fit(points: Sequence[Point]) -> Fit:
     """The terms that tell the loads best; cubic ones only where they tell unseen loads better.
 
     Raises:
-        NotIdentifiedError: A cluster was not busy, two were always busy together, there are too
-            few loads, or the meter did not see one work.
+        NotIdentifiedError: A cluster was not busy, two were always busy together, or there are too
+            few loads.
+        NotFeltError: The meter said nothing, or hardly anything of the loads.
     """
+    if min((point.power_w for point in points), default=1.0) <= 0:
+        raise NotFeltError("the meter says 0 W of a load")
     clusters = len(points[0].activities) if points else 0
     for place in range(clusters):
         if max(point.activities[place].busy for point in points) < _MIN_BUSY:
@@ -74,17 +85,24 @@ def fit(points: Sequence[Point]) -> Fit:
             other = _fitted(points, cubic)
             if not isinstance(other, str) and other.error_ratio < best.error_ratio:
                 best = other
-    for place in range(clusters):
-        if _rise_w(best, points, place) <= best.error_ratio * best.idle_w:
-            raise NotIdentifiedError(f"by this meter cluster {place} draws no more when it is busy")
+    _check_felt(best, points)
     return best
 
 
-def _rise_w(found: Fit, points: Sequence[Point], place: int) -> float:
-    """The most that a cluster adds: nothing, where the meter hangs on something else."""
-    seen = [point.activities[place] for point in points]
-    linear_w, cubic_w = found.linear_w[place], found.cubic_w[place]
-    return max(linear_w * one.busy_ghz + cubic_w * one.busy_ghz3 for one in seen)
+def _check_felt(found: Fit, points: Sequence[Point]) -> None:
+    """Whether the loads made more of a difference than the model is wrong by.
+
+    Raises:
+        NotFeltError: They did not.
+    """
+    terms = [found.idle_w, *found.linear_w, *found.cubic_w]
+    told_w = _design(points, range(len(found.linear_w))) @ np.array(terms)
+    most_w, error_w = float(told_w.max()), found.error_ratio * float(told_w.max())
+    if most_w - found.idle_w <= max(_MIN_FELT * error_w, 1e-3 * most_w):
+        raise NotFeltError(
+            f"from idle to all CPUs at work the meter says {found.idle_w:.2f} to {most_w:.2f} W, "
+            f"the error being {error_w:.2f} W"
+        )
 
 
 def _spread(points: Sequence[Point], place: int) -> float:

@@ -107,14 +107,18 @@ def _slow_clock(record: Record, before: Environment, after: Environment) -> Iter
 
     Other domains rest, and so does a CPU that waits for an accelerator or a camera.
     """
-    at_work = (record.cpu_ns or 0) >= _AT_WORK_RATIO * (record.window_ns or 1)
     means = mean_mhz(before, after)
-    if not (at_work and means):
+    if not (at_work(record) and means):
         return
     name = max(means, key=lambda each: (top_mhz(before, each), means[each]))
     mean, top = means[name], top_mhz(before, name)
     if mean < _MEAN_RATIO * top:
         yield Slowdown("unsure", f"ran at {mean:.0f} MHz on average, {top:.0f} MHz are allowed")
+
+
+def at_work(record: Record) -> bool:
+    """Whether the worker computed all the time, so that its clock had no reason to rest."""
+    return (record.cpu_ns or 0) >= _AT_WORK_RATIO * (record.window_ns or 1)
 
 
 def mean_mhz(before: Environment, after: Environment) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -48,12 +49,15 @@ def command(**options: Any) -> None:  # noqa: ANN401 - click passes options by n
     The meter is needed once; later runs have the meter `calibrated`. Its figures are labelled
     model_calibrated, with the error that the fit has for loads that it did not see. Leave the
     device alone meanwhile: it is kept idle and busy in turn.
+
+    The model's path is printed: calibrate again to replace it, delete the file to be without it.
     """
     if sys.platform != "linux":
         raise UsageError(f"a device is calibrated on Linux, this is {sys.platform}")
     from edgebench.cli import calibrating
     from edgebench.runner import journal
 
+    _check_writable()
     names = ("power_csv", "power_csv_offset_s", "power_command", "power_covers")
     told = {name: options[name] for name in names if options[name] is not None}
     told["power_csv_columns"] = power_options.columns(options["power_csv_columns"])
@@ -62,9 +66,33 @@ def command(**options: Any) -> None:  # noqa: ANN401 - click passes options by n
         model = calibrating.calibrate(
             meter, options["minutes"] * 60, options["seed"], options["device_name"]
         )
-    path = power_model.write(model)
+    try:
+        path = power_model.write(model)
+    except OSError as error:
+        raise _unwritable(error) from None
     calibrating.say(
         f"{model.device} ({model.device_id}): an error of {model.error_ratio:.1%} for loads that "
         f"it was not fitted to, {model.loads} in all"
     )
     click.echo(str(path))
+
+
+def _check_writable() -> None:
+    """Try to write where the model will lie: not only after minutes of loads.
+
+    Raises:
+        UsageError: It cannot be written there.
+    """
+    try:
+        power_model.folder().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=power_model.folder()):
+            pass
+    except OSError as error:
+        raise _unwritable(error) from None
+
+
+def _unwritable(error: OSError) -> UsageError:
+    return UsageError(
+        f"no model can be written to {power_model.folder()}: {error.strerror}",
+        remedy="set EDGEBENCH_DATA to a folder of yours",
+    )

@@ -15,7 +15,7 @@ import click
 
 from edgebench import plugins, power_model, resources
 from edgebench.analysis import energy, power_fit
-from edgebench.analysis.power_fit import NotIdentifiedError, Point
+from edgebench.analysis.power_fit import NotFeltError, NotIdentifiedError, Point
 from edgebench.cli import power_options
 from edgebench.cli.text import one_line
 from edgebench.errors import UsageError
@@ -93,6 +93,8 @@ def calibrate(
         with at_work(load):
             time.sleep(_SETTLE_S)
             stretches.append(_watch(meter, load.name, each_s, clusters))
+        if not isinstance(meter, Csv):
+            _power_w(stretches[-1])  # too little is told now, not after the last load
     if isinstance(meter, Csv):
         stretches = _logged(meter, stretches)
     return _model(meter, stretches, clusters, device_name, machine)
@@ -219,12 +221,15 @@ def _model(
     ]
     try:
         found = power_fit.fit(points)
+    except NotFeltError as error:
+        raise UsageError(
+            f"no model: {error}", remedy="is the meter at this device, and its unit right?"
+        ) from None
     except NotIdentifiedError as error:
         least = min(sum(activity.busy for activity in point.activities) for point in points)
         raise UsageError(
             f"no model: {error}; other processes kept {least:.1f} CPUs busy throughout",
-            remedy="leave the device alone meanwhile (`edgebench doctor` names who is busy); "
-            "see that the meter is at this very device",
+            remedy="leave the device alone meanwhile; `edgebench doctor` names who is busy",
         ) from None
     facts = identify.identify(device_name=device_name, devices=resources.open_devices())
     counted = [channel for channel in meter.channels if channel.counted]

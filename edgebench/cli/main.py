@@ -84,6 +84,15 @@ def _open_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
+def _tell_planted() -> None:
+    """No command may pass a planted machine off as this one."""
+    if os.environ.get("EDGEBENCH_ROOT"):
+        from edgebench.host.cpu import planted
+
+        if told := planted():
+            click.echo(f"edgebench: {told}", err=True)
+
+
 def main() -> None:
     """Run the command line; every failure that edgebench understands is one line on stderr."""
     for name in ("SIGTERM", "SIGHUP"):  # a dropped ssh session ends in SIGHUP; Windows has none
@@ -91,6 +100,7 @@ def main() -> None:
             signal.signal(getattr(signal, name), _terminate)
     _open_streams()
     try:
+        _tell_planted()
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
         code = EXIT_INTERRUPTED

@@ -171,7 +171,7 @@ def config_of(text: str) -> int | None:
 def _open(kind: int, config: int) -> int:
     """A file number of an event of this thread and all that it makes; -1 where that is refused."""
     number = _SYSCALLS.get(platform.machine())
-    if number is None:
+    if number is None or struct.calcsize("P") != 8:  # noqa: PLR2004 - byte: 32-bit programs have others
         return -1
     packed = struct.pack("=IIQQQQQ", kind, _ATTRIBUTE_BYTE, config, 0, 0, _TIMES, _FLAGS)
     attribute = ctypes.create_string_buffer(packed, _ATTRIBUTE_BYTE)

@@ -6,7 +6,7 @@ import math
 import os
 from pathlib import Path
 
-ROOT = Path(os.environ.get("EDGEBENCH_ROOT", "/"))
+ROOT = Path(os.environ.get("EDGEBENCH_ROOT") or "/").absolute()
 """Where /proc, /sys and /dev are looked for. For tests: with ``EDGEBENCH_ROOT=FOLDER`` a run and
 its workers see the planted machine of that folder, and every launch says so (`planted`)."""
 _LARGEST_FILE_BYTE = 4 << 20

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from edgebench.host import process
 from edgebench.host.cpu import (
     ROOT,
+    allowed_cpus,
     cgroup1_folders,
     cgroup_folders,
     online_cpus,
@@ -39,7 +41,6 @@ def snapshot(root: Path = ROOT) -> Environment:
     memory = _meminfo(root)
     swap_total, swap_free = memory.get("SwapTotal"), memory.get("SwapFree")
     swapped = swap_total is not None and swap_free is not None
-    cpu_ticks = _cpu_ticks(root)
     return Environment(
         load_average_1min=_float(load[0]) if load else None,
         mem_available_byte=memory.get("MemAvailable"),
@@ -48,7 +49,6 @@ def snapshot(root: Path = ROOT) -> Environment:
         cpu_mhz=_clocks(root),
         temperature_degc=temperatures(root),
         limit_degc=limits(root),
-        busy_all_ns=_sum_ns(cpu_ticks, _BUSY_FIELDS) if cpu_ticks else None,
         throttled_ns=_throttled_ns(root),
         residency_ns=_residency_ns(root),
         allowed_mhz=_allowed_mhz(root),
@@ -56,9 +56,19 @@ def snapshot(root: Path = ROOT) -> Environment:
         throttle_bits=throttle_bits(root),
         cooling_states=cooling_states(root),
         pressure_ns=_pressure_ns(root),
-        steal_ns=_steal_ns(cpu_ticks),
         swapped_pages=_swapped_pages(root),
+        **_books(root),
     )
+
+
+def _books(root: Path) -> dict[str, int | None]:
+    """CPU time of everybody and of this process, at one moment: the difference is others'."""
+    cpu_ticks = _cpu_ticks(root)
+    return {
+        "busy_all_ns": _sum_ns(cpu_ticks, _BUSY_FIELDS) if cpu_ticks else None,
+        "steal_ns": _steal_ns(cpu_ticks),
+        "own_ns": process.cpu_ns(),
+    }
 
 
 def _float(text: str) -> float | None:
@@ -148,11 +158,18 @@ def _residency_ns(root: Path) -> dict[str, dict[int, int]]:
 
 def _named_policies(root: Path) -> list[Path]:
     """Frequency domains that have a name; kernels before 4.3 have folders of CPUs only."""
-    return [folder for folder in policies(root) if folder.name.startswith("policy")]
+    return [folder for folder in _domains(root) if folder.name.startswith("policy")]
+
+
+def _domains(root: Path) -> list[Path]:
+    """Frequency domains that this process may run on: with `taskset` the fastest may rest."""
+    found, mine = policies(root), set(allowed_cpus())
+    cpus = {folder: set((read_text(folder / "affected_cpus") or "").split()) for folder in found}
+    return [folder for folder in found if {str(cpu) for cpu in mine} & cpus[folder]] or found
 
 
 def _allowed_mhz(root: Path) -> tuple[float, ...]:
-    found = [read_int(policy / "scaling_max_freq") for policy in policies(root)]
+    found = [read_int(policy / "scaling_max_freq") for policy in _domains(root)]
     return tuple(khz / _MILLI for khz in found if khz is not None)
 
 

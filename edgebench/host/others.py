@@ -13,7 +13,7 @@ from edgebench.host.environment import ns_of_ticks
 
 _KEPT = 5
 """Names in a record: the busiest ones."""
-_PARENT, _SESSION, _USER, _SYSTEM, _START = 1, 3, 11, 12, 19
+_PARENT, _SESSION, _USER, _SYSTEM, _CHILD_USER, _CHILD_SYSTEM, _START = 1, 3, 11, 12, 13, 14, 19
 """Fields of /proc/<pid>/stat after the name (proc(5))."""
 
 Key = tuple[int, int]
@@ -28,6 +28,8 @@ class Seen(NamedTuple):
     parent: int
     session: int
     cpu_ns: int
+    ended_ns: int
+    """Of its children that have ended, and of theirs."""
 
 
 def parse_stat(data: bytes) -> Seen | None:
@@ -38,16 +40,19 @@ def parse_stat(data: bytes) -> Seen | None:
     if not (bracket and closing and number.isdigit() and len(fields) > _START):
         return None
     try:
-        told = [int(fields[i]) for i in (_PARENT, _SESSION, _USER, _SYSTEM, _START)]
+        parent, session, user, system, children_user, children_system, start = (
+            int(fields[i])
+            for i in (_PARENT, _SESSION, _USER, _SYSTEM, _CHILD_USER, _CHILD_SYSTEM, _START)
+        )
     except ValueError:
         return None
-    parent, session, user, system, start = told
     return Seen(
         key=(int(number), start),
         name=name.decode("utf-8", "replace"),
         parent=parent,
         session=session,
         cpu_ns=ns_of_ticks(user + system),
+        ended_ns=ns_of_ticks(children_user + children_system),
     )
 
 
@@ -69,12 +74,20 @@ class Others:
     def intruders(self) -> dict[str, int]:
         """CPU time in ns that others used since then, by name, the busiest first.
 
-        Who began meanwhile is counted whole; who ended meanwhile cannot be seen any more.
+        Who began meanwhile is counted whole. Who ended meanwhile counts as its parent's, which has
+        it on its books: a script may do all of its work in short programs.
         """
         used: Counter[str] = Counter()
-        for key, seen in self._look().items():
+        now = self._look()
+        before: Counter[int] = Counter()
+        for key, seen in self._before.items():
+            if key not in now:  # from before it ended, and soon among what its parent's have used
+                before[seen.parent] += seen.cpu_ns + seen.ended_ns
+        for key, seen in now.items():
             earlier = self._before.get(key)
-            used[seen.name] += seen.cpu_ns - (earlier.cpu_ns if earlier is not None else 0)
+            cpu_ns, ended_ns = (earlier.cpu_ns, earlier.ended_ns) if earlier is not None else (0, 0)
+            ended = max(0, seen.ended_ns - ended_ns - before[key[0]])
+            used[seen.name] += seen.cpu_ns - cpu_ns + ended
         return {name: ns for name, ns in used.most_common(_KEPT) if ns > 0}
 
     def _look(self) -> dict[Key, Seen]:

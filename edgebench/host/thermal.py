@@ -55,12 +55,19 @@ def read_degc(files: dict[str, Path]) -> dict[str, float]:
     return {name: value / _MILLI for name, value in found.items() if value is not None}
 
 
+_TELLS_ONLY = ("x86_pkg_temp", "user_space")
+"""A zone's type, a zone's governor: where a trip is passed, a program such as thermald is told, and
+the kernel slows nothing down (Linux driver-api/thermal/x86_pkg_temperature_thermal.rst)."""
+
+
 def limits(root: Path = ROOT) -> dict[str, float]:
     """Where the kernel begins to slow down, in degC: the lowest passive trip of each zone."""
     found = {}
     for name, temperature in zone_files(root).items():
-        trips = []
-        for kind in temperature.parent.glob("trip_point_*_type"):
+        zone, trips = temperature.parent, []
+        if any(read_text(zone / file) in _TELLS_ONLY for file in ("type", "policy")):
+            continue
+        for kind in zone.glob("trip_point_*_type"):
             at = read_int(kind.with_name(kind.name.replace("_type", "_temp")))
             if at is not None and at > 0 and read_text(kind) == "passive":
                 trips.append(at / _MILLI)

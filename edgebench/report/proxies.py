@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from edgebench.analysis import slowdowns
 from edgebench.machine import DeviceFacts, Envelope
 from edgebench.records import Case, Manifest, Record
 from edgebench.report.figures import Row
 from edgebench.units import NS_PER_MS
 
 _MEGA = 1_000_000
+_KHZ_PER_MHZ = 1000
 _ALIKE_RATIO = 0.02
 """Domains of one speed whose mean frequencies differ by more ran differently: which one the threads
 were on is not known."""
@@ -50,22 +52,15 @@ def mean_khz(facts: DeviceFacts, threads: int, record: Record) -> float | None:
     fastest = next(iter(facts.cpu_clusters), None)
     if before is None or after is None or fastest is None or fastest.cpus < threads:
         return None
-    tops = {name: max(times) for name, times in after.residency_ns.items() if times}
-    means = []
-    for name, top in tops.items():
-        if top < max(tops.values()):
-            continue
-        earlier = before.residency_ns.get(name)
-        if earlier is None:
-            return None
-        grown = {khz: ns - earlier.get(khz, 0) for khz, ns in after.residency_ns[name].items()}
-        total_ns = sum(grown.values())
-        if total_ns <= 0 or min(grown.values()) < 0:
-            return None
-        means.append(sum(khz * ns for khz, ns in grown.items()) / total_ns)
-    if not means or max(means) > (1 + _ALIKE_RATIO) * min(means):
+    if not slowdowns.at_work(record):  # it waited for a camera: the mean is of its rests, too
         return None
-    return sum(means) / len(means)
+    tops = {name: max(times) for name, times in after.residency_ns.items() if times}
+    fast = [name for name, top in tops.items() if top == max(tops.values())]
+    known = slowdowns.mean_mhz(before, after)
+    means = [known[name] for name in fast if name in known]
+    if not means or len(means) < len(fast) or max(means) > (1 + _ALIKE_RATIO) * min(means):
+        return None
+    return sum(means) / len(means) * _KHZ_PER_MHZ
 
 
 def _cycles(facts: DeviceFacts, case: Case, timed: list[Record]) -> Row:

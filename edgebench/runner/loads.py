@@ -66,7 +66,10 @@ def at_work(load: Load) -> Iterator[None]:
         for cpu in load.cpus:
             words = [str(cpu), str(load.duty), load.kind, str(os.getpid())]
             command = [sys.executable, "-m", "edgebench.runner.busy", *words]
-            children.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
+            # In a session of its own, a terminal's Ctrl-C reaches it through us alone.
+            children.append(
+                subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+            )
         yield
     finally:
         for child in children:

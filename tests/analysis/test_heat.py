@@ -132,6 +132,28 @@ def test_neighbours_are_told_by_what_they_took(
     assert words in "".join(found)
 
 
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        ({"swapped_pages": 16, "pressure_ns": {"memory": 9_000_000}}, ""),
+        ({"swapped_pages": 17}, "swapping: 17 pages"),
+        ({"pressure_ns": {"memory": 12_000_000}}, "waited for memory 4%"),
+        ({"busy_all_ns": 325_000_000, "steal_ns": 25_000_000}, ""),
+        ({"busy_all_ns": 335_000_000}, "other processes used 12% of a CPU"),
+    ],
+)
+def test_a_window_of_a_third_of_a_second_is_not_flagged_for_a_daemon_that_wakes(
+    launched: Make, after: dict[str, object], words: str
+) -> None:
+    quiet = {"busy_all_ns": 300_000_000, "residency_ns": {}}
+    short = msgspec.structs.replace(
+        launched(**{**quiet, **after}), window_ns=300_000_000, cpu_ns=300_000_000
+    )
+    found = disturbances.of(short)
+    assert len(found) == bool(words)
+    assert words in "".join(found)
+
+
 def test_an_intruder_is_named(launched: Make) -> None:
     noisy = launched(busy_all_ns=2 * WINDOW_NS)
     intruders = {"stress": WINDOW_NS * 9 // 10, "cron": WINDOW_NS // 100}
@@ -139,6 +161,15 @@ def test_an_intruder_is_named(launched: Make) -> None:
     assert told == "other processes used 100% of a CPU: stress 90%"
     unread = msgspec.structs.replace(launched(busy_all_ns=None), intruders=intruders)
     assert disturbances.of(unread) == ["other processes used 91% of a CPU: stress 90%"]
+
+
+def test_what_a_worker_does_beside_its_window_is_no_intruder(launched: Make) -> None:
+    aside_ns = WINDOW_NS // 2
+    seen = launched(busy_all_ns=WINDOW_NS + aside_ns, own_ns=WINDOW_NS + aside_ns)
+    before = msgspec.structs.replace(QUIET, own_ns=0)
+    assert disturbances.of(msgspec.structs.replace(seen, environment_before=before)) == []
+    # Records of before that was kept have only the CPU time of the window.
+    assert disturbances.of(seen) == ["other processes used 50% of a CPU"]
 
 
 def judged(launches: list[Record], case: Case) -> tuple[str, list[str]]:

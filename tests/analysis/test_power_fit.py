@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 import pytest
 import scipy.optimize
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgebench.analysis import power_fit
-from edgebench.analysis.power_fit import NotIdentifiedError, Point
+from edgebench.analysis.power_fit import NotFeltError, NotIdentifiedError, Point
 from edgebench.power_model import Activity
 
 BIG, LITTLE = (0.35, 0.12), (0.08, 0.05)
@@ -114,21 +115,6 @@ def test_a_device_that_was_never_idle_is_told() -> None:
     assert _refused(made) == "what it draws idle and cluster 0 cannot be told apart"
 
 
-@pytest.mark.parametrize("noise_w", [0.0, 0.05])
-def test_a_meter_that_sees_no_work_makes_no_model(noise_w: float) -> None:
-    rng = np.random.default_rng(1)
-    blind = [
-        Point(
-            load=one.load,
-            activities=one.activities,
-            power_w=3.2 + noise_w * rng.standard_normal(),
-        )
-        for one in points()
-    ]
-    with pytest.raises(NotIdentifiedError, match="draws no more when it is busy"):
-        power_fit.fit(blind)
-
-
 def test_too_few_loads_are_told() -> None:
     made = [Point(load=str(n), activities=(activity(n, 1.0),), power_w=2.0 + n) for n in range(3)]
     assert _refused(made) == "3 loads for 2 terms: 2 more are needed"
@@ -143,3 +129,21 @@ def test_the_solver_is_scipys(seed: int, columns: int, spare: int) -> None:
     mine, (_, least) = power_fit.nnls(matrix, target), scipy.optimize.nnls(matrix, target)
     assert mine.min() >= 0
     assert np.linalg.norm(matrix @ mine - target) <= least * (1 + 1e-6) + 1e-9
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("noise_w", [0.0, 0.01, 0.2])
+def test_a_meter_of_something_else_makes_no_model(noise_w: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    other = [
+        msgspec.structs.replace(point, power_w=5.0 + noise_w * rng.standard_normal())
+        for point in points()
+    ]
+    with pytest.raises(NotFeltError, match=r"the meter says [45]\.\d\d to [45]\.\d\d W"):
+        power_fit.fit(other)
+
+
+def test_a_meter_that_says_nothing_makes_no_model() -> None:
+    silent = [msgspec.structs.replace(point, power_w=0.0) for point in points()]
+    with pytest.raises(NotFeltError, match="0 W"):
+        power_fit.fit(silent)

@@ -36,6 +36,20 @@ def run(*arguments: str, cwd: Path, code: int | None = 0) -> subprocess.Complete
     return done
 
 
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of one quick run."""
+    folder = tmp_path_factory.mktemp("made")
+    run("run", "-w", "mnist_cnn", "-b", NULL, "-p", "fp32", cwd=folder)
+    return folder / "edgebench-results"
+
+
+@pytest.fixture
+def results(made_once: Path, tmp_path: Path) -> Path:
+    """A copy of them, to be read and spoilt."""
+    return Path(shutil.copytree(made_once, tmp_path / "edgebench-results"))
+
+
 def test_a_run_ends_in_a_table_a_folder_and_a_frame(tmp_path: Path) -> None:
     done = run("run", "-w", "mnist_cnn", "-b", "onnxruntime,litert", "-p", "int8", cwd=tmp_path)
     assert "mnist_cnn" in done.stdout
@@ -145,10 +159,9 @@ def test_failed_cells_exit_3_keep_the_rest_and_resume(tmp_path: Path) -> None:
     ],
 )
 def test_a_run_is_not_resumed_into_something_else(
-    tmp_path: Path, quick: tuple[str, ...], change: tuple[str, str, object], words: str
+    tmp_path: Path, results: Path, change: tuple[str, str, object], words: str
 ) -> None:
-    run("run", *quick, cwd=tmp_path)
-    (folder,) = (tmp_path / "edgebench-results").iterdir()
+    (folder,) = results.iterdir()
     manifest = json.loads((folder / "run.json").read_text())
     manifest[change[0]][change[1]] = change[2]
     (folder / "run.json").write_text(json.dumps(manifest))
@@ -217,11 +230,11 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.usefixtures("results")
 @pytest.mark.parametrize("target", ["&-", "/dev/full"])
 def test_a_stdout_that_cannot_be_written_is_told_without_a_trace(
-    tmp_path: Path, quick: tuple[str, ...], target: str
+    tmp_path: Path, target: str
 ) -> None:
-    run("run", *quick, cwd=tmp_path)
     line = f"{sys.executable} -m edgebench report >{target}"
     done = subprocess.run(
         ["/bin/bash", "-c", line], capture_output=True, text=True, cwd=tmp_path, check=False
@@ -250,8 +263,7 @@ def test_two_workloads_of_one_name_are_refused(tmp_path: Path) -> None:
     assert "both named 'mnist_cnn'" in done.stderr
 
 
-def test_one_run_in_two_folders_counts_once(tmp_path: Path, quick: tuple[str, ...]) -> None:
-    run("run", *quick, cwd=tmp_path)
-    shutil.copytree(tmp_path / "edgebench-results", tmp_path / "edgebench-results" / "copy")
+def test_one_run_in_two_folders_counts_once(results: Path, made_once: Path) -> None:
+    shutil.copytree(made_once, results / "copy")
     with pytest.warns(UserWarning, match="same run"):
-        assert len(edgebench.load(tmp_path / "edgebench-results")) == 1
+        assert len(edgebench.load(results)) == 1

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -152,6 +155,47 @@ def test_the_environment_tells_of_clocks_pressure_steal_and_swap(tmp_path: Path)
     assert seen.limit_degc == {"thermal_zone0:cpu-thermal": 80.0}
 
 
+def test_trips_that_only_wake_a_program_are_no_limits(tmp_path: Path) -> None:
+    tree: dict[str, str] = {}
+    for number, (kind, governor) in enumerate(
+        (("x86_pkg_temp", "step_wise"), ("TSKN", "user_space"), ("acpitz", "step_wise"))
+    ):
+        zone = f"{THERMAL}/thermal_zone{number}"
+        tree |= {f"{zone}/type": kind, f"{zone}/policy": governor, f"{zone}/temp": "54000"}
+        tree |= {f"{zone}/trip_point_0_type": "passive", f"{zone}/trip_point_0_temp": "55000"}
+    seen = environment.snapshot(write_tree(tmp_path, tree))
+    assert len(seen.temperature_degc) == 3
+    assert seen.limit_degc == {"thermal_zone2:acpitz": 55.0}
+
+
+def test_only_clocks_of_cpus_that_we_may_run_on_are_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree: dict[str, str] = {}
+    for name, cpus, mhz in (("policy0", "0 1 2 3", 1800), ("policy4", "4 5", 2400)):
+        folder = f"{CPU}/cpufreq/{name}"
+        tree |= {f"{folder}/affected_cpus": cpus, f"{folder}/scaling_max_freq": f"{mhz}000"}
+        tree[f"{folder}/stats/time_in_state"] = f"{mhz}000 7\n"
+    root = write_tree(tmp_path, tree)
+    seen = {}
+    for mine in ((0,), (5,), (3, 4)):
+        monkeypatch.setattr(environment, "allowed_cpus", lambda mine=mine: mine)
+        seen[mine] = environment.snapshot(root)
+    assert list(seen[0,].residency_ns) == ["policy0"]
+    assert seen[5,].allowed_mhz == (2400.0,)
+    assert seen[3, 4].allowed_mhz == (1800.0, 2400.0)
+
+
+def test_a_quota_of_an_ancestor_holds_us_back_too(tmp_path: Path) -> None:
+    tree = {
+        "proc/self/cgroup": "0::/user.slice/session.scope\n",
+        "sys/fs/cgroup/user.slice/session.scope/cpu.stat": "usage_usec 5\nthrottled_usec 0\n",
+        "sys/fs/cgroup/user.slice/cpu.stat": "throttled_usec 7\n",
+        "sys/fs/cgroup/cpu.stat": "usage_usec 9\n",
+    }
+    assert environment.snapshot(write_tree(tmp_path, tree)).throttled_ns == 7000
+
+
 def test_a_machine_that_tells_nothing_of_heat_is_not_cool(tmp_path: Path) -> None:
     seen = environment.snapshot(tmp_path)
     for name in ("steal_ns", "swapped_pages", "throttle_bits"):
@@ -182,7 +226,31 @@ def test_who_else_was_at_work_is_named_and_we_are_not(tmp_path: Path) -> None:
     assert watched.intruders() == {"cron (daily)": 40 * TICK_NS, "newcomer": 8 * TICK_NS}
 
 
+def test_a_script_is_named_for_its_programs_that_have_ended(tmp_path: Path) -> None:
+    def stat(pid: int, name: str, parent: int, ticks: int, ended: int) -> None:
+        line = f"{pid} ({name}) S {parent} 2 5 0 -1 4 0 0 0 0 {ticks} 0 {ended} 0 20 0 1 0 9 0 0"
+        write_tree(tmp_path, {f"proc/{pid}/stat": line})
+
+    stat(1_000_001, "script", 1, 10, 500)
+    stat(1_000_002, "long", 1_000_001, 800, 20)
+    stat(1_000_003, "quiet", 1, 5, 600)
+    watched = others.Others(tmp_path)
+    shutil.rmtree(tmp_path / "proc/1000002")
+    # The long program came to 830 and 20, and short ones to 70.
+    stat(1_000_001, "script", 1, 12, 500 + 850 + 70)
+    assert watched.intruders() == {"script": (2 + 30 + 70) * TICK_NS}
+
+
 def test_a_planted_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cpu.planted() == ""
     monkeypatch.setattr(cpu, "ROOT", Path("/planted"))
     assert "EDGEBENCH_ROOT=/planted" in cpu.planted()
+
+
+@pytest.mark.parametrize(("root", "told"), [("", False), ("/", False), ("/planted", True)])
+def test_every_command_says_that_it_sees_a_planted_machine(root: str, told: bool) -> None:
+    command = [sys.executable, "-m", "edgebench", "--version"]
+    environ = {**os.environ, "EDGEBENCH_ROOT": root}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert ("the machine was read from EDGEBENCH_ROOT=/planted" in done.stderr) == told
+    assert told or done.stderr == ""

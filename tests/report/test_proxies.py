@@ -111,6 +111,18 @@ def test_cycles_that_nobody_can_tell_are_not_measured(
     assert row["cpu_per_inference_ms"] is not None
 
 
+def test_a_clock_that_rested_between_frames_tells_nothing_of_the_work(
+    row_with: Callable[..., Any],
+) -> None:
+    row = row_with(
+        cpu_ns=100_000_000,
+        environment_before=_environment(policy4={400_000: 5, 2_000_000: 5}),
+        environment_after=_environment(policy4={400_000: 505, 2_000_000: 105}),
+    )
+    assert row["cpu_per_inference_ms"] == pytest.approx(0.2)
+    assert row["cpu_per_inference_mcycles"] is None
+
+
 def test_the_envelope_is_the_published_power_times_the_time(row_with: Callable[..., Any]) -> None:
     row = row_with()
     assert row["envelope_energy_lo_mj"] == pytest.approx(2.8 * 1.2)

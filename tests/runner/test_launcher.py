@@ -71,7 +71,7 @@ def launch(request_for: Callable[..., wire.LaunchRequest], tmp_path: Path) -> Ca
 def _nothing_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("EDGEBENCH_TEST", MARK)
     yield
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 10  # of a busy machine; tests/acceptance/faults.py holds 2
     while (left := _workers()) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert left == []
@@ -144,14 +144,15 @@ def test_a_launch_with_a_target_ends_when_it_is_reached(
 ) -> None:
     def record(target_ratio: float, most_s: float) -> Record:
         request = msgspec.structs.replace(
-            request_for(NULL, busy_us="1000"),
+            request_for(NULL, sleep_us="1000"),
             measure_s=0.05,
             measure_max_s=most_s,
             target_ratio=target_ratio,
         )
         return launcher.launch(request, LIMITS, tmp_path / "log")
 
-    # So easy, and with so much time, that a busy machine reaches it too.
+    # Sleeps differ. Of spins so many last the same number of the clock's steps that the interval
+    # may have no width. So easy, and with so much time, that a busy machine reaches it too.
     easy, hopeless = record(5.0, 15.0), record(1e-9, 0.6)
     assert (easy.converged, hopeless.converged) == (True, False)
     assert 100 <= len(easy.latency_ns) < 1000
@@ -210,7 +211,7 @@ def test_a_hang_is_timed_out_in_its_stage(launch: Callable[..., Record]) -> None
     record = launch(launcher.Limits(timeout_s=2.0, measure_s=0.05), fault="hang")
     assert (record.status, record.stage) == ("timeout", "warmup")
     assert "2 s" in record.reason
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 20
 
 
 def test_a_worker_that_eats_memory_is_stopped_at_the_limit(launch: Callable[..., Record]) -> None:
