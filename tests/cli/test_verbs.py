@@ -104,7 +104,7 @@ def test_devices_are_listed_shown_and_verified(tmp_path: Path) -> None:
     assert [line.split()[0] for line in listed.splitlines()] == list(resources.device_files())
     shown = run("devices", "show", "raspberry-pi-5", cwd=tmp_path).stdout
     assert "raspberrypi,5-model-b" in shown
-    assert "2.8 w  (2023)" in shown
+    assert "2.8 W (2023)" in shown
     assert "https://github.com/" in shown
     assert "rock-5b: ok" in run("devices", "verify", cwd=tmp_path).stdout
 
