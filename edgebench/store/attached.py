@@ -12,32 +12,16 @@ from pathlib import Path
 import msgspec
 
 from edgebench.codec import decode_attached, encode_attached
-from edgebench.errors import StoreError
 from edgebench.metering import Attached
 from edgebench.records import Record
+from edgebench.store.lines import read_lines
 
 FILE = "readings.jsonl"
 
 
 def read(folder: Path) -> tuple[tuple[Attached, ...], tuple[str, ...]]:
     """``(attached, damage)`` of a run folder: a bad line costs itself and nothing else."""
-    path = folder / FILE
-    found: list[Attached] = []
-    damage: list[str] = []
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    found.append(decode_attached(line))
-                except StoreError as error:
-                    damage.append(f"{path}:{number}: {error}; attach the power log again")
-    except FileNotFoundError:
-        return (), ()
-    except OSError as error:
-        damage.append(f"{path}: {error.strerror}")
-    return tuple(found), tuple(damage)
+    return read_lines(folder / FILE, decode_attached, "attach the power log again")
 
 
 def encode(earlier: Iterable[Attached], later: Sequence[Attached]) -> bytes:

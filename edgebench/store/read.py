@@ -12,6 +12,7 @@ from edgebench.codec import decode_line, decode_manifest
 from edgebench.errors import StoreError, UsageError
 from edgebench.records import Case, Manifest, PlannedCase, Record
 from edgebench.store import attached
+from edgebench.store.lines import read_lines
 
 _MANIFEST = "run.json"
 _RESULTS = "results.jsonl"
@@ -68,22 +69,7 @@ def read_run(folder: Path) -> StoredRun:
 
 def read_journal(path: Path) -> tuple[tuple[Record, ...], tuple[str, ...]]:
     """``(records, damage)`` of a journal: a bad line costs itself and nothing else."""
-    records: list[Record] = []
-    damage: list[str] = []
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    records.append(decode_line(line))
-                except StoreError as error:
-                    damage.append(f"{path}:{number}: {error}; one launch is lost")
-    except FileNotFoundError:
-        return (), ()
-    except OSError as error:
-        damage.append(f"{path}: {error.strerror}")
-    return tuple(records), tuple(damage)
+    return read_lines(path, decode_line, "one launch is lost")
 
 
 def find_runs(paths: Iterable[Path]) -> Iterator[Path]:
