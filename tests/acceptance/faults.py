@@ -211,10 +211,19 @@ def out_of_memory(verdict: Verdict, folder: Path) -> None:
 
 
 def full_disk(verdict: Verdict, folder: Path) -> None:
-    """A file system that is full after a few records."""
+    """A file system that is full after a few records: sized by what the same run writes here."""
+    whole = folder / "whole"
+    whole.mkdir()
+    run(command(whole, NULL))
+    (head,) = whole.glob("results/*/run.json")
+    page = os.sysconf("SC_PAGE_SIZE")
+    journal = head.with_name("results.jsonl").stat().st_size
+    pages = -(-head.stat().st_size // page) + -(-(journal // 2) // page)
+
     here = folder / "full"
     (here / "results").mkdir(parents=True)
-    mounted = run(["mount", "-t", "tmpfs", "-o", "size=12k", "none", str(here / "results")])
+    size = f"size={pages * page}"
+    mounted = run(["mount", "-t", "tmpfs", "-o", size, "none", str(here / "results")])
     if mounted.returncode:
         print(f"NOT RUN  full disk: {mounted.stderr.strip()}")
         return
