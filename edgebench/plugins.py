@@ -14,12 +14,16 @@ from typing import Any
 import msgspec
 
 from edgebench.errors import EdgebenchError, UsageError
-from edgebench.protocols import Backend, Meter, Probe, ProfilingBackend
+from edgebench.protocols import Backend, Exporter, Importer, Meter, Probe, ProfilingBackend
 
 BACKENDS = "edgebench.backends"
 METERS = "edgebench.meters"
+IMPORTERS = "edgebench.importers"
+EXPORTERS = "edgebench.exporters"
 _MEMBERS = ("name", "formats", "precisions", "probe", "open")
 _METER_MEMBERS = ("name", "probe", "channels", "read", "close")
+_IMPORTER_MEMBERS = ("name", "wants", "read")
+_EXPORTER_MEMBERS = ("name", "suffix", "write")
 
 
 def names(group: str) -> tuple[str, ...]:
@@ -79,6 +83,32 @@ def open_meter(name: str) -> Meter:
     if not isinstance(meter, Meter):
         raise _unfit(name, meter, "Meter", _METER_MEMBERS)
     return meter
+
+
+def open_importer(name: str) -> Importer:
+    """The importer of a name.
+
+    Raises:
+        UsageError: No such name, or not an importer.
+        ImportError: A library that it needs is not installed.
+    """
+    importer = _made(IMPORTERS, name)
+    if not isinstance(importer, Importer):
+        raise _unfit(name, importer, "Importer", _IMPORTER_MEMBERS)
+    return importer
+
+
+def open_exporter(name: str) -> Exporter:
+    """The exporter of a name.
+
+    Raises:
+        UsageError: No such name, or not an exporter.
+        ImportError: A library that it needs is not installed.
+    """
+    exporter = _made(EXPORTERS, name)
+    if not isinstance(exporter, Exporter):
+        raise _unfit(name, exporter, "Exporter", _EXPORTER_MEMBERS)
+    return exporter
 
 
 def _made(group: str, name: str) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -231,3 +231,68 @@ class Meter(Protocol):
 
     def close(self) -> None:
         """Release everything; what was probed can be probed again."""
+
+
+class ImportedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A cell as another tool's file tells it: what the file does not tell is not there."""
+
+    values: dict[str, str | int | float]
+    """Columns of `edgebench.report.columns`, in their units."""
+    origin: dict[str, str]
+    """Of each of them where it stands: ``results.json: execution_results.latency_median``; or
+    ``as stated`` where the user said so."""
+
+
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """What an importer found at a path."""
+
+    tool: str
+    """Who measured: ``benchmark_app``, and its version where the file tells it."""
+    files: dict[str, str]
+    """sha256 of every file that was read, by its path below the one that was named."""
+    rows: tuple[ImportedRow, ...]
+    notes: tuple[str, ...] = ()
+    """What was in the files and was left out, and why, a line each."""
+
+
+@runtime_checkable
+class Importer(Protocol):
+    """Reads another tool's results. Strict: what it does not understand, it refuses."""
+
+    name: str
+    """As in ``edgebench import NAME PATH``."""
+    wants: tuple[str, ...]
+    """Columns that its files never tell, and that the user must therefore state."""
+
+    def read(self, path: Path, stated: Mapping[str, str]) -> Imported:
+        """The cells at a path.
+
+        Args:
+            path: A file or a folder of them.
+            stated: Columns that the user states (``--set workload=mobilenet_v2``); a figure that
+                the file tells otherwise is refused.
+
+        Raises:
+            UsageError: It is no such file, damaged, or tells no figure; in one line.
+        """
+
+
+SamplesNs = Callable[[Mapping[str, object]], Sequence[Sequence[int]]]
+"""Of a row, the timed inferences of each launch in ns, in order."""
+
+
+@runtime_checkable
+class Exporter(Protocol):
+    """Writes results as another tool reads them."""
+
+    name: str
+    """As in ``edgebench export NAME``."""
+    suffix: str
+    """Of its file: ``.json``."""
+
+    def write(self, rows: Sequence[Mapping[str, object]], samples: SamplesNs) -> bytes:
+        """The whole file.
+
+        Raises:
+            UsageError: These rows cannot be told in this format; or a library is not installed.
+        """

@@ -43,6 +43,7 @@ ROOMS = {
     "store": DATA_LAYER,
     "analysis": DATA_LAYER | {"store"},
     "report": DATA_LAYER | {"analysis", "store"},
+    "pytest_plugin": DATA_LAYER | {"analysis", "store", "report"},
     "__main__": frozenset({"cli"}),
     "cli": DATA_LAYER
     | {"host", "runner", "store", "analysis", "report", "zoo", "backends", "meters", "datasets"}

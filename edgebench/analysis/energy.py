@@ -239,10 +239,10 @@ class Cell(NamedTuple):
     tier: Tier
     source: str
     excludes: tuple[str, ...]
-    power_w: float
+    power_w: Interval
+    """Limits are NaN for one launch, here and below."""
     idle_w: float | None
     gross_mj: Interval
-    """Limits are NaN for one launch."""
     net_mj: Interval | None
     readings: int
     coverage_ratio: float
@@ -332,7 +332,7 @@ def _cell(found: Sequence[Energy], notes: tuple[str, ...]) -> Cell:
         tier=found[0].tier,
         source=source(found[0]),
         excludes=tuple(dict.fromkeys(what for one in found for what in one.excludes)),
-        power_w=math.fsum(one.power_w for one in found) / len(found),
+        power_w=interval([one.power_w for one in found]),
         idle_w=math.fsum(idles) / len(idles) if idles else None,
         gross_mj=interval([one.gross_mj for one in found]),
         net_mj=interval(nets) if nets else None,

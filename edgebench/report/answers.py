@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgebench.analysis import questions
 from edgebench.report.rows import Row
-
-_SAME = (
-    *("workload", "workload_version", "batch", "streams", "scenario", "parameters"),
-    *("region", "image_sha256", "engine", "tuning"),
-)
-"""Cells that differ in one of these answer different questions and are not ranked together."""
-_SHOWN_IF_OTHER = {
-    "workload_version": 1,
-    "batch": 1,
-    "streams": 1,
-    "scenario": "single_stream",
-    "parameters": None,
-    "region": "invoke",
-    "engine": "edgebench",
-    "tuning": "native",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,16 +51,7 @@ def fastest(rows: Sequence[Row]) -> list[Answer]:
     Only cells that are ok and valid are ranked. A cell without an interval cannot be told apart
     from any other.
     """
-    groups: defaultdict[tuple[object, ...], list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[tuple(_asked(row, name) for name in _SAME)].append(row)
-    return [_answer(mine) for mine in groups.values()]
-
-
-def _asked(row: Row, name: str) -> object:
-    """How far an offline cell looked depends on its device's CPUs; what it was asked does not."""
-    looked = name == "parameters" and row.get("scenario") == "offline"
-    return None if looked else row.get(name)
+    return [_answer(mine) for mine in questions.grouped(rows)]
 
 
 def _answer(rows: Sequence[Row]) -> Answer:
@@ -85,7 +60,7 @@ def _answer(rows: Sequence[Row]) -> Answer:
     timed.sort(key=lambda row: _figure(row, by) or 0.0, reverse=by.highest)
     valid = [row for row in timed if row["status"] == "ok" and row["validity"] == "valid"]
     others = tuple(row for row in timed if row not in valid)
-    name = question(rows[0])
+    name = questions.words(rows[0])
     if not valid:
         return Answer(workload=name, best=None, by=by, rows=tuple(rows), unranked=others)
     best, *rest = valid
@@ -104,13 +79,6 @@ def _measure(row: Row) -> Measure:
 def by_latency(row: Row) -> bool:
     """Whether its latency may be held against others': not where each cell chose its own load."""
     return _measure(row) is _LATENCY
-
-
-def question(row: Row) -> str:
-    """What a cell was asked, in words: its workload, and what is not usual."""
-    extra = [(k, _asked(row, k)) for k, usual in _SHOWN_IF_OTHER.items() if row.get(k) != usual]
-    told = [str(v) if k == "parameters" else f"{k} {v}" for k, v in extra if v is not None]
-    return ", ".join([str(row.get("workload")), *told])
 
 
 def _figure(row: Row, by: Measure, part: str = "") -> float | None:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from edgebench.analysis import questions
 from edgebench.errors import UsageError
 from edgebench.records import PRECISIONS
 from edgebench.report import answers
@@ -168,7 +169,7 @@ def measured(frame: pd.DataFrame) -> pd.DataFrame:
     """
     whole = frame.astype(object).where(frame.notna(), None)
     rows = [{str(k): v for k, v in row.items()} for row in whole.to_dict("records")]
-    cells = frame.assign(cell=labels(rows), question=[answers.question(row) for row in rows])
+    cells = frame.assign(cell=labels(rows), question=[questions.words(row) for row in rows])
     comparable = np.array([answers.by_latency(row) for row in rows], dtype=bool)
     return cells[(cells["latency_p50_ms"] > 0) & comparable]
 

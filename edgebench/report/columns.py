@@ -27,6 +27,18 @@ COLUMNS: tuple[Column, ...] = (
     Column("preset", "str", "quick, standard or thorough"),
     Column("device", "str", "kind of hardware"),
     Column("device_id", "str", "one unit of it: a hash, or the name given by --device-name"),
+    Column(
+        "device_setup",
+        "str",
+        "what of the device this run could use, where that may differ between runs: CPUs, a "
+        "cgroup's quota, a limit of memory, the power mode",
+    ),
+    Column(
+        "imported_from",
+        "str",
+        "empty: edgebench measured it; else the tool that did, the file and where in it; such "
+        "figures are as that tool defines them, and nothing tells whether they may be trusted",
+    ),
     Column("workload", "str", "the CNN task", default=True),
     Column("workload_version", "int", "version of its files; others are not comparable"),
     Column(

@@ -29,10 +29,11 @@ def of(case: Case, good: Sequence[Record], method: Mapping[str, object], caveats
         "power_tier": cell.tier,
         "power_source": cell.source,
         "power_excludes": "; ".join(cell.excludes) or None,
-        "power_w": cell.power_w,
+        **_interval("power", "w", cell.power_w),
         "power_idle_w": cell.idle_w,
-        **_interval("energy_gross", cell.gross_mj),
-        **_interval("energy_net", cell.net_mj),
+        **_interval("energy_gross", "mj", cell.gross_mj),
+        **_interval("energy_net", "mj", cell.net_mj),
+        "power_launches": cell.launches,
         "power_samples": cell.readings,
         "power_coverage_ratio": cell.coverage_ratio,
     }
@@ -48,8 +49,8 @@ def _ran_on(case: Case, good: Sequence[Record]) -> str:
     return next((name for name in told if name), case.accelerator)
 
 
-def _interval(name: str, found: Interval | None) -> Row:
+def _interval(name: str, unit: str, found: Interval | None) -> Row:
     if found is None:
         return {}
-    limits = {f"{name}_lo_mj": found.low, f"{name}_hi_mj": found.high}
-    return {f"{name}_mj": found.value, **{k: v for k, v in limits.items() if not math.isnan(v)}}
+    limits = {f"{name}_lo_{unit}": found.low, f"{name}_hi_{unit}": found.high}
+    return {f"{name}_{unit}": found.value, **{k: v for k, v in limits.items() if not math.isnan(v)}}

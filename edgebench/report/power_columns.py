@@ -15,6 +15,8 @@ POWER: tuple[Column, ...] = (
     Column("power_source", "str", "the meter, and the channels of it that were added up"),
     Column("power_excludes", "str", "what of the device that meter does not see"),
     Column("power_w", "float", "mean power during the power pass, mean of launches", heading="W"),
+    Column("power_lo_w", "float", "lower end of its 95 % interval (Student's t)"),
+    Column("power_hi_w", "float", "upper end of its 95 % interval"),
     Column(
         "power_idle_w",
         "float",
@@ -38,6 +40,7 @@ POWER: tuple[Column, ...] = (
     ),
     Column("energy_net_lo_mj", "float", "lower end of its 95 % interval (Student's t)"),
     Column("energy_net_hi_mj", "float", "upper end of its 95 % interval"),
+    Column("power_launches", "int", "launches that those means and intervals are of"),
     Column(
         "power_samples",
         "int",

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from edgebench.analysis import definitions, validity, work
+from edgebench.machine import DeviceFacts
 from edgebench.records import Case, Manifest, PlannedCase, Record
 from edgebench.report import energy_rows, figures, losses, proxies, scenario_rows
 from edgebench.report.columns import COLUMNS, STAGES
@@ -179,6 +180,7 @@ def _identity(manifest: Manifest, case_id: str, case: Case) -> Row:
         "preset": manifest.preset,
         "device": manifest.facts.device,
         "device_id": manifest.facts.device_id,
+        "device_setup": setup(manifest.facts),
         "workload": case.workload,
         "workload_version": case.workload_version,
         "source_sha256": case.source_sha256,
@@ -198,6 +200,16 @@ def _identity(manifest: Manifest, case_id: str, case: Case) -> Row:
         "options": figures.words(case.options),
         "image_sha256": case.image_sha256 or None,
     }
+
+
+def setup(facts: DeviceFacts) -> str | None:
+    """``2 CPUs, quota 0.5, 512 MiB, 15W``: what two units must share to be one kind of device."""
+    usable, online, quota = facts.cpus_usable, facts.cpus_online, facts.cpu_quota
+    told = [f"{usable} of {online} CPUs"] if usable and online and usable < online else []
+    told += [f"quota of {quota:g} CPUs"] if quota else []
+    told += [f"{facts.mem_limit_byte >> 20} MiB"] if facts.mem_limit_byte else []
+    told += [facts.power_mode] if facts.power_mode else []
+    return ", ".join(told) or None
 
 
 def _reason(record: Record) -> str:
