@@ -98,26 +98,12 @@ def write(
     rng = np.random.default_rng(seed)
     stamp = started_at_utc.replace("-", "").replace(":", "")
     run_id = f"{stamp}-{rng.integers(1 << 24):06x}"
-    plan = tuple(_planned(cell, workload) for cell in device.cells)
-    metered = any(cell.power_w is not None for cell in device.cells)
-    manifest = Manifest(
-        run_id=run_id,
-        started_at_utc=started_at_utc,
-        edgebench_version=__version__,
-        preset="standard",
-        seed=seed,
-        launches=launches,
-        method={"power_s": float(_WINDOW_S)} if metered else {},
-        ended="done",
-        facts=_facts(device),
-        backend_versions={cell.backend: "0" for cell in device.cells},
-        plan=plan,
-    )
+    manifest = _manifest(device, workload, (run_id, started_at_utc), seed, launches)
     made = folder / run_id
     made.mkdir(parents=True)
     (made / "run.json").write_bytes(encode_manifest(manifest))
     with (made / "results.jsonl").open("wb") as journal:
-        for cell, planned in zip(device.cells, plan, strict=True):
+        for cell, planned in zip(device.cells, manifest.plan, strict=True):
             for launch in range(1 if cell.reason else launches):
                 begun = Record(
                     run_id=run_id,
@@ -129,6 +115,26 @@ def write(
                 )
                 journal.write(encode_line(_filled(begun, device, cell, rng, samples)))
     return made
+
+
+def _manifest(
+    device: Device, workload: str, which: tuple[str, str], seed: int, launches: int
+) -> Manifest:
+    run_id, started_at_utc = which
+    metered = any(cell.power_w is not None for cell in device.cells)
+    return Manifest(
+        run_id=run_id,
+        started_at_utc=started_at_utc,
+        edgebench_version=__version__,
+        preset="standard",
+        seed=seed,
+        launches=launches,
+        method={"power_s": float(_WINDOW_S)} if metered else {},
+        ended="done",
+        facts=_facts(device),
+        backend_versions={cell.backend: "0" for cell in device.cells},
+        plan=tuple(_planned(cell, workload) for cell in device.cells),
+    )
 
 
 def _facts(device: Device) -> DeviceFacts:
