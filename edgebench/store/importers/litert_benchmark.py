@@ -88,8 +88,8 @@ def _of_json(result: Node, notes: list[str]) -> ImportedRow:
     if size.number() > 0:
         cells.put("model_size_mib", size.number(), size.place)  # it divides by 1024 * 1024
     own = {key: node.number() for key, node in times.items()}
-    own["throughput_mb_s"] = result.get("throughput_mb_s").number()  # of input, not inferences
-    cells.own(own, f"{times.place} + throughput_mb_s")
+    rate = result.get("throughput_mb_s")  # of input, not of inferences
+    cells.own(own | {"throughput_mb_s": rate.number()}, f"{times.place} + {rate.place}")
     cells.caveat("litert-benchmark rounds latencies to 0.01 ms", FORMAT)
     return cells.row()
 

@@ -71,8 +71,8 @@ def put(
         weights = opened.json(name).find("weight_data_types")
         if weights is None or "precision" in stated:
             continue
-        if weights.text() in _PRECISIONS:
-            cells.put("precision", weights.text(), weights.place)
+        if weights.text().lower() in _PRECISIONS:
+            cells.put("precision", weights.text().lower(), weights.place)
         else:
             notes.append(f"{weights.place}: {plain(weights.text()[:40])!r} is no one precision")
 
