@@ -96,7 +96,8 @@ def public(folder: Path) -> Iterator[Source]:
             yield from (Source("mlperf", path, {}) for path in sorted(found))
         elif place.name in plugins.names(plugins.IMPORTERS):
             files = (path for path in sorted(place.rglob("*")) if path.is_file())
-            yield from (Source(place.name, path, STATED) for path in files)
+            told = {"options": f"warmUp={reread.WARMUP_MS}"} if place.name == "trtexec" else {}
+            yield from (Source(place.name, path, STATED | told) for path in files)
 
 
 def planted(imported: Imported) -> Imported:

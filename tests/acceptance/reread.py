@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 _NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
+WARMUP_MS = 200
+"""Of the published traces of trtexec; their own summaries leave as much out."""
 NS_PER_MS, US_PER_MS = Decimal(1_000_000), Decimal(1000)
 
 
@@ -140,7 +142,8 @@ def trtexec(column: str, raws: list[Any]) -> Decimal | None:
 
 def of_queries(column: str, text: str) -> Decimal | None:
     """A column of trtexec's trace, from all of its queries."""
-    trace = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    whole = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    trace = [query for query in whole if query["startComputeMs"] >= WARMUP_MS]
     ordered = sorted(query["latencyMs"] for query in trace)
     if column == "samples":
         return Decimal(len(trace))

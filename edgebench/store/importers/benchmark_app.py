@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 from edgebench.errors import UsageError, plain
@@ -139,7 +139,7 @@ def _put_results(cells: Cells, results: Node, names: _Names, notes: list[str]) -
     if parts:
         cells.put(
             "load_ms",
-            math.fsum(one.number() for one in parts),
+            float(sum(Decimal(repr(one.number())) for one in parts)),
             " + ".join(one.place for one in parts),
         )
     throughput = results.get(str(names["throughput"]))

@@ -13,6 +13,8 @@ from edgebench.store.importers.mlperf_logs import DETAIL, SUMMARY, Detail, Summa
 from edgebench.store.importers.mlperf_system import Cell, cell_of
 from edgebench.store.importers.opened import Opened
 
+_NEEDED = ("device", "workload", "backend", "precision")
+"""Without these nobody knows what a figure is of."""
 _ASIDE = ("compliance", "ranging")
 """Folders of runs that are no results: tests of the rules, and the search for the meter's range."""
 
@@ -37,7 +39,7 @@ class MLPerf:
         """
         opened = Opened(path)
         notes: list[str] = []
-        rows = []
+        rows, untold = [], []
         for name in _summaries(opened, notes):
             summary = Summary(opened.text(name), name or opened.name)
             if summary.mode != "PerformanceOnly":
@@ -46,9 +48,21 @@ class MLPerf:
             if _is_inferred(opened, summary, name):
                 notes.append(f"{summary.file} is of {summary.scenario}, as its neighbour: left out")
                 continue
-            rows.append(_row(opened, summary, name, stated, notes))
+            row = _row(opened, summary, name, stated, notes)
+            lacking = [one for one in _NEEDED if one not in {*row.values, *stated}]
+            if lacking:
+                untold.append(f"{summary.file} does not tell the {lacking[0]}")
+            else:
+                rows.append(row)
+        if not rows and untold:
+            column = untold[0].rpartition(" ")[2]
+            raise UsageError(
+                untold[0],
+                remedy=f"name the submission's folder, or state it: --set {column}=NAME",
+            )
         if not rows:
             raise UsageError(f"there is no {SUMMARY} of a performance run at {path}")
+        notes += [f"{words}: left out" for words in untold]
         return Imported(
             tool="MLPerf LoadGen", files=opened.files, rows=tuple(rows), notes=tuple(notes)
         )
@@ -85,7 +99,6 @@ def _row(
     cells = Cells()
     cell = cell_of(opened, name) if name else Cell()
     mlperf_system.put(cells, opened, cell, stated, notes)
-    _check_told(cells, stated, summary.file)
     detail, log, watts = Detail(), _beside(name, DETAIL), _beside(name, "spl.txt")
     if name and has(opened, log):
         detail = Detail.read(opened.text(log), log, notes)
@@ -101,12 +114,3 @@ def _row(
 
 def _beside(name: str, other: str) -> str:
     return str(PurePosixPath(name).with_name(other)) if name else other
-
-
-def _check_told(cells: Cells, stated: Mapping[str, str], file: str) -> None:
-    for column in ("device", "workload"):
-        if not cells.has(column) and column not in stated:
-            raise UsageError(
-                f"{file} does not tell the {column}",
-                remedy=f"name the submission's folder, or state it: --set {column}=NAME",
-            )

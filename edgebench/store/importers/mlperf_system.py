@@ -7,10 +7,10 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from edgebench.errors import plain
+from edgebench.records import PRECISIONS
 from edgebench.store.importers.figures import Cells, has
 from edgebench.store.importers.opened import Node, Opened
 
-_PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 _RESULTS, _PERFORMANCE = "results", "performance"
 
 
@@ -69,22 +69,25 @@ def put(
         _put_system(cells, opened.json(told), stated, notes)
     for name in _measurements(opened, cell):
         weights = opened.json(name).find("weight_data_types")
-        if weights is None or "precision" in stated:
+        if weights is None:
             continue
-        if weights.text().lower() in _PRECISIONS:
+        if weights.text().lower() in PRECISIONS:
             cells.put("precision", weights.text().lower(), weights.place)
         else:
             notes.append(f"{weights.place}: {plain(weights.text()[:40])!r} is no one precision")
 
 
 def _measurements(opened: Opened, cell: Cell) -> list[str]:
-    """The file that tells the type of the weights, in whichever place the round had it."""
-    folder = f"{cell.root}/measurements/{cell.system}/{cell.benchmark}/{cell.scenario}"
-    names = (
-        *(f"{folder}/{cell.system}_{cell.scenario}.json", f"{folder}/{cell.system}.json"),
-        *(f"{folder}/measurements.json", f"{cell.run}/measurements.json"),
-    )
-    return [name for name in names if has(opened, name)][:1]
+    """The file that tells the type of the weights, in whichever place the round had it.
+
+    Its name begins with the system's, and may hold that of an implementation.
+    """
+    folder = opened.path / cell.root / "measurements" / cell.system / cell.benchmark / cell.scenario
+    found = sorted(folder.glob("*.json"))
+    named = [path for path in found if path.name.startswith((cell.system, "measurements"))]
+    own = opened.path / cell.run / "measurements.json"
+    chosen = named if len(named) == 1 else [own] if own.is_file() else []
+    return [path.relative_to(opened.path).as_posix() for path in chosen]
 
 
 def _put_system(cells: Cells, system: Node, stated: Mapping[str, str], notes: list[str]) -> None:

@@ -2,11 +2,13 @@
 
 Reference: ``samples/common/sampleReporting.cpp`` of ``NVIDIA/TensorRT``. Latency is the time of
 copying in (H2D), computing, and copying out (D2H). A query holds a whole batch, and the trace does
-not tell of how many samples.
+not tell of how many samples. Versions before 8.6.1 write the warm-up into the trace, which moves
+its mean and tail by several percent, and the trace does not tell how long that was.
 """
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +28,9 @@ _TIMES = {
 }
 """As trtexec's summary calls them."""
 _STAMPS = ("startEnqMs", "endEnqMs", "startH2dMs", "endD2hMs")
+_WARMUP = re.compile(r"(?:^|\s)warmUp=(\d{1,9})(?=\s|$)")
+_USUAL_MS = 200
+"""trtexec's own ``--warmUp``."""
 _LOG = ("&&&& RUNNING", "=== Performance summary ===")
 _SUM_MS = 1e-2
 """How far a latency may be from its three parts: the trace has six digits of each."""
@@ -42,7 +47,8 @@ class TrtExec:
 
         Args:
             path: What ``--exportTimes`` wrote.
-            stated: ``batch`` (samples in a query) makes a throughput of the rate of queries.
+            stated: ``batch`` (samples in a query) makes a throughput of the rate of queries;
+                ``options`` with ``warmUp=200`` in it tells how long the warm-up was.
 
         Raises:
             UsageError: It is no such trace, damaged, or empty.
@@ -51,8 +57,9 @@ class TrtExec:
         text = opened.text()
         if any(mark in text for mark in _LOG):
             raise UsageError(f"{opened.name} is what trtexec prints", remedy=_EXPORT)
-        trace = _trace(opened.json())
-        row = _row(trace, opened.name, stated)
+        whole = _trace(opened.json())
+        trace = _warm(whole, opened.name, stated)
+        row = _row(trace, opened.name, stated, len(whole) - len(trace))
         return Imported(tool="trtexec", files=opened.files, rows=(row,))
 
 
@@ -74,6 +81,26 @@ def _trace(document: Node) -> list[Node]:
     return queries
 
 
+def _warm(trace: list[Node], file: str, stated: Mapping[str, str]) -> list[Node]:
+    """The queries after the warm-up, by trtexec's own rule: those that begin to compute after it.
+
+    Raises:
+        UsageError: It may be in the trace, and nobody tells how long it was; or nothing is left.
+    """
+    starts_ms = _times(trace, "startComputeMs")
+    told = _WARMUP.search(stated.get("options", ""))
+    if told is None and starts_ms[0] < _USUAL_MS:
+        raise UsageError(
+            f"{file} begins at {starts_ms[0]:g} ms: the warm-up may be in it",
+            remedy="state how long that was: --set options=warmUp=200 (usual), or 0 for none",
+        )
+    until_ms = int(told[1]) if told else 0
+    kept = [q for q, start_ms in zip(trace, starts_ms, strict=True) if start_ms >= until_ms]
+    if not kept:
+        raise UsageError(f"{file} holds no query after {until_ms} ms of warm-up")
+    return kept
+
+
 def _times(trace: list[Node], key: str) -> list[float]:
     found = []
     for query in trace:
@@ -85,7 +112,7 @@ def _times(trace: list[Node], key: str) -> list[float]:
     return found
 
 
-def _row(trace: list[Node], file: str, stated: Mapping[str, str]) -> ImportedRow:
+def _row(trace: list[Node], file: str, stated: Mapping[str, str], dropped: int) -> ImportedRow:
     times = {name: _times(trace, key) for name, key in _TIMES.items()}
     stamps = {key: _times(trace, key) for key in _STAMPS}
     _check_sums(trace, times)
@@ -108,8 +135,8 @@ def _row(trace: list[Node], file: str, stated: Mapping[str, str]) -> ImportedRow
     own = _own(times, stamps, wall_ms)
     cells.own(own, file)
     _put_throughput(cells, own, stated, file)
-    if trace[0].find("endToEndMs") is not None:
-        cells.caveat("this trtexec (8.4 or older) writes its warm-up into the trace", file)
+    if dropped:
+        cells.caveat(f"{dropped} queries of the warm-up are left out, as trtexec does", file)
     if not any(times["H2D Latency"]) and not any(times["D2H Latency"]):
         cells.caveat("nothing was copied in or out (--noDataTransfers)", file)
     return cells.row()

@@ -1,0 +1,400 @@
+"""MLPerf's trees and LoadGen's logs: a row a scenario, bounds of LoadGen's own never a percentile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgebench.errors import UsageError
+from edgebench.protocols import Imported, Importer
+from edgebench.store.importers.mlperf import MLPerf
+
+STATED = {"device": "board", "workload": "net", "backend": "runtime", "precision": "int8"}
+_RULE = "=" * 48
+_FIGURES = {
+    "SingleStream": "90.0th percentile latency (ns) : 2100000",
+    "MultiStream": "99.0th percentile latency (ns) : 2500000",
+    "Server": "Completed samples per second    : 249.50",
+    "Offline": "Samples per second: 4000.25",
+}
+_MORE = {
+    "SingleStream": "QPS w/ loadgen overhead         : 490.25\nQPS w/o loadgen overhead        : 500.00",
+    "MultiStream": "Per-query latency:  ",
+    "Server": "Scheduled samples per second : 250.00",
+    "Offline": "",
+}
+_EACH = {"SingleStream": 1, "MultiStream": 8, "Server": 1, "Offline": 24576}
+
+
+def summary(scenario: str = "SingleStream", *, valid: bool = True) -> str:
+    doubt = "" if valid else "Recommendations:\n * Increase \x1b[31mthe duration.\n"
+    ranks = {"50.00": 2, "90.00": 2.1, "95.00": 2.2, "97.00": 2.3, "99.00": 2.5, "99.90": 3}
+    tail = "".join(
+        f"{rank} percentile latency (ns)   : {ms * 1e6:.0f}\n" for rank, ms in ranks.items()
+    )
+    return f"""{_RULE}
+MLPerf Results Summary
+{_RULE}
+SUT name : 12
+Scenario : {scenario}
+Mode     : PerformanceOnly
+{_FIGURES[scenario]}
+Result is : {"VALID" if valid else "INVALID"}
+  Min duration satisfied : {"Yes" if valid else "NO"}
+{doubt}Early Stopping Result:
+ * Processed at least 64 queries (1000).
+ * Early stopping 90.0th percentile estimate: 2200000
+
+{_RULE}
+Additional Stats
+{_RULE}
+{_MORE[scenario]}
+Min latency (ns)                : 1500000
+Max latency (ns)                : 9000000
+Mean latency (ns)               : 2000001
+{tail}
+{_RULE}
+Test Parameters Used
+{_RULE}
+samples_per_query : {_EACH[scenario]}
+target_latency (ns): 15000000
+min_query_count : 100
+
+No warnings encountered during test.
+"""
+
+
+def detail(scenario: str = "SingleStream", **other: Any) -> str:
+    told: dict[str, Any] = {
+        "loadgen_version": "9.9 @ 0123",
+        "test_datetime": "2031-02-03T04:05:06Z",
+        "effective_scenario": scenario,
+        "effective_samples_per_query": _EACH[scenario],
+        "power_begin": "02-03-2031 04:05:10.000",
+        "power_end": "02-03-2031 04:05:30.500",
+        "result_validity": "VALID",
+        "result_query_count": 1000,
+        **other,
+    }
+    lines = [f':::MLLOG {{"key": "{k}", "value": {json.dumps(v)}}}' for k, v in told.items()]
+    return "\n".join(lines) + "\n"
+
+
+def spl(first_s: int = 5, last_s: int = 40) -> str:
+    """A reading a second, 10 W and 12 W in turns; the window's first and last are not of it."""
+    return "".join(
+        f"Time,02-03-2031 04:05:{second:02}.000,Watts,{10 + 2 * (second % 2)}.0,Volts,230.0\n"
+        for second in range(first_s, last_s)
+    )
+
+
+def plant(root: Path, scenario: str = "SingleStream", benchmark: str = "resnet50") -> Path:
+    """A submitter's folder with a system; gives the scenario's folder."""
+    (root / "systems").mkdir(parents=True, exist_ok=True)
+    system = {
+        "system_name": "Some Board",
+        "framework": "Runtime 1.2",
+        "accelerator_model_name": "NPU",
+        "host_processor_model_name": "Some CPU",
+    }
+    (root / "systems" / "board_x.json").write_text(json.dumps(system))
+    told = root / "measurements" / "board_x" / benchmark / scenario
+    told.mkdir(parents=True)
+    (told / f"board_x_impl_{scenario}.json").write_text('{"weight_data_types": "INT8"}')
+    place = root / "results" / "board_x" / benchmark / scenario
+    run = place / "performance" / "run_1"
+    run.mkdir(parents=True)
+    (place / "accuracy").mkdir()
+    (run / "mlperf_log_summary.txt").write_text(summary(scenario))
+    (run / "mlperf_log_detail.txt").write_text(detail(scenario))
+    (place / "accuracy" / "accuracy.txt").write_text("accuracy=75.500%, good=1510, total=2000\n")
+    return place
+
+
+def read(path: Path, **stated: str) -> Imported:
+    return MLPerf().read(path, stated)
+
+
+def alone(tmp_path: Path, text: str) -> Imported:
+    path = tmp_path / "mlperf_log_summary.txt"
+    path.write_text(text, encoding="utf-8")
+    return MLPerf().read(path, STATED)
+
+
+def test_it_is_an_importer() -> None:
+    assert isinstance(MLPerf(), Importer)
+
+
+def test_a_tree_tells_system_benchmark_precision_figures_and_accuracy(tmp_path: Path) -> None:
+    plant(tmp_path / "closed" / "Someone")
+    found = read(tmp_path)
+    (row,) = found.rows
+    told = {
+        "device": "Some Board",
+        "device_id": "board_x",
+        "workload": "resnet50",
+        "backend": "Runtime 1.2",
+        "accelerator": "NPU",
+        "precision": "int8",
+        "scenario": "single_stream",
+        "engine": "loadgen",
+        "latency_p50_ms": 2.0,
+        "latency_p90_ms": 2.1,
+        "latency_p99_ms": 2.5,
+        "latency_mean_ms": 2.000001,
+        "throughput_ips": 490.25,
+        "samples": 1000,
+        "top1_ratio": 0.755,
+        "top1_samples": 2000,
+        "started_at_utc": "2031-02-03T04:05:06Z",
+    }
+    assert {name: row.values[name] for name in told} == told
+    run = "closed/Someone/results/board_x/resnet50/SingleStream/performance/run_1"
+    assert row.origin["latency_p50_ms"] == f"{run}/mlperf_log_summary.txt: line 21"
+    assert set(row.values) == set(row.origin)
+    assert len(found.files) == 5
+    assert "Some CPU" in found.notes[0]
+
+
+def test_loadgens_estimates_keep_their_names(tmp_path: Path) -> None:
+    (row,) = alone(tmp_path, summary()).rows
+    own = json.loads(str(row.values["engine_figures"]))
+    assert own["Early stopping 90.0th percentile estimate"] == 2200000
+    assert own["90.0th percentile latency (ns)"] == 2100000
+    assert own["Result is VALID"] == 1
+    assert "SUT name" not in own
+    assert row.values["latency_p90_ms"] == 2.1
+
+
+def test_a_percentile_of_too_few_queries_is_not_told(tmp_path: Path) -> None:
+    (row,) = alone(tmp_path, summary().replace("(1000)", "(100)")).rows
+    assert "latency_p95_ms" in row.values  # 72 do
+    assert "latency_p99_ms" not in row.values  # 368 are needed
+
+
+def test_offline_tells_a_rate_and_no_latency_of_an_inference(tmp_path: Path) -> None:
+    (row,) = alone(tmp_path, summary("Offline")).rows
+    assert row.values["throughput_ips"] == 4000.25
+    assert not any(name.startswith("latency") for name in row.values)
+
+
+def test_a_server_holds_its_rate_only_where_the_run_is_valid(tmp_path: Path) -> None:
+    (row,) = alone(tmp_path, summary("Server")).rows
+    assert (row.values["server_rate_hz"], row.values["server_offered_hz"]) == (250, 250)
+    assert row.values["parameters"] == "bound_ms=15"
+    (row,) = alone(tmp_path, summary("Server", valid=False)).rows
+    assert "server_rate_hz" not in row.values
+    assert row.values["server_offered_hz"] == 250
+
+
+def test_an_invalid_run_says_why_in_loadgens_words(tmp_path: Path) -> None:
+    (row,) = alone(tmp_path, summary(valid=False)).rows
+    words = str(row.values["caveats"])
+    assert row.values["status"] == "ok"
+    assert "INVALID: Min duration satisfied: NO; Increase ?[31mthe duration." in words
+
+
+def test_power_is_the_mean_within_the_window_and_energy_is_per_sample(tmp_path: Path) -> None:
+    place = plant(tmp_path, "MultiStream")
+    (place / "performance" / "run_1" / "spl.txt").write_text(spl())
+    (row,) = read(tmp_path).rows
+    assert row.values["power_samples"] == 20  # seconds 11 to 30
+    assert row.values["power_w"] == 11.0
+    assert row.values["power_tier"] == "wall_measured"
+    assert row.values["energy_gross_mj"] == pytest.approx(11.0 * 20.5 * 1000 / 8000)
+    assert row.values["parameters"] == "samples_per_query=8"
+    assert "per sample" in str(row.values["caveats"])
+
+
+@pytest.mark.parametrize("lacking", ["window", "samples", "readings"])
+def test_without_window_samples_or_readings_there_is_no_energy(
+    lacking: str, tmp_path: Path
+) -> None:
+    place = plant(tmp_path) / "performance" / "run_1"
+    (place / "spl.txt").write_text(spl(5, 18) if lacking == "readings" else spl())
+    gone = {"window": "power_begin", "samples": "effective_samples_per_query"}.get(lacking, "-")
+    lines = (line for line in detail().splitlines() if gone not in line)
+    (place / "mlperf_log_detail.txt").write_text("\n".join(lines))
+    (row,) = read(tmp_path).rows
+    assert "energy_gross_mj" not in row.values
+    assert ("power_w" in row.values) == (lacking == "samples")
+
+
+def test_readings_below_zero_are_no_power(tmp_path: Path) -> None:
+    place = plant(tmp_path) / "performance" / "run_1"
+    (place / "spl.txt").write_text(spl().replace("12.0", "-1.0"))
+    (row,) = read(tmp_path).rows
+    assert (row.values["power_w"], row.values["power_samples"]) == (10.0, 10)
+
+
+def test_an_accuracy_that_is_no_top1_keeps_its_name(tmp_path: Path) -> None:
+    place = plant(tmp_path)
+    (place / "accuracy" / "accuracy.txt").write_text("Done\nmAP=37.500%\n")
+    (row,) = read(tmp_path).rows
+    assert "map50_ratio" not in row.values  # MLPerf's is over overlaps of 0.5 to 0.95
+    assert json.loads(str(row.values["engine_figures"]))["accuracy mAP (%)"] == 37.5
+
+
+def test_a_result_inferred_from_another_scenario_is_not_told_twice(tmp_path: Path) -> None:
+    plant(tmp_path)
+    other = plant(tmp_path, "Offline") / "performance" / "run_1"
+    (other / "mlperf_log_summary.txt").write_text(summary("SingleStream"))
+    found = read(tmp_path)
+    assert [row.values["scenario"] for row in found.rows] == ["single_stream"]
+    assert any("neighbour" in note for note in found.notes)
+
+
+def test_tests_of_the_rules_and_accuracy_runs_are_no_results(tmp_path: Path) -> None:
+    place = plant(tmp_path)
+    for aside in (place / "TEST01" / "performance" / "run_1", place / "performance" / "ranging"):
+        aside.mkdir(parents=True)
+        (aside / "mlperf_log_summary.txt").write_text(summary())
+    (place / "accuracy" / "mlperf_log_summary.txt").write_text("\nNo warnings encountered\n")
+    found = read(tmp_path)
+    assert len(found.rows) == 1
+    assert any("2 runs of compliance" in note for note in found.notes)
+
+
+def test_what_the_user_calls_the_device_stands_for_its_name(tmp_path: Path) -> None:
+    plant(tmp_path)
+    (row,) = read(tmp_path, device="some-board", workload="resnet").rows
+    assert not {"device", "workload"} & set(row.values)
+
+
+def test_a_row_whose_precision_nobody_tells_is_left_out_of_a_tree(tmp_path: Path) -> None:
+    plant(tmp_path)
+    plant(tmp_path, "Offline")
+    (told,) = (tmp_path / "measurements/board_x/resnet50/Offline").iterdir()
+    told.write_text('{"weight_data_types": "int8 and fp16"}')
+    found = read(tmp_path)
+    assert len(found.rows) == 1
+    assert any("does not tell the precision" in note for note in found.notes)
+    assert len(read(tmp_path, precision="int8").rows) == 2
+
+
+def test_a_part_of_a_tree_tells_what_its_path_tells(tmp_path: Path) -> None:
+    place = plant(tmp_path)
+    (row,) = read(place, device="board", backend="runtime", precision="int8").rows
+    assert (row.values["workload"], row.values["device_id"]) == ("resnet50", "board_x")
+    assert row.values["top1_ratio"] == 0.755
+
+
+def test_a_log_of_before_1_0_is_named(tmp_path: Path) -> None:
+    place = plant(tmp_path)
+    (place / "performance/run_1/mlperf_log_detail.txt").write_text("pid=1 : key : value\n")
+    assert any("before 1.0" in note for note in read(tmp_path).notes)
+
+
+BROKEN: dict[str, Callable[[str], str]] = {
+    "empty": lambda _: "",
+    "another file": lambda _: "hello\nworld\n",
+    "cut before its parameters": lambda text: text[: text.index("Test Parameters")],
+    "cut within its figures": lambda text: text[: text.index("Mean latency")],
+    "another scenario": lambda text: text.replace("SingleStream", "Interactive"),
+    "no scenario": lambda text: text.replace("Scenario :", "Szenario :"),
+    "no mode": lambda text: text.replace("Mode     :", "Modus    :"),
+    "no result": lambda text: text.replace("Result is :", "Result was :"),
+    "neither valid nor not": lambda text: text.replace(": VALID", ": PERHAPS"),
+    "no median": lambda text: text.replace("50.00 percentile", "50 percentile"),
+    "another unit": lambda text: text.replace("Mean latency (ns)", "Mean latency (us)"),
+    "a word": lambda text: text.replace("2000001", "two"),
+    "NaN": lambda text: text.replace("2000001", "nan"),
+    "infinite": lambda text: text.replace("2000001", "1e999"),
+    "hexadecimal": lambda text: text.replace("2000001", "0x1E8481"),
+    "below 0": lambda text: text.replace(": 1500000", ": -1500000"),
+    "nothing": lambda text: text.replace(": 1500000", ": 0"),
+    "no rate": lambda text: text.replace("QPS w/ loadgen", "QPS with loadgen"),
+    "no title": lambda text: text.replace("MLPerf Results Summary", "Results Summary"),
+    "a hostile scenario": lambda text: text.replace("SingleStream", "\x1b[31m=cmd()"),
+    "accuracy only": lambda text: text.replace("PerformanceOnly", "AccuracyOnly"),
+    "endless digits": lambda text: text.replace("2000001", "9" * 100_000),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_what_is_broken_is_refused_in_one_line(how: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        alone(tmp_path, BROKEN[how](summary()))
+    assert str(refused.value).isprintable()
+    assert "mlperf_log_summary.txt" in str(refused.value)
+    assert len(str(refused.value)) < 400
+
+
+_RUN = "performance/run_1"
+OTHERS: dict[str, tuple[str, str]] = {
+    "another scenario's detail": (f"{_RUN}/mlperf_log_detail.txt", detail("Offline")),
+    "another result's detail": (
+        f"{_RUN}/mlperf_log_detail.txt",
+        detail(result_validity="INVALID"),
+    ),
+    "a count of words": (f"{_RUN}/mlperf_log_detail.txt", detail(result_query_count="many")),
+    "a window that ends before": (
+        f"{_RUN}/mlperf_log_detail.txt",
+        detail(power_end="02-03-2031 04:05:01.000"),
+    ),
+    "a window of no time": (f"{_RUN}/mlperf_log_detail.txt", detail(power_end="soon")),
+    "a damaged entry": (f"{_RUN}/mlperf_log_detail.txt", detail().replace("1000}", "1000")),
+    "a deep entry": (
+        f"{_RUN}/mlperf_log_detail.txt",
+        ':::MLLOG {"key": "power_begin", "value": ' + "[" * 200_000,
+    ),
+    "watts in words": (f"{_RUN}/spl.txt", spl().replace("12.0", "many")),
+    "watts without number": (f"{_RUN}/spl.txt", spl().replace("12.0", "nan")),
+    "volts for watts": (f"{_RUN}/spl.txt", spl().replace("Watts", "Volts")),
+    "another date": (f"{_RUN}/spl.txt", spl().replace("02-03-2031", "2031-02-03")),
+    "more right than asked": ("accuracy/accuracy.txt", "accuracy=100.000%, good=9, total=8\n"),
+    "another share": ("accuracy/accuracy.txt", "accuracy=70.000%, good=9, total=10\n"),
+    "of none": ("accuracy/accuracy.txt", "accuracy=0.000%, good=0, total=0\n"),
+    "no number": ("accuracy/accuracy.txt", "mAP=3.7.5%\n"),
+}
+
+
+@pytest.mark.parametrize("how", OTHERS)
+def test_what_is_broken_beside_it_is_refused_and_named(how: str, tmp_path: Path) -> None:
+    place = plant(tmp_path)
+    (place / _RUN / "spl.txt").write_text(spl())
+    name, text = OTHERS[how]
+    (place / name).write_text(text)
+    with pytest.raises(UsageError, match=Path(name).name) as refused:
+        read(tmp_path)
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"system_name": 7}', "{}", "[" * 100_000])
+def test_a_broken_system_is_refused_and_named(text: str, tmp_path: Path) -> None:
+    plant(tmp_path)
+    (tmp_path / "systems" / "board_x.json").write_text(text)
+    with pytest.raises(UsageError, match=r"board_x\.json"):
+        read(tmp_path)
+
+
+def test_without_a_tree_the_user_must_say_what_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "mlperf_log_summary.txt"
+    path.write_text(summary())
+    with pytest.raises(UsageError, match="does not tell the device"):
+        read(path)
+
+
+def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no"):
+        read(tmp_path, **STATED)
+
+
+@given(lines=st.lists(st.sampled_from(summary().split("\n"))), noise=st.text(max_size=30))
+def test_any_summary_is_read_or_refused(
+    lines: list[str], noise: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    whole = summary().split("\n")
+    try:
+        (row,) = alone(tmp_path_factory.mktemp("log"), "\n".join([*whole[:3], noise, *lines])).rows
+    except UsageError as refused:
+        told = str(refused)
+    else:
+        told = str(row.values["scenario"])
+    assert told.isprintable()
