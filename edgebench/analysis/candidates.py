@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from edgebench.analysis import questions
-from edgebench.analysis.figure import Cells, Figure, figure_of, text
+from edgebench.analysis.figure import FACTS, Cells, Figure, figure_of, text
 from edgebench.analysis.pooled import UnitSpread, pooled, spread
 
 __all__ = ["Candidate", "Cells", "Figure", "figure_of", "names", "of_rows"]
@@ -41,8 +42,9 @@ class Candidate:
 
     def by_unit(self, name: str) -> tuple[tuple[str, Figure | None], ...]:
         """``(unit, figure)`` of each unit; one without a unit's name, where it is told of all."""
-        if name in self.told:
-            return (("", self.told[name]),)
+        if name in self.told or name in FACTS:
+            figure = self.told.get(name)
+            return (("", None if figure is None or math.isnan(figure.value) else figure),)
         return tuple(
             (unit, figure_of(row, name)) for unit, row in zip(self.units, self.rows, strict=True)
         )

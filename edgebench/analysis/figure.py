@@ -29,6 +29,12 @@ _EXACT = frozenset(
     {"threads", "batch", "streams", "launches", "samples", "workload_version", "model_size_mib"}
 ) | {"work_mmac", "model_parameters_count", "top1_samples", "quality_samples", "power_launches"}
 """Columns that are counts or sizes: nothing about them is unsure."""
+PRICE = "price_usd"
+FACTS = frozenset(
+    {PRICE, "idle_w", "load_w", "peak_w", "chip_w", "max_w", "tdp_w", "typical_w", "tpu_max_w"}
+) | {"npu_tops", "gpu_tops", "tpu_tops", "dpu_tops", "cpu_mhz", "mem_mib", "mem_max_mib"}
+FACTS |= {"mem_min_mib", "limit_degc"}
+"""Keys of devices' published facts that are figures; a descriptor of one's own may have more."""
 _DIGITS = 4
 _WHOLE = 10**_DIGITS
 
