@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from edgebench.analysis.constraints import Break
-from edgebench.analysis.figure import Figure, stated, told
+from edgebench.analysis.figure import Figure, stated, told, told_beyond
 from edgebench.analysis.standings import Change, Objective, Standing
 from edgebench.analysis.ties import Figures, tied
 
@@ -80,14 +80,9 @@ def _need(broken: Break) -> str:
     if broken.needed is None:
         return f"it were measured so that {limit.words} is sure"
     than = "<=" if limit.sense == "max" else ">="
-    return f"{limit.words} gave way to {than} {_reached(broken.needed, limit.sense)}"
-
-
-def _reached(needed: float, sense: str) -> str:
-    """A bound in four digits that is kept: rounded away from what must keep it."""
-    shown = told(needed)
-    kept = float(shown) >= needed if sense == "max" else float(shown) <= needed
-    return shown if kept else stated(needed)
+    exact = broken.figure is not None and broken.figure.exact
+    enough = stated(broken.needed) if exact else told_beyond(broken.needed, more=than == "<=")
+    return f"{limit.words} gave way to {than} {enough}"
 
 
 def _of_runner_up(one: Standing, first: Sequence[Standing], objective: Objective) -> Change:

@@ -110,6 +110,15 @@ def told(value: float) -> str:
     return f"{value:.6f}".rstrip("0").rstrip(".") if "e" in words else words
 
 
+def told_beyond(value: float, *, more: bool) -> str:
+    """As `told`, rounded up (or down), so that a bound of so much is kept by the value."""
+    if not value:
+        return told(value)
+    last = 10.0 ** (math.floor(math.log10(abs(value))) - _DIGITS + 1)
+    last = min(last, 1.0)
+    return stated((math.ceil if more else math.floor)(value / last) * last)
+
+
 def stated(value: float) -> str:
     """A bound as it was written: all its digits, never in exponent form."""
     words = f"{value:.12g}"

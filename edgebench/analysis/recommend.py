@@ -62,26 +62,36 @@ def recommend(
     names = list(dict.fromkeys([objective.name, *(limit.name for limit in limits)]))
     naming.check(names, naming.figures(candidates) | frozenset(known or ()))
     tiers.check_allowed(allow_tiers)
-    standings = [
+    judged = [
         replace(_stand(one, limits, objective, sure=sure), refusals=why)
         for one in sorted(candidates, key=lambda one: one.name)
         for why in [_refused(one, names, allow_tiers, require_valid=require_valid)]
     ]
-    judged = [one.candidate for one in standings if not one.refusals]
-    tiers.check(judged, names, allow_tiers)
-    left = [one for one in standings if not one.refusals and not one.breaks]
-    out = [one for one in standings if one.refusals or one.breaks]
-    noted = [_noted(one, limits, names, allow_tiers) for one in left]
-    ordered = (*ranking.ranked(noted, objective), *out)
-    changes = alternatives.of(ordered, objective)
+    tiers.check([one.candidate for one in judged if not one.refusals], names, allow_tiers)
+    standings = _in_order(judged, limits, objective, allow_tiers)
+    changes = alternatives.of(standings, objective)
     return Answer(
-        question=questions.words(standings[0].candidate.row),
+        question=questions.words(judged[0].candidate.row),
         objective=objective,
         constraints=limits,
-        standings=ordered,
+        standings=standings,
         changes=tuple(one.words for one in changes[:_SHOWN_CHANGES]),
         alternatives=changes,
     )
+
+
+def _in_order(
+    judged: Sequence[Standing],
+    limits: Sequence[Constraint],
+    objective: Objective,
+    allowed: Sequence[str],
+) -> tuple[Standing, ...]:
+    """Those that may be chosen with their ranks and notes, then those that fell out."""
+    names = [objective.name, *(limit.name for limit in limits)]
+    left = [one for one in judged if not one.refusals and not one.breaks]
+    out = [one for one in judged if one.refusals or one.breaks]
+    noted = [_noted(one, limits, names, allowed) for one in left]
+    return (*ranking.ranked(noted, objective), *out)
 
 
 def _refused(
