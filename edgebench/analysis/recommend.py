@@ -56,12 +56,9 @@ def recommend(
         UsageError: A figure is named that there is not; limits contradict each other; figures of
             several power tiers would be ranked together; there is nothing to choose from.
     """
-    if not candidates:
-        raise UsageError("there is nothing to choose from", remedy="see: edgebench report")
     limits = constraints.together(limits)
     names = list(dict.fromkeys([objective.name, *(limit.name for limit in limits)]))
-    naming.check(names, naming.figures(candidates) | frozenset(known or ()))
-    tiers.check_allowed(allow_tiers)
+    _check(candidates, names, allow_tiers, known or ())
     judged = [
         replace(_stand(one, limits, objective, sure=sure), refusals=why)
         for one in sorted(candidates, key=lambda one: one.name)
@@ -78,6 +75,18 @@ def recommend(
         changes=tuple(one.words for one in changes[:_SHOWN_CHANGES]),
         alternatives=changes,
     )
+
+
+def _check(
+    candidates: Sequence[Candidate],
+    names: Sequence[str],
+    allowed: Sequence[str],
+    known: Collection[str],
+) -> None:
+    if not candidates:
+        raise UsageError("there is nothing to choose from", remedy="see: edgebench report")
+    naming.check(names, naming.figures(candidates) | frozenset(known))
+    tiers.check_allowed(allowed)
 
 
 def _in_order(
