@@ -8,6 +8,7 @@ is adjusted for how many pairs there are: another candidate must change nothing 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -50,7 +51,9 @@ class Figures:
     Two are tied where the interval of their distance holds no distance (can't tell), or nothing
     beyond 2 % (the same for every purpose). Ratios of what is above 0; differences of energies and
     powers, and of whatever is 0 or less. Exact ones, such as prices, tie only if they are equal.
-    One without an interval ties with every other: nothing tells them apart.
+    One without an interval ties with every other: nothing tells them apart. An interval without
+    launches behind it (a cost, made of several figures) is no estimate but bounds: it ties with
+    what reaches into it.
     """
 
     def __init__(self, figures: Sequence[Figure]) -> None:
@@ -61,6 +64,8 @@ class Figures:
             None if no else on_scale(f, log=True) for f, no in zip(figures, is_linear, strict=True)
         ]
         self._log = _scale(sides)
+        self._low, self._high = np.array([_ends(one) for one in figures]).reshape(-1, 2).T
+        self._bounds = np.array([_is_bounds(one) for one in figures])
         self._linear = _scale([on_scale(one, log=False) for one in figures])
 
     def tied(self, index: int, others: slice | NDArray[np.intp] = slice(None)) -> NDArray[np.bool_]:
@@ -71,6 +76,8 @@ class Figures:
         distance, half = self._log.of(index, others)
         by_ratio = _within(distance, half, np.full_like(half, np.log1p(MARGIN_RATIO)))
         found = np.where(np.isnan(distance), linear, by_ratio)
+        shared = (self._low[index] <= self._high[others]) & (self._low[others] <= self._high[index])
+        found = np.where(self._bounds[index] | self._bounds[others], shared, found)
         exact = self._exact[index] & self._exact[others]
         return np.where(exact, self._raw[others] == self._raw[index], found)
 
@@ -80,6 +87,18 @@ def tied(one: Figure, other: Figure) -> bool:
     return bool(Figures([one, other]).tied(0)[1])
 
 
+def _is_bounds(figure: Figure) -> bool:
+    return figure.launches == 0 and figure.low is not None and not figure.exact
+
+
+def _ends(figure: Figure) -> tuple[float, float]:
+    if figure.exact:
+        return figure.value, figure.value
+    if figure.low is None or figure.high is None:
+        return -math.inf, math.inf
+    return figure.low, figure.high
+
+
 def _within(distance: _Array, half: _Array, margin: _Array) -> NDArray[np.bool_]:
     """Not told apart, or the whole interval inside the margin."""
     with np.errstate(invalid="ignore"):
@@ -87,9 +106,8 @@ def _within(distance: _Array, half: _Array, margin: _Array) -> NDArray[np.bool_]
 
 
 def _scale(sides: Sequence[Side | None]) -> _Scale:
-    nan = float("nan")
-    filled = [Side(nan, nan, 1.0) if side is None else side for side in sides]
-    errors = [nan if side.error is None else side.error for side in filled]
+    filled = [Side(math.nan, math.nan, 1.0) if side is None else side for side in sides]
+    errors = [math.nan if side.error is None else side.error for side in filled]
     return _Scale(
         np.array([side.value for side in filled]),
         np.array(errors, dtype=np.float64),
