@@ -3,8 +3,8 @@
 This machine under three limits is measured for real, and six planted devices stand beside it
 (`six_machines.py`). The calculation is made here from the frame of `edgebench.load`, with scipy,
 and must find the same ranks, ties, reasons and excesses. With `--plant` the command is asked with
-a looser limit than the calculation, and must be caught. `--keep FOLDER` leaves the runs there. Takes a
-minute.
+a looser limit than the calculation, and must be caught. `--keep FOLDER` leaves the runs there.
+Takes a minute.
 """
 
 from __future__ import annotations
