@@ -32,7 +32,11 @@ _RESULTS = Path("edgebench-results")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--baseline", metavar="NAME", help="Compare with this baseline (or its .json file).")
 @click.option(
-    "--metric", "metrics", multiple=True, type=CommaList(), help=f"One of {', '.join(METRICS)}."
+    "--metric",
+    "metrics",
+    multiple=True,
+    type=CommaList(metavar="METRIC"),
+    help=f"What is compared: {', '.join(METRICS)}.",
 )
 @click.option(
     "--fail",
@@ -56,7 +60,8 @@ def command(
 
     PATHS are two run folders (or folders above them: the latest figures of each case and device
     count), or with --baseline one (default: edgebench-results). B / A comes with its 95 % interval
-    and a verdict: faster, slower, same (within 2 %), can't tell or not comparable.
+    and a verdict: faster, slower, same (within 2 %; frames in time: 0.1 %), can't tell or not
+    comparable. Energies and powers are compared within one tier only.
 
     Limits like --fail latency_p50_ms:+5% or --fail throughput_ips:-5% end in exit code 1 only where
     the interval lies beyond them, all cells and limits judged together (Holm).
