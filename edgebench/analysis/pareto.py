@@ -142,14 +142,15 @@ def _swept(unique: NDArray[np.float64]) -> NDArray[np.bool_]:
 def _reasons(candidate: Candidate, objectives: Sequence[Objective]) -> tuple[str, ...]:
     """Why it cannot be placed: what keeps it from ranking, figures that are missing."""
     alone = recommend.recommend((candidate,), (), objectives[0]).standings[0]
-    found = dict.fromkeys(alone.refusals)
+    found = []
     for objective in objectives:
         figure = candidate.figure(objective.name)
-        if figure is not None and not math.isfinite(figure.value):
-            found[f"{objective.name} is no finite number"] = None
-        elif figure is None and (not found or alone.figure is not None):
-            found[f"{objective.name} was not measured"] = None
-    return tuple(found)
+        if figure is None:
+            found.append(f"{objective.name} was not measured")
+        elif not math.isfinite(figure.value):
+            found.append(f"{objective.name} is no finite number")
+    refused = tuple(words for words in alone.refusals if words not in found)
+    return refused or tuple(found)
 
 
 def _dominated(
