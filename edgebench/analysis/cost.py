@@ -33,6 +33,8 @@ OF_POWER = (
     "cost_per_million_usd",
 )
 """Those of them that power is in: they are of a tier, and are not ranked across tiers."""
+NO_TARIFF = "the price of a kWh was not stated"
+_NO_SPREAD = "spread not known"
 _DAYS_PER_YEAR = 365.25
 _HOURS_PER_DAY = 24.0
 _S_PER_HOUR = 3600.0
@@ -97,13 +99,13 @@ class Need:
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What holds for every candidate, a line each."""
-        priced = "not stated" if self.kwh_usd is None else f"{self.kwh_usd:g} USD, as stated"
+        tariff = f"{self.kwh_usd:g} USD, as stated" if self.kwh_usd is not None else "not stated"
         rest = "" if not self.resting_hours else "; the devices idle for the rest of the day"
         return (
             f"{self.cameras} cameras at {self.rate_hz:g} frames/s each, none split between devices",
             f"{self.hours_per_day:g} h a day for {self.years:g} years of 365.25 days{rest}",
             f"{self.utilisation_ratio:.0%} of the capacity's lower end is planned for",
-            f"price of a kWh: {priced}",
+            f"price of a kWh: {tariff}",
             "no supplies, network, storage, cooling, spares, work or interest are counted",
         )
 
@@ -228,7 +230,7 @@ def _powered(
     found["cost_power_w"] = power_w._replace(source=drawn.basis)
     found["cost_electricity_kwh"] = kwh._replace(source=drawn.basis)
     if need.kwh_usd is None:
-        missing |= dict.fromkeys(OF_POWER, "the price of a kWh was not stated")
+        missing |= dict.fromkeys(OF_POWER, NO_TARIFF)
         return None
     return ranges.scaled(kwh, need.kwh_usd)._replace(source=drawn.basis)
 
@@ -261,19 +263,22 @@ def _spend(
 def _notes(candidate: Candidate, rate_hz: Capacity, drawn: Draw) -> Iterable[str]:
     row = candidate.row
     if rate_hz.rate_hz is not None:
-        yield f"capacity {_spread(rate_hz.rate_hz)} frames/s, {rate_hz.basis}"
+        yield f"capacity: {rate_hz.basis}"
         yield f"a device runs one process, threads={row.get('threads')}, as measured"
     if row.get("region") == "invoke":
         yield "decoding and resizing of images are not in it (region invoke)"
     yield from rate_hz.notes
-    yield f"power: {drawn.basis}"
-    if drawn.tier == draw.ENVELOPE or drawn.tier is None:
+    if drawn.tier is None:
         return
-    if row.get("scenario") not in {"single_stream", None}:
+    yield f"power: {drawn.basis}"
+    if drawn.tier != draw.ENVELOPE and row.get("scenario") not in {"single_stream", None}:
         yield "energy per frame is that of single_stream"
 
 
-def _spread(figure: Figure) -> str:
+def spread(rate_hz: Capacity) -> str:
+    """A capacity in words: ``82.8 (81.76 to 83.87)``."""
+    figure = rate_hz.rate_hz
+    if figure is None:
+        return "-"
     ends = None if figure.exact else apart.ends(figure)
-    spread = f" ({ends[0]:.4g} to {ends[1]:.4g})" if ends else " (one launch: spread not known)"
-    return f"{figure.value:.4g}{spread}"
+    return f"{figure.value:.4g} ({f'{ends[0]:.4g} to {ends[1]:.4g}' if ends else _NO_SPREAD})"

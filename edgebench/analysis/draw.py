@@ -104,7 +104,8 @@ def _published(candidate: Candidate) -> Draw:
         return Draw(None, "power was not measured, and the published ones contradict each other")
     # The upper end is the figure: who sizes a supply or a budget must reckon with it.
     sources = ", ".join(dict.fromkeys(one.source for one in (idle, load) if one.source))
-    words = f"{ENVELOPE} {idle.value:g} to {load.value:g} W as published, no measurement: {sources}"
+    by_whom = f": {sources}" if sources else ""
+    words = f"{ENVELOPE} {idle.value:g} to {load.value:g} W as published, no measurement{by_whom}"
     above = load.value - idle.value
     return Draw(
         ENVELOPE,

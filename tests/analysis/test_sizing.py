@@ -284,7 +284,7 @@ def test_one_launch_tells_no_spread_and_says_so() -> None:
     found = cost.estimate(board(throughput_ips=150.0, **POWER), TEN)
     devices = found.figures["cost_devices"]
     assert (devices.value, devices.low, devices.high, devices.exact) == (3, None, None, False)
-    assert any("one launch: spread not known" in note for note in found.notes)
+    assert any("not sustained: measured" in note for note in found.notes)
 
 
 def test_devices_idle_in_the_hours_without_frames() -> None:
