@@ -37,7 +37,7 @@ _LOAD = ("region", "batch", "streams", "engine")
 """Rows that agree in these, too, were worked as hard."""
 _HELD_RATIO = 0.99
 """Share of the answers in time by which a rate is kept, as `server` has it."""
-_RATE = re.compile(r"\brate_hz=([\d.e+-]+)")
+_RATE = re.compile(r"\brate_hz=(\d+(?:\.\d*)?(?:e[+-]?\d+)?)(?!\S)")
 NOT_SUSTAINED = "not sustained: measured for seconds"
 
 Evidence = Mapping[tuple[object, ...], Sequence[Cells]]
@@ -190,7 +190,7 @@ def _paced(candidate: Candidate, known: Evidence) -> Capacity:
     offered = _RATE.search(str(candidate.row.get("parameters")))
     in_time = candidate.figure("in_time_ratio")
     if offered is None or in_time is None:
-        return Capacity(None, "in_time_ratio was not measured")
+        return Capacity(None, "paced: nothing tells how many frames came, or were in time")
     rate_hz = float(offered[1])
     if in_time.value < _HELD_RATIO:
         words = f"paced: of {rate_hz:g} frames/s {in_time.value:.1%} were answered in time"

@@ -13,6 +13,7 @@ their electricity.
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -111,7 +112,7 @@ class Need:
 
 
 def _within(what: str, value: object, least: float, most: float) -> None:
-    if not isinstance(value, (int, float)) or not least <= value <= most:
+    if not isinstance(value, numbers.Real) or not least <= float(value) <= most:
         raise UsageError(f"{what}: {value!r} is not from {least:g} to {most:,.15g}")
 
 
@@ -262,6 +263,9 @@ def _spend(
 
 def _notes(candidate: Candidate, rate_hz: Capacity, drawn: Draw) -> Iterable[str]:
     row = candidate.row
+    price = candidate.told.get(PRICE)
+    if price is not None:
+        yield f"price: {price.value:g} USD, {price.source or 'nobody tells who says so'}"
     if rate_hz.rate_hz is not None:
         yield f"capacity: {rate_hz.basis}"
         yield f"a device runs one process, threads={row.get('threads')}, as measured"

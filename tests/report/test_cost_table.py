@@ -7,43 +7,16 @@ import json
 import math
 
 import pytest
+from boards import CELL as BARE
+from boards import ENVELOPE, POWER, PRICE, RATE
 from rich.console import Console
 
 from edgebench.analysis import cost
-from edgebench.analysis.candidates import Candidate, Figure
+from edgebench.analysis.candidates import Candidate
 from edgebench.analysis.cost import Cost, Need
 from edgebench.report import cost_table, csv_
 
-CELL: dict[str, object] = {
-    "device": "board",
-    "device_id": "one",
-    "workload": "mnist_cnn",
-    "backend": "litert",
-    "precision": "int8",
-    "accelerator": "cpu",
-    "threads": 1,
-    "batch": 1,
-    "streams": 1,
-    "scenario": "single_stream",
-    "region": "invoke",
-    "status": "ok",
-    "launches": 6,
-    "throughput_ips": 150.0,
-    "throughput_lo_ips": 146.0,
-    "throughput_hi_ips": 155.0,
-}
-METER: dict[str, object] = {
-    "power_tier": "board_measured",
-    "power_idle_w": 2.8,
-    "power_w": 8.8,
-    "energy_net_mj": 40.0,
-    "power_lo_w": 8.8,
-    "power_hi_w": 8.8,
-    "energy_net_lo_mj": 38.0,
-    "energy_net_hi_mj": 42.0,
-}
-PRICE = {"price_usd": Figure(80.0, exact=True, source="a shop (2023)")}
-ENVELOPE = {"idle_w": Figure(3.0, exact=True), "load_w": Figure(10.0, exact=True)}
+CELL = {**BARE, **RATE}
 NEED = Need(cameras=10, rate_hz=30, kwh_usd=0.30)
 
 
@@ -51,9 +24,9 @@ def costs(need: Need = NEED) -> list[Cost]:
     partial = {"power_tier": "partial_measured", "power_excludes": "memory"}
     slow = {"throughput_ips": 22.0, "throughput_lo_ips": 21.0, "throughput_hi_ips": 23.0}
     some = [
-        Candidate(name="metered board litert int8", rows=({**CELL, **METER},), told=PRICE),
+        Candidate(name="metered board litert int8", rows=({**CELL, **POWER},), told=PRICE),
         Candidate(name="published litert int8", rows=(CELL,), told={**PRICE, **ENVELOPE}),
-        Candidate(name="partial litert int8", rows=({**CELL, **METER, **partial},), told=PRICE),
+        Candidate(name="partial litert int8", rows=({**CELL, **POWER, **partial},), told=PRICE),
         Candidate(name="unknown litert int8", rows=(CELL,)),
         Candidate(name="slow litert int8", rows=({**CELL, **slow},), told=PRICE),
     ]
