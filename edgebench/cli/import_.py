@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from edgebench import __version__, plugins
+from edgebench.cli import mapping_words
 from edgebench.cli.text import count, fill
-from edgebench.errors import UsageError, plain
+from edgebench.errors import EdgebenchError, UsageError, plain
 from edgebench.imports import Import
 from edgebench.protocols import Imported, ImportedRow, Importer
 from edgebench.report import imported_rows, told
@@ -29,6 +30,25 @@ _RESULTS = Path("edgebench-results")
     "--set", "said", multiple=True, metavar="COLUMN=VALUE", help="What the files do not tell."
 )
 @click.option("--device-name", metavar="NAME", help="Which unit of the device was measured.")
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="COLUMN=THEIRS[:UNIT]",
+    help="csv, pytest-benchmark: what stands for a column, and its unit there.",
+)
+@click.option(
+    "--names",
+    metavar="TEMPLATE",
+    default="",
+    help="How names are made: 'test_{workload}[{backend}]'.",
+)
+@click.option(
+    "--mapping",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A TOML file with names and the tables [map] and [set].",
+)
 @click.option("--list", "list_", is_flag=True, help="Print the formats and stop.")
 @click.option("--show", is_flag=True, help="Print every figure of PATHS and where it stands.")
 @click.option(
@@ -37,10 +57,13 @@ _RESULTS = Path("edgebench-results")
 def command(
     form: str | None,
     paths: tuple[Path, ...],
+    *,
     output: Path,
     said: tuple[str, ...],
     device_name: str | None,
-    *,
+    maps: tuple[str, ...],
+    names: str,
+    mapping: Path | None,
     list_: bool,
     show: bool,
     as_json: bool,
@@ -59,16 +82,18 @@ def command(
         return
     if form is None or not paths:
         raise UsageError("edgebench import FORMAT PATH", remedy="formats: " + ", ".join(_formats()))
-    words = (*said, *([f"device_id={device_name}"] if device_name else ()))
-    stated = told.stated(words)
-    importer = _importer(form)
+    words = mapping_words.of(mapping, maps, names)
+    named = (f"device_id={device_name}",) if device_name else ()
+    stated = told.stated((*words.said, *said, *named))
+    importer = mapping_words.applied(_importer(form), words)
     known: dict[tuple[object, str], ImportedRow] = {}
     read = []
-    for path in paths:
-        found = importer.read(path, {name: str(value) for name, value in stated.items()})
+    for path in paths:  # all of them before one is stored
+        found = _read(importer, path, stated)
         read.append((found, imported_rows.accept(form, found, stated, known)))
-    for found, accepted in read:
-        _store(form, found, accepted, output, as_json=as_json)
+    stored = [_store(form, found, accepted, output) for found, accepted in read]
+    if as_json:
+        click.echo(json.dumps([_traced(one) for one in stored], indent=1))
 
 
 def _formats() -> tuple[str, ...]:
@@ -88,9 +113,18 @@ def _list() -> None:
         click.echo(f"{name:18} state: {wants}" if wants else name)
 
 
-def _store(
-    form: str, found: Imported, accepted: tuple[ImportedRow, ...], output: Path, *, as_json: bool
-) -> None:
+def _read(importer: Importer, path: Path, stated: dict[str, told.Told]) -> Imported:
+    try:
+        found = importer.read(path, {name: str(value) for name, value in stated.items()})
+    except EdgebenchError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a plug-in's fault ends in one line
+        raise UsageError(f"{importer.name} failed: {type(error).__name__}: {error}") from None
+    return found
+
+
+def _store(form: str, found: Imported, accepted: tuple[ImportedRow, ...], output: Path) -> Import:
+    """A folder of its own for what one path held."""
     now = datetime.now(timezone.utc)
     content = Import(
         run_id=new_run_id(now),
@@ -105,10 +139,9 @@ def _store(
     folder = imported.write(output, content)
     for note in found.notes:
         click.echo(fill(f"left out: {note}", "", "  "), err=True)
-    if as_json:
-        click.echo(json.dumps(_traced(content), indent=1))
     cells = count(len(content.rows), "cell")
     click.echo(f"{cells} of {plain(found.tool)} in {folder}", err=True)
+    return content
 
 
 def _show(paths: list[Path], *, as_json: bool) -> None:

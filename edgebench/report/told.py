@@ -12,6 +12,7 @@ from edgebench.metering import TIERS
 from edgebench.records import PRECISIONS, REGIONS, SCENARIOS, TUNINGS, Task, Weights
 from edgebench.report.column import Column
 from edgebench.report.columns import COLUMNS
+from edgebench.store.importers.mapping import number_of
 
 Told = str | int | float
 OURS = frozenset(
@@ -77,14 +78,10 @@ def stated(words: Iterable[str]) -> dict[str, Told]:
                 f"{name} is a figure, and a figure must stand in a file",
                 remedy="`edgebench import csv` reads one of your own",
             )
-        value = fitting(name, _int(text) if kind == "int" else text, f"--set {name}")
+        value = fitting(name, text, f"--set {name}")
         if found.setdefault(name, value) != value:
             raise UsageError(f"{name} is stated as {found[name]} and as {value}")
     return found
-
-
-def _int(text: str) -> Told:
-    return int(text) if text.isdecimal() and text.isascii() and len(text) < 16 else text  # noqa: PLR2004 - no count is longer
 
 
 def fitting(name: str, value: object, where: str) -> Told:
@@ -101,6 +98,8 @@ def fitting(name: str, value: object, where: str) -> Told:
     kind = column(name).kind
     if kind == "str":
         return _text(name, value, where)
+    if isinstance(value, str):  # of a table
+        value = _number(value)
     number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
     whole = isinstance(number, int)
     if not math.isfinite(number) or (kind == "int" and not whole):
@@ -111,6 +110,15 @@ def fitting(name: str, value: object, where: str) -> Told:
     if parts[-1] == "ratio" and number > 1 and name.startswith(_SHARES):
         raise UsageError(f"{where}: {name} cannot be {number:g}", remedy="a share is 0 to 1")
     return float(number) if kind == "float" else number
+
+
+def _number(text: str) -> object:
+    """A number from a table's field, whole where it is; the text where it is none."""
+    try:
+        value = number_of(text)
+    except ValueError:
+        return text
+    return int(value) if value == math.floor(value) else float(value)
 
 
 _KINDS = {"int": "whole number", "float": "number"}
