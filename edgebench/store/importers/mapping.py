@@ -83,9 +83,11 @@ def _check_name(column: str, theirs: str) -> None:
     last = words[-1] if words else ""
     if ours not in _UNITS or last not in _UNITS or last in {ours, *_SILENT}:
         return
+    shown = plain(theirs[:80])
+    alike = _UNITS[last][0] == _UNITS[ours][0]
     raise UsageError(
-        f"{plain(theirs[:80])!r} seems to be in {last}, and {column} is in {ours}",
-        remedy=f"tell its unit: {column}={plain(theirs[:80])}:{last}",
+        f"{shown!r} seems to be in {last}, and {column} is in {ours}",
+        remedy=f"tell its unit: {column}={shown}:{last if alike else ours}",
     )
 
 
