@@ -37,6 +37,7 @@ _SHARES = ("top1", "map50", "miou", "in_time", "parity", "precision", "top1_lo",
 _SIGNED = ("loss", "net")
 """Words of a name whose figure may be below 0."""
 _LONGEST = 500
+_LONG = {"engine_figures": 20_000, "caveats": 2000, "reason": 2000}
 
 
 def column(name: str) -> Column:
@@ -125,7 +126,8 @@ _KINDS = {"int": "whole number", "float": "number"}
 
 
 def _text(name: str, value: object, where: str) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable() or len(value) > _LONGEST:
+    fits = isinstance(value, str) and 0 < len(value) <= _LONG.get(name, _LONGEST)
+    if not isinstance(value, str) or not fits or not value.isprintable():
         raise UsageError(f"{where}: {_shown(value)} is no text for {name}")
     choices = CHOICES.get(name)
     if choices is not None and value not in choices:
