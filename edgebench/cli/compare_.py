@@ -17,13 +17,12 @@ from edgebench.cli.main import EXIT_LIMIT
 from edgebench.cli.params import CommaList, flatten
 from edgebench.cli.text import fill
 from edgebench.errors import UsageError
-from edgebench.report import comparison, csv_, rows
+from edgebench.report import comparison, csv_, gather
 from edgebench.report.columns import COLUMNS
 from edgebench.report.comparison import Break, Compared
 from edgebench.report.rows import Row
 from edgebench.report.table import clean
 from edgebench.store import baselines, merge
-from edgebench.store.read import read_all
 
 _RESULTS = Path("edgebench-results")
 
@@ -90,10 +89,10 @@ def _sides(paths: Sequence[Path], baseline: str | None) -> tuple[list[Row], list
 
 
 def _latest(path: Path) -> list[Row]:
-    runs, problems = read_all([path])
+    found, problems = gather.read([path])
     for problem in problems:
         click.echo(f"edgebench: {problem}", err=True)
-    return merge.latest(rows.of_runs(runs))
+    return found
 
 
 def _print(found: Compared, *, as_json: bool, csv_file: str | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -16,7 +16,7 @@ from edgebench.report import csv_, rows, table
 from edgebench.report.column import Column
 from edgebench.report.columns import COLUMNS, defined
 from edgebench.store import merge
-from edgebench.store.read import StoredRun, read_all
+from edgebench.store.read import StoredRun, each
 
 
 @click.command("report")
@@ -56,10 +56,13 @@ def command(
         return
     names = flatten(columns)
     check_columns(names)
-    runs, problems = read_all(paths or (Path("edgebench-results"),))
+    problems: list[str] = []
+    runs: Iterable[StoredRun] = each(paths or (Path("edgebench-results"),), problems)
+    if html_file is not None:
+        runs = tuple(runs)  # the page draws their samples; a table needs one run at a time
+    found = rows.of_runs(runs, definition=definition)
     for problem in problems:
         click.echo(f"edgebench: {problem}", err=True)
-    found = rows.of_runs(runs, definition=definition)
     if not all_runs:
         found = merge.latest(found)
     if as_json or (csv_file is None and html_file is None):
@@ -68,7 +71,7 @@ def command(
     if csv_file is not None:
         _write_csv(found, csv_file, names, _added(definition))
     if html_file is not None:
-        _write_html(runs, found, problems, html_file)
+        _write_html(tuple(runs), found, problems, html_file)
 
 
 def _added(definition: str | None) -> tuple[Column, ...]:

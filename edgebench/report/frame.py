@@ -17,7 +17,7 @@ from edgebench.report import comparison, rows
 from edgebench.report.column import Column, Kind
 from edgebench.report.columns import COLUMNS, defined
 from edgebench.store import merge
-from edgebench.store.read import StoredRun, read_all
+from edgebench.store.read import StoredRun, each, read_all
 
 try:
     import pandas as pd
@@ -52,7 +52,12 @@ def load(*paths: str | os.PathLike[str], definition: str | None = None) -> pd.Da
             f"there is no definition {definition!r}", remedy=f"choose from {', '.join(DEFINITIONS)}"
         )
     added = () if definition is None else defined(definition)
-    return frame(rows.of_runs(_runs(paths), definition=definition), added)
+    problems: list[str] = []
+    runs = each([Path(path) for path in paths], problems)  # one at a time: all would fill memory
+    found = frame(rows.of_runs(runs, definition=definition), added)
+    for problem in problems:
+        warnings.warn(problem, stacklevel=2)
+    return found
 
 
 def frame(found: list[rows.Row], added: Sequence[Column] = ()) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgebench.report import rows
 from edgebench.report.rows import Row
 from edgebench.store import merge
-from edgebench.store.read import read_all
+from edgebench.store.read import each
 
 
 def read(paths: Iterable[Path], *, all_runs: bool = False) -> tuple[list[Row], tuple[str, ...]]:
@@ -22,6 +22,6 @@ def read(paths: Iterable[Path], *, all_runs: bool = False) -> tuple[list[Row], t
         UsageError: A path does not exist, or there is nothing below it.
         StoreError: Nothing of what is there can be read.
     """
-    runs, problems = read_all(paths)
-    found = rows.of_runs(runs)
-    return (found if all_runs else merge.latest(found)), problems
+    problems: list[str] = []
+    found = rows.of_runs(each(paths, problems))
+    return (found if all_runs else merge.latest(found)), tuple(problems)
