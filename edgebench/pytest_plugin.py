@@ -323,7 +323,7 @@ class Edgebench:
             reporter.write_line(line)
 
 
-def _failed(words: str) -> pytest.fail.Exception:
+def _failed(words: str) -> BaseException:
     """A failure without a traceback: nothing in the test's code explains it."""
     return pytest.fail.Exception(words, pytrace=False)
 
