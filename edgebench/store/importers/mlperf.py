@@ -15,6 +15,8 @@ from edgebench.store.importers.opened import Opened
 
 _NEEDED = ("device", "workload", "backend", "precision")
 """Without these nobody knows what a figure is of."""
+_FIRST = "run_1"
+"""The run that the rules take a result from."""
 _ASIDE = ("compliance", "ranging")
 """Folders of runs that are no results: tests of the rules, and the search for the meter's range."""
 
@@ -72,10 +74,13 @@ def _summaries(opened: Opened, notes: list[str]) -> list[str]:
     if not opened.path.is_dir():
         return [""]
     found, aside = [], 0
-    for name in opened.below(SUMMARY):
+    names = opened.below(SUMMARY)
+    for name in names:
         folders = PurePosixPath(name).parts[:-1]
         if any(part in _ASIDE or part.startswith("TEST") for part in folders):
             aside += 1
+        elif folders and folders[-1] != _FIRST and _first_run(name) in names:
+            notes.append(f"{name} is another run than {_FIRST}, which counts: left out")
         elif "accuracy" not in folders:
             found.append(name)
     if aside:
@@ -83,14 +88,23 @@ def _summaries(opened: Opened, notes: list[str]) -> list[str]:
     return found
 
 
+def _first_run(name: str) -> str:
+    path = PurePosixPath(name)
+    return str(path.parent.with_name(_FIRST) / path.name)
+
+
 def _is_inferred(opened: Opened, summary: Summary, name: str) -> bool:
     """Whether it is another scenario's run, copied: MLPerf lets some results be inferred."""
-    folders = PurePosixPath(name).parts
     cell = cell_of(opened, name) if name else Cell()
-    if not cell.root or cell.scenario.lower() == summary.scenario.lower():
+    if not cell.system or cell.run == "." or cell.scenario.lower() == summary.scenario.lower():
         return False
-    depth = folders.index(cell.scenario)
-    return has(opened, "/".join((*folders[:depth], summary.scenario, *folders[depth + 1 :])))
+    place = PurePosixPath(cell.run)
+    inner = PurePosixPath(name).relative_to(place)
+    neighbours = (opened.path / place.parent).iterdir()
+    return any(
+        other.name.lower() == summary.scenario.lower() and (other / inner).is_file()
+        for other in neighbours
+    )
 
 
 def _row(

@@ -64,7 +64,7 @@ def put(
         cells.put("device_id", plain(cell.system), place)
     if not cell.root:
         return
-    told = f"{cell.root}/systems/{cell.system}.json"
+    told = str(PurePosixPath(cell.root) / "systems" / f"{cell.system}.json")
     if has(opened, told):
         _put_system(cells, opened.json(told), stated, notes)
     for name in _measurements(opened, cell):

@@ -144,11 +144,25 @@ def test_an_accuracy_that_is_no_top1_keeps_its_name(tmp_path: Path) -> None:
 
 def test_a_result_inferred_from_another_scenario_is_not_told_twice(tmp_path: Path) -> None:
     plant(tmp_path)
-    other = plant(tmp_path, "Offline") / "performance" / "run_1"
-    (other / "mlperf_log_summary.txt").write_text(summary("SingleStream"))
+    place = plant(tmp_path, "Offline")
+    (place / "performance/run_1/mlperf_log_summary.txt").write_text(summary("SingleStream"))
+    for scenario in ("singlestream", "SingleStream"):
+        (place.parent / "SingleStream").rename(place.parent / scenario)
+        for root in (tmp_path, place.parent):
+            found = read(root, **STATED)
+            assert [row.values["scenario"] for row in found.rows] == ["single_stream"]
+            assert any("neighbour" in note for note in found.notes)
+        (place.parent / scenario).rename(place.parent / "SingleStream")
+
+
+def test_of_several_runs_the_first_counts(tmp_path: Path) -> None:
+    place = plant(tmp_path) / "performance"
+    (place / "run_2").mkdir()
+    (place / "run_2" / "mlperf_log_summary.txt").write_text(summary())
     found = read(tmp_path)
-    assert [row.values["scenario"] for row in found.rows] == ["single_stream"]
-    assert any("neighbour" in note for note in found.notes)
+    assert "run_1" in found.rows[0].origin["latency_p50_ms"]
+    assert len(found.rows) == 1
+    assert any("run_2" in note for note in found.notes)
 
 
 def test_tests_of_the_rules_and_accuracy_runs_are_no_results(tmp_path: Path) -> None:
