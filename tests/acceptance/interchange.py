@@ -2,9 +2,11 @@
 
 The real tools run here (benchmark_app, litert-benchmark, LoadGen) and leave their files; each is
 imported, and every value of every row is read again at its ``origin`` by `reread`, which shares
-nothing with edgebench. ``--public FOLDER`` does the same with result files that others published:
-``FOLDER/IMPORTER/...`` or, of MLPerf, submission trees below ``FOLDER/mlperf*``. ``--plant`` moves
-one figure in the tenth digit and must FAIL. Needs no quiet machine.
+nothing with edgebench. The first sources of each importer also go the user's way: through
+`edgebench import` into a folder, whose rows must hold the same. ``--public FOLDER`` does all this
+with result files that others published: ``FOLDER/IMPORTER/...`` or, of MLPerf, submission trees
+below ``FOLDER/mlperf*``. ``--plant`` moves one figure in the tenth digit and must FAIL. Needs no
+quiet machine.
 """
 
 from __future__ import annotations
@@ -30,12 +32,15 @@ from verdict import Verdict
 from edgebench import plugins, resources
 from edgebench.errors import UsageError
 from edgebench.protocols import Imported, ImportedRow
+from edgebench.report import gather
 
 HERE = Path(__file__).resolve().parent / "native"
 DEFINITION = "by the tool's definition"
 RELATIVE = 1e-13
 """A double's own rounding; what was converted twice would be further off."""
-STATED = {"device": "here", "workload": "mnist_cnn"}
+STATED = {"device": "here", "workload": "mnist_cnn", "precision": "fp32"}
+STORED = 4
+"""Sources of each importer that go through the command: it takes a second each."""
 SCENARIOS = ("SingleStream", "MultiStream", "Server", "Offline")
 RUNS = (
     ("benchmark_app", "onnx", ("-api", "sync", "-niter", "200", "-hint", "none", "-nthreads", "1")),
@@ -66,6 +71,8 @@ class Count:
     words: int = 0
     defined: int = 0
     refused: int = 0
+    stored: int = 0
+    sources: int = 0
     wrong: list[str] = field(default_factory=list)
 
 
@@ -85,7 +92,8 @@ def made(folder: Path) -> Iterator[Source]:
             raise SystemExit(f"FAIL  {tool}: {(done.stdout + done.stderr)[-500:]}")
         importer = IMPORTERS.get(tool, tool)
         path = place / "result.json" if tool == "litert-benchmark" else place
-        yield Source(importer, path, STATED)
+        told = {"backend": "onnxruntime"} if tool == "LoadGen" else {}
+        yield Source(importer, path, STATED | told)
 
 
 def public(folder: Path) -> Iterator[Source]:
@@ -96,8 +104,20 @@ def public(folder: Path) -> Iterator[Source]:
             yield from (Source("mlperf", path, {}) for path in sorted(found))
         elif place.name in plugins.names(plugins.IMPORTERS):
             files = (path for path in sorted(place.rglob("*")) if path.is_file())
-            told = {"options": f"warmUp={reread.WARMUP_MS}"} if place.name == "trtexec" else {}
-            yield from (Source(place.name, path, STATED | told) for path in files)
+            for path in files:
+                yield from (Source(place.name, path, told) for told in _stated(place.name, path))
+
+
+def _stated(importer: str, path: Path) -> Iterator[dict[str, str]]:
+    """What a user would state of a published file: of benchncnn's tables, each precision once."""
+    if importer == "trtexec":
+        yield STATED | {"options": f"warmUp={reread.WARMUP_MS}"}
+    elif importer == "benchncnn":
+        yield {"device": "here", "precision": "fp16"}
+        if "_int8 " in path.read_text(encoding="utf-8"):
+            yield {"device": "here", "precision": "int8"}
+    else:
+        yield STATED
 
 
 def planted(imported: Imported) -> Imported:
@@ -170,8 +190,7 @@ def _judge_own(
 ) -> str:
     """A tool's own figures: each number of them stands in the file, under its name where it has."""
     if source.importer == "trtexec":
-        count.defined += 1
-        return ""
+        return _judge_trace(value, places.text(source.path.name), count)
     texts = [json.dumps(places.raw(p), default=str) for p in parts]
     text = "\n".join(texts) + (places.text(parts[0].partition(": ")[0]))
     there = {Decimal(word) for word in re.findall(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?", text)}
@@ -185,8 +204,37 @@ def _judge_own(
     return ""
 
 
+def _judge_trace(value: str, text: str, count: Count) -> str:
+    for name, figure in json.loads(value).items():
+        count.figures += 1
+        found = reread.of_trace(name, text)
+        if not math.isclose(figure, float(found), rel_tol=RELATIVE, abs_tol=1e-12):
+            return f"{name} = {figure}: {found} is there"
+    return ""
+
+
 def _equal(value: float, found: Decimal) -> bool:
     return math.isclose(value, float(found), rel_tol=RELATIVE, abs_tol=0)
+
+
+def store(source: Source, imported: Imported, count: Count) -> None:
+    """The user's way: the command, its folder, and the rows that report and recommend read."""
+    with tempfile.TemporaryDirectory(prefix="edgebench-interchange-") as folder:
+        command = [sys.executable, "-m", "edgebench", "import", source.importer, str(source.path)]
+        command += ["-o", folder, "--device-name", "unit"] if source.stated else ["-o", folder]
+        command += [word for pair in source.stated.items() for word in ("--set", "=".join(pair))]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            count.wrong.append(f"{source.path}: import: {done.stderr[-200:]}")
+            return
+        rows, problems = gather.read([Path(folder)], all_runs=True)
+    count.wrong += [f"{source.path}: {problem}" for problem in problems]
+    for row in imported.rows:
+        told = {name: value for name, value in row.values.items() if name != "caveats"}
+        if any(all(one.get(k) == v for k, v in told.items()) for one in rows):
+            count.stored += 1
+        else:
+            count.wrong.append(f"{source.path}: no stored row holds {row.values}")
 
 
 def report(verdict: Verdict, title: str, sources: Iterator[Source], *, plant: bool) -> None:
@@ -202,11 +250,14 @@ def report(verdict: Verdict, title: str, sources: Iterator[Source], *, plant: bo
             why[f"{source.path.name}: {error}"] += 1
             continue
         trace(source, planted(imported) if plant else imported, count)
+        if count.sources < STORED:
+            store(source, imported, count)
+        count.sources += 1
     for name, count in counts.items():
         figure = (
             f"{count.figures} figures and {count.words} words of {count.rows} rows in "
             f"{count.files} files, {len(count.wrong)} wrong, {count.defined} by definition, "
-            f"{count.refused} sources refused"
+            f"{count.stored} rows stored and read, {count.refused} sources refused"
         )
         passed = not count.wrong and count.figures > 0
         verdict.check(f"{title}, {name}", figure, "0 wrong", passed=passed)

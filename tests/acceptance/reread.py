@@ -134,17 +134,36 @@ def ncnn(column: str, raws: list[Any]) -> Decimal | None:
     return Decimal(found[1]) if found else None
 
 
-def trtexec(column: str, raws: list[Any]) -> Decimal | None:
-    """A column of a trace: made of all its queries."""
-    del raws, column
-    return None  # has no place of one figure: `queries` is asked instead
+def _queries(text: str) -> list[dict[str, Decimal]]:
+    whole = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    return [query for query in whole if query["startComputeMs"] >= WARMUP_MS]
+
+
+def of_trace(name: str, text: str) -> Decimal:
+    """A figure of trtexec's own summary, ``H2D Latency median (ms)``, from all of its queries."""
+    trace = _queries(text)
+    if name == "Throughput (qps)":
+        return len(trace) / (trace[-1]["endD2hMs"] - trace[0]["startH2dMs"]) * 1000
+    what, _, how = name.removesuffix(" (ms)").rpartition(" ")
+    keys = {"Latency": "latencyMs", "GPU Compute Time": "computeMs"}
+    keys |= {"H2D Latency": "h2dMs", "D2H Latency": "d2hMs"}
+    if what == "Enqueue Time":
+        values = [query["endEnqMs"] - query["startEnqMs"] for query in trace]
+    else:
+        values = [query[keys[what]] for query in trace]
+    ways: dict[str, Callable[[list[Decimal]], Decimal]] = {
+        "min": min,
+        "max": max,
+        "mean": statistics.mean,
+        "median": statistics.median,
+    }
+    return Decimal(ways[how](values))
 
 
 def of_queries(column: str, text: str) -> Decimal | None:
     """A column of trtexec's trace, from all of its queries."""
-    whole = json.loads(text, parse_float=Decimal, parse_int=Decimal)
-    trace = [query for query in whole if query["startComputeMs"] >= WARMUP_MS]
-    ordered = sorted(query["latencyMs"] for query in trace)
+    trace = _queries(text)
+    ordered: list[Decimal] = sorted(query["latencyMs"] for query in trace)
     if column == "samples":
         return Decimal(len(trace))
     if column == "latency_min_ms":
@@ -162,5 +181,4 @@ READERS: dict[str, Callable[[str, list[Any]], Decimal | None]] = {
     "benchmark-app": benchmark_app,
     "litert-benchmark": litert,
     "benchncnn": ncnn,
-    "trtexec": trtexec,
 }

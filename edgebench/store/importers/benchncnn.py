@@ -11,7 +11,7 @@ from edgebench.protocols import Imported, ImportedRow
 from edgebench.store.importers.figures import FORMAT, Cells
 from edgebench.store.importers.opened import Opened
 
-_NUMBER = r" *(\d+\.\d\d)"
+_NUMBER = r" *(\d{1,12}\.\d\d)"
 _ROW = re.compile(rf"^\s*(\S{{1,100}})\s+min ={_NUMBER}\s+max ={_NUMBER}\s+avg ={_NUMBER}\s*$")
 _SETTING = re.compile(r"^(\w{1,40}) = (-?\d{1,9})\s*$")
 _SETTINGS = ("loop_count", "num_threads", "powersave", "gpu_device", "cooling_down")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,9 +18,12 @@ _TIMINGS = re.compile(
     rf"Inference timings in us: Init: {_NUMBER}, First inference: {_NUMBER}, "
     rf"Warmup \(avg\): {_NUMBER}, Inference \(avg\): {_NUMBER}$"
 )
-_STAT = re.compile(rf"\b(count|first|curr|min|max|avg|std|p5|median|p95)={_NUMBER}(?= |$)")
-_RUNS = re.compile(r"(?:^|\s)count=\d+ ")
-_THREADS = re.compile(r"(?:#threads used for CPU inference|[Nn]um threads): \[(\d+)\]$")
+_STAT = re.compile(rf"\b(count|first|curr|min|max|avg|std|p5|median|p95)={_NUMBER}(?=[ (]|$)")
+_MOST_RUNS = 1e15
+_SIX_DIGITS = 1e-5
+"""What the log rounds a mean to."""
+_RUNS = re.compile(r"(?:^|\s)count=")
+_THREADS = re.compile(r"(?:#threads used for CPU inference|[Nn]um threads): \[(\d{1,6})\]$")
 _DELEGATES = {
     "Use gpu": "gpu",
     "Use NNAPI": "nnapi",
@@ -30,13 +34,13 @@ _DELEGATE = re.compile(rf"({'|'.join(_DELEGATES)}): \[(?:1|true)\]$", re.IGNOREC
 
 
 class LiteRTBenchmark:
-    """`protocols.Importer`: a result or a log, or every ``*.json`` and ``*.txt`` of a folder."""
+    """`protocols.Importer`: a result of the one, or a log of the other."""
 
     name = "litert-benchmark"
     wants = ("device", "workload", "precision")
 
     def read(self, path: Path, stated: Mapping[str, str]) -> Imported:
-        """A cell of each file.
+        """The file's cell.
 
         Args:
             path: What ``--result_json`` wrote, or what ``benchmark_model`` printed.
@@ -138,17 +142,22 @@ def _of_log(text: str, file: str, notes: list[str]) -> ImportedRow:
     origins = [line.place]
     runs = [one for one in lines[: lines.index(line)] if _RUNS.search(one.text)]
     if runs:
-        own |= _put_stats(cells, runs[-1], notes)
+        own |= _put_stats(cells, runs[-1], own["Inference (avg)"], notes)
         origins.append(runs[-1].place)
     _put_log_setup(cells, lines, notes)
     cells.own(own, " + ".join(origins))
     return cells.row()
 
 
-def _put_stats(cells: Cells, line: _Line, notes: list[str]) -> dict[str, float]:
+def _put_stats(cells: Cells, line: _Line, mean_us: float, notes: list[str]) -> dict[str, float]:
     """Of the last line of counts before the timings: that of the runs, not of the warm-up."""
     stats = {name: _us(digits, line.place) for name, digits in _STAT.findall(line.text)}
+    told_us = stats.get("avg", stats.get("curr", 0.0))  # runs that are all alike have but one time
+    if not math.isclose(told_us, mean_us, rel_tol=_SIX_DIGITS):
+        raise UsageError(f"{line.place} is not of the runs whose mean is {mean_us:g} us")
     if "count" in stats:
+        if stats["count"] != int(stats["count"]) or stats["count"] > _MOST_RUNS:
+            raise UsageError(f"{line.place}: {stats['count']:g} is no count of runs")
         cells.positive("samples", int(stats["count"]), line.place)
     for name, column in (("min", "latency_min_ms"), ("median", "latency_p50_ms")):
         if name in stats:

@@ -26,6 +26,8 @@ _SCENARIOS = {
     "Offline": "offline",
 }
 _LINE = re.compile(r"^[ *]*([^:]{1,100}?) *: *(.*?)\s*$")
+_LONGEST = 500
+"""Of a line that LoadGen writes."""
 _NUMBER = re.compile(r"^-?\d{1,30}(?:\.\d{1,30})?(?:[eE][-+]?\d{1,3})?$")
 _PROCESSED = re.compile(r"[Pp]rocessed (?:at least \d+ queries \((\d{1,18})\)|(\d{1,18}) queries)")
 _KEYS = frozenset(
@@ -71,7 +73,7 @@ class Summary:
         for number, line in enumerate(lines, 1):
             if line == _PARAMETERS:
                 section = self.parameters
-            elif found := _LINE.match(line):
+            elif len(line) <= _LONGEST and (found := _LINE.match(line)):
                 section.setdefault(found[1], Told(found[2], f"{file}: line {number}"))
         self.mode = str(self.word("Mode").value)
         told = self.word("Scenario")
@@ -203,7 +205,7 @@ def put_summary(cells: Cells, summary: Summary, detail: Detail) -> dict[str, flo
     elif summary.scenario == "Server":
         _put_server(cells, summary)
     return {
-        name: summary.number(name)[0]
+        plain(name): summary.number(name)[0]
         for name, one in summary.figures.items()
         if _NUMBER.match(one.value) and name != "SUT name"
     } | {"Result is VALID": float(summary.word("Result is").value == "VALID")}

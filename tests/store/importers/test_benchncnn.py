@@ -116,6 +116,7 @@ BROKEN = {
     "two on a line": ROWS.replace("\n", ""),
     "a median": ROWS.replace("avg", "median"),
     "a name of spaces": "  min =    3.25  max =    9.75  avg =    4.50\n",
+    "endless digits": ROWS.replace("3.25", "3" * 100_000 + ".25"),
     "html": "<p>" + ROWS.replace("avg =", "avg&nbsp;="),
 }
 

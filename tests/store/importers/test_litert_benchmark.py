@@ -134,8 +134,17 @@ def test_an_older_log_without_median_tells_none(tmp_path: Path) -> None:
 
 def test_numbers_with_exponents_are_read(tmp_path: Path) -> None:
     big = LOG.replace("Inference (avg): 8123.5", "Inference (avg): 2.95034e+06")
+    big = big.replace("avg=8123.5", "avg=2.95034e+06")
     (row,) = read(tmp_path, big).rows
     assert row.values["latency_mean_ms"] == 2950.34
+
+
+def test_runs_that_are_all_alike_have_one_time(tmp_path: Path) -> None:
+    head, _, tail = LOG.partition("count=50")
+    alike = f"{head}count=50 curr=8123456(all same)\n{tail.partition(chr(10))[2]}"
+    (row,) = read(tmp_path, alike.replace("(avg): 8123.5", "(avg): 8.12346e+06")).rows
+    assert (row.values["samples"], row.values["latency_mean_ms"]) == (50, 8123.46)
+    assert "latency_min_ms" not in row.values
 
 
 def test_a_delegate_is_told_with_a_note(tmp_path: Path) -> None:
@@ -166,6 +175,8 @@ BROKEN: dict[str, Callable[[], object]] = {
     "a log cut within its timings": lambda: LOG[: LOG.index(", Warmup (avg)")],
     "a log of dots": lambda: LOG.replace("Init: 12345", "Init: 1.2.3"),
     "a log beyond numbers": lambda: LOG.replace("Init: 12345", "Init: 1e999"),
+    "a log of no whole run": lambda: LOG.replace("count=50", "count=50.5"),
+    "a log of endless runs": lambda: LOG.replace("count=50 ", "count=5e300 "),
     "no text": lambda: "\x00\x01",
 }
 

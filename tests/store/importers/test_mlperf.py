@@ -228,6 +228,7 @@ BROKEN: dict[str, Callable[[str], str]] = {
     "no title": lambda text: text.replace("MLPerf Results Summary", "Results Summary"),
     "a hostile scenario": lambda text: text.replace("SingleStream", "\x1b[31m=cmd()"),
     "accuracy only": lambda text: text.replace("PerformanceOnly", "AccuracyOnly"),
+    "an endless line": lambda text: text.replace("VALID", "VALID" + " " * 1_000_000 + "."),
     "endless digits": lambda text: text.replace("2000001", "9" * 100_000),
 }
 
@@ -254,6 +255,10 @@ OTHERS: dict[str, tuple[str, str]] = {
         detail(power_end="02-03-2031 04:05:01.000"),
     ),
     "a window of no time": (f"{_RUN}/mlperf_log_detail.txt", detail(power_end="soon")),
+    "an endless count": (
+        f"{_RUN}/mlperf_log_detail.txt",
+        detail().replace("1000}", "9" * 5000 + "}"),
+    ),
     "a damaged entry": (f"{_RUN}/mlperf_log_detail.txt", detail().replace("1000}", "1000")),
     "a deep entry": (
         f"{_RUN}/mlperf_log_detail.txt",
