@@ -10,24 +10,22 @@ from pathlib import Path
 
 import click
 
-from edgebench.analysis import candidates, constraints, published
-from edgebench.analysis.recommend import Answer, Objective, recommend
+from edgebench.analysis import constraints
+from edgebench.analysis.recommend import Answer
 from edgebench.cli import show
 from edgebench.cli.main import EXIT_LIMIT
 from edgebench.cli.params import CommaList, flatten
 from edgebench.errors import UsageError
-from edgebench.report import choice_data, choice_markdown, choice_table, csv_, gather
-from edgebench.report.rows import Row
+from edgebench.report import choice_data, choice_markdown, choice_table, choosing, csv_, gather
 
 _RESULTS = Path("edgebench-results")
-_OBJECTIVE = "latency_p50_ms"
 
 
 @click.command("recommend")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--max", "most", multiple=True, metavar="FIGURE=N", help="No more than this.")
 @click.option("--min", "least", multiple=True, metavar="FIGURE=N", help="No less than this.")
-@click.option("--minimise", metavar="FIGURE", help=f"Rank by this ({_OBJECTIVE}).")
+@click.option("--minimise", metavar="FIGURE", help="Rank by this (latency_p50_ms).")
 @click.option("--maximise", metavar="FIGURE", help="Rank by the most of this.")
 @click.option("-w", "--workload", "workloads", multiple=True, type=CommaList(), help="Only these.")
 @click.option("--price", "prices", multiple=True, metavar="DEVICE=USD", help="What it costs you.")
@@ -69,25 +67,22 @@ def command(
 
     Exit code 1 where nothing keeps every limit.
     """
-    objective = _objective(minimise, maximise)
     limits = [constraints.parse(words, "max") for words in most]
     limits += [constraints.parse(words, "min") for words in least]
-    stated = dict(_price(words) for words in prices)
-    rows = _rows(paths, flatten(workloads), all_runs=all_runs)
-    told = published.of_devices((str(row["device"]) for row in rows), stated)
-    allowed = flatten(tiers)
-    answers = [
-        recommend(group, limits, objective, allow_tiers=allowed, require_valid=require_valid)
-        for group in candidates.of_rows(rows, told)
-    ]
+    asked = choosing.Asked(
+        limits=tuple(limits),
+        objective=choosing.objective(minimise, maximise),
+        workloads=flatten(workloads),
+        prices_usd=dict(_price(words) for words in prices),
+        allow_tiers=flatten(tiers),
+        require_valid=require_valid,
+    )
+    rows, problems = gather.read(paths or (_RESULTS,), all_runs=all_runs)
+    for problem in problems:
+        click.echo(f"edgebench: {problem}", err=True)
+    answers = choosing.answers(rows, asked)
     _write(answers, as_json=as_json, as_markdown=as_markdown, csv_file=csv_file, all_=everything)
     return 0 if all(answer.ranked for answer in answers) else EXIT_LIMIT
-
-
-def _objective(minimise: str | None, maximise: str | None) -> Objective:
-    if minimise and maximise:
-        raise UsageError("rank by one figure: --minimise or --maximise")
-    return Objective(maximise or minimise or _OBJECTIVE, more_is_better=bool(maximise))
 
 
 def _price(words: str) -> tuple[str, float]:
@@ -96,21 +91,9 @@ def _price(words: str) -> tuple[str, float]:
         price = float(number)
     except ValueError:
         price = math.nan
-    if not equals or not device or not 0 <= price < math.inf:
+    if not equals or not device or math.isnan(price):
         raise UsageError(f"{words!r} is no price", remedy="write --price raspberry-pi-5=80")
     return device, price
-
-
-def _rows(paths: Sequence[Path], wanted: Sequence[str], *, all_runs: bool) -> list[Row]:
-    rows, problems = gather.read(paths or (_RESULTS,), all_runs=all_runs)
-    for problem in problems:
-        click.echo(f"edgebench: {problem}", err=True)
-    known = {str(row["workload"]) for row in rows}
-    for name in wanted:
-        if name not in known:
-            there = ", ".join(sorted(known))
-            raise UsageError(f"there are no results of workload {name!r}", remedy=f"of: {there}")
-    return [row for row in rows if not wanted or row["workload"] in wanted]
 
 
 def _write(

@@ -17,6 +17,7 @@ from edgebench.analysis.published import PRICE
 from edgebench.analysis.recommend import Answer, Standing
 from edgebench.analysis.serving import Serving
 from edgebench.errors import plain
+from edgebench.report.columns import BY_NAME
 from edgebench.report.figures import plus_minus
 from edgebench.report.table import number
 from edgebench.stats import Interval
@@ -150,7 +151,12 @@ def reasons(standing: Standing) -> list[str]:
 
 def break_words(broken: Break) -> str:
     """A broken limit in one line."""
-    return f"{broken.constraint.name} was not measured" if broken.figure is None else broken.words
+    if broken.figure is not None:
+        return broken.words
+    name = broken.constraint.name
+    if name == PRICE:
+        return "its price is not known (--price DEVICE=USD)"
+    return f"{name} {'was not measured' if name in BY_NAME else 'is not known'}"
 
 
 def nearest(rejected: Sequence[Standing]) -> list[Standing]:

@@ -106,7 +106,7 @@ def csv_rows(answers: Sequence[Answer]) -> tuple[list[Row], tuple[str, ...]]:
     why it fell out, ``verdict`` is take, ranked or rejected.
     """
     names = choice.figures(answers)
-    wide = tuple(part for name in names for part in (name, *ends(name)))
+    wide = tuple(part for name in names for part in (name, *_spread(answers, name)))
     columns = ("question", "rank", "verdict", "candidate", *_TELLS[:7], "units", *wide)
     columns = (*columns, "ties", "reasons", "notes", *_TELLS[7:], "imported_from")
     return [_row(answer, one, names) for answer in answers for one in answer.standings], columns
@@ -116,6 +116,13 @@ def ends(name: str) -> tuple[str, str]:
     """``latency_p50_lo_ms`` and ``latency_p50_hi_ms``, as columns are called."""
     stem, _, unit = name.rpartition("_")
     return f"{stem}_lo_{unit}", f"{stem}_hi_{unit}"
+
+
+def _spread(answers: Sequence[Answer], name: str) -> tuple[str, ...]:
+    """The ends of its interval; a price and a count have none."""
+    told = (one.candidate.figure(name) for answer in answers for one in answer.standings)
+    known = [figure for figure in told if figure is not None]
+    return () if known and all(figure.exact for figure in known) else ends(name)
 
 
 def verdict(answer: Answer, one: Standing) -> str:
@@ -146,6 +153,30 @@ def _row(answer: Answer, one: Standing, names: Sequence[str]) -> Row:
         row[low] = _finite(figure.low) if figure else None
         row[high] = _finite(figure.high) if figure else None
     return row
+
+
+def rejected_rows(answer: Answer, one: Standing) -> list[Row]:
+    """A row for each reason why a candidate fell out; figures in the constraint's unit."""
+    base: Row = {"question": answer.question, "candidate": one.candidate.name}
+    base |= {
+        name: plain_value(one.candidate.row.get(name))
+        for name in ("device", "backend", "precision")
+    }
+    found: list[Row] = [base | {"reason": words} for words in one.refusals]
+    for broken in one.breaks:
+        figure = broken.figure
+        found.append(
+            base
+            | {
+                "constraint": broken.constraint.words,
+                "figure": _finite(figure.value) if figure else None,
+                "bound": broken.constraint.bound,
+                "excess": _finite(broken.excess),
+                "sure": broken.sure if figure else None,
+                "reason": choice.break_words(broken),
+            }
+        )
+    return found
 
 
 def plain_value(value: object) -> Value:
