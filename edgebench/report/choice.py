@@ -191,12 +191,10 @@ def _kind(standing: Standing) -> str:
     if standing.refusals:
         kinds = [_DIGITS.sub("#", words.partition(":")[0]) for words in standing.refusals]
     else:
-        kinds = [_break_kind(one) for one in standing.breaks]
-    return plain(" and ".join(dict.fromkeys(kinds)))
-
-
-def _break_kind(broken: Break) -> str:
-    return break_words(broken) if broken.figure is None else f"not {broken.constraint.words}"
+        broken = [f"breaks {one.constraint.words}" for one in standing.breaks if one.figure]
+        missing = [break_words(one) for one in standing.breaks if one.figure is None]
+        kinds = [*broken, *missing]
+    return plain(", ".join(dict.fromkeys(kinds)))
 
 
 def rejected_lines(answer: Answer, *, everything: bool = False) -> list[str]:
@@ -222,8 +220,10 @@ def _group_line(group: Group) -> str:
     first = group.members[0]
     if len(group.members) == 1:
         return _line(first)
-    told = "; ".join(reasons(first))
-    return f"{len(group.members)} {group.reason} (the first, {plain(first.candidate.name)}: {told})"
+    which = "nearest" if first.breaks and _measured(first) and not first.refusals else "one is"
+    told = "; ".join(map(plain, first.refusals)) or "; ".join(reasons(first))
+    example = plain(first.candidate.name) + ("" if told == group.reason else f": {told}")
+    return f"{len(group.members)} x {group.reason}; {which} {example}"
 
 
 class Notes(NamedTuple):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 WIDTH = 80
+_ROOM = 4
+"""Figures that fit beside a name with their intervals."""
 _HEADINGS = {"price_usd": "USD"}
 
 
@@ -103,14 +105,17 @@ def table(answer: Answer, shown: Sequence[Standing], told: choice.Notes) -> Tabl
     names = choice.figures([answer])
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     grid.add_column("", justify="right")
-    grid.add_column("candidate", overflow="fold", min_width=16)
+    grid.add_column("candidate", overflow="fold")
     for name in names:
         grid.add_column(heading(name), justify="right", overflow="fold")
     if told.lines:
         grid.add_column("note", justify="right", overflow="fold")
     for one in shown:
         cells = [choice.rank(one, answer), one.candidate.name]
-        cells += [choice.short(name, one.candidate.figure(name)) for name in names]
+        for place, name in enumerate(names):  # of many, only the objective has room for both
+            figure = one.candidate.figure(name)
+            whole = place == 0 or len(names) <= _ROOM
+            cells.append(choice.short(name, figure) if whole else choice.value(figure))
         cells += [told.marks.get(one.candidate.name, "")] if told.lines else []
         grid.add_row(*(Text(plain(cell)) for cell in cells))
     return grid
