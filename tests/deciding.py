@@ -49,7 +49,7 @@ def row(device: str = "board", median_ms: float = 10.0, **changes: str | float |
 
 def rack() -> list[Row]:
     """640 cells: 20 boards x 8 runtimes x 4 precisions, a third of them with some fault."""
-    found = []
+    found: list[Row] = []
     for board in range(20):
         for place, backend in enumerate(BACKENDS):
             for level, precision in enumerate(PRECISIONS):
