@@ -42,7 +42,10 @@ def text(answers: Sequence[Answer], *, everything: bool = False, width: int = WI
     from rich.console import Console  # noqa: PLC0415 - rich only where it draws
 
     stream = io.StringIO()
-    console = Console(file=stream, width=width, highlight=False, color_system=None)
+    # Within a notebook's kernel rich would write to the page instead.
+    console = Console(
+        file=stream, width=width, highlight=False, color_system=None, force_jupyter=False
+    )
     for part in parts(answers, everything=everything):
         console.print(part)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
@@ -67,7 +70,7 @@ def _answer(answer: Answer, *, everything: bool) -> list[RenderableType]:
 
 def _why(answer: Answer) -> str:
     many = len(answer.rejected)
-    whom = "the other" if many == 1 else f"the other {many}"
+    whom = "the other one" if many == 1 else f"the other {many}"
     return f"why {whom if answer.ranked else f'all {many}'} fell out"
 
 

@@ -106,6 +106,11 @@ def test_no_line_is_wider_than_the_terminal_and_no_figure_is_cut(width: int) -> 
     assert "14.30" in text
 
 
+def test_the_text_is_text_in_a_notebook_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert choice_table.text([decide([row("a")])]).startswith("mnist_cnn\ntake a litert int8")
+
+
 def test_hostile_names_are_inert_in_the_terminal() -> None:
     rows = [row(HOSTILE, 1.0), row("b", 2.0, status="failed", reason=HOSTILE, latency_p50_ms=None)]
     text = choice_table.text([decide(rows)])
