@@ -17,7 +17,6 @@ from edgebench.analysis.published import PRICE
 from edgebench.analysis.recommend import Answer, Standing
 from edgebench.analysis.serving import Serving
 from edgebench.errors import plain
-from edgebench.report.columns import BY_NAME
 from edgebench.report.figures import plus_minus
 from edgebench.report.table import number
 from edgebench.stats import Interval
@@ -61,20 +60,27 @@ def value(figure: Figure | None) -> str:
 
 def short(name: str, figure: Figure | None) -> str:
     """A figure for a table: ``12.34 ±3%``, and of a ratio ``0.981 ±0.012``."""
-    if figure is None or figure.low is None or figure.high is None or not figure.value:
+    if figure is None or not figure.value or not _has_ends(figure):
         return value(figure)
+    low, high = figure.low or 0.0, figure.high or 0.0
     if name.endswith("_ratio"):
-        half = max(figure.value - figure.low, figure.high - figure.value)
+        half = max(figure.value - low, high - figure.value)
         return f"{figure.value:.3f} ±{half:.3f}"
-    interval = Interval(abs(figure.value), figure.low, figure.high)
+    interval = Interval(abs(figure.value), low, high)
     return f"{value(figure)} {plus_minus(interval, tenths=True)}"
 
 
 def long(figure: Figure | None) -> str:
     """A figure for a sentence: ``12.34 (95 %: 11.90 to 12.80)``."""
-    if figure is None or figure.low is None or figure.high is None:
+    if figure is None or not _has_ends(figure):
         return value(figure)
     return f"{value(figure)} (95 %: {number(figure.low)} to {number(figure.high)})"
+
+
+def _has_ends(figure: Figure) -> bool:
+    """Whether its interval is known; what has a least and no most (a partial meter) has none."""
+    ends = (figure.low, figure.high)
+    return not figure.exact and all(end is not None and math.isfinite(end) for end in ends)
 
 
 def sentence(answer: Answer) -> str:
@@ -153,10 +159,9 @@ def break_words(broken: Break) -> str:
     """A broken limit in one line."""
     if broken.figure is not None:
         return broken.words
-    name = broken.constraint.name
-    if name == PRICE:
+    if broken.constraint.name == PRICE:
         return "its price is not known (--price DEVICE=USD)"
-    return f"{name} {'was not measured' if name in BY_NAME else 'is not known'}"
+    return broken.words.removeprefix(f"{broken.constraint.words}: ")
 
 
 def nearest(rejected: Sequence[Standing]) -> list[Standing]:
@@ -189,12 +194,20 @@ def grouped(rejected: Sequence[Standing]) -> list[Group]:
 
 def _kind(standing: Standing) -> str:
     if standing.refusals:
-        kinds = [_DIGITS.sub("#", words.partition(":")[0]) for words in standing.refusals]
+        kinds = [_refusal_kind(standing, words) for words in standing.refusals]
     else:
         broken = [f"breaks {one.constraint.words}" for one in standing.breaks if one.figure]
-        missing = [break_words(one) for one in standing.breaks if one.figure is None]
+        lacking = (one.constraint.name for one in standing.breaks if one.figure is None)
+        missing = [f"{name} not known" for name in lacking]
         kinds = [*broken, *missing]
     return plain(", ".join(dict.fromkeys(kinds)))
+
+
+def _refusal_kind(standing: Standing, words: str) -> str:
+    """``failed`` of ``failed: no kernel``, whichever unit it is of."""
+    for row in standing.candidate.rows:
+        words = words.removeprefix(f"{row.get('device_id')}: ")
+    return _DIGITS.sub("#", words.partition(":")[0])
 
 
 def rejected_lines(answer: Answer, *, everything: bool = False) -> list[str]:
@@ -222,8 +235,7 @@ def _group_line(group: Group) -> str:
         return _line(first)
     which = "nearest" if first.breaks and _measured(first) and not first.refusals else "one is"
     told = "; ".join(map(plain, first.refusals)) or "; ".join(reasons(first))
-    example = plain(first.candidate.name) + ("" if told == group.reason else f": {told}")
-    return f"{len(group.members)} x {group.reason}; {which} {example}"
+    return f"{len(group.members)} x {group.reason}; {which} {plain(first.candidate.name)}: {told}"
 
 
 class Notes(NamedTuple):

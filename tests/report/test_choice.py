@@ -166,6 +166,16 @@ def test_notes_are_numbered_once_whatever_their_digits() -> None:
     ]
 
 
+def test_what_units_failed_of_is_counted_by_what_failed_and_not_by_unit() -> None:
+    answer = decide([row(f"u{n}", status="failed", reason=f"launch {n}") for n in range(20)])
+    told = [
+        replace(one, refusals=(f"{one.candidate.row['device_id']}: failed: no kernel",))
+        for one in answer.rejected
+    ]
+    (group,) = choice.grouped(told)
+    assert group.reason == "failed"
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [
