@@ -277,6 +277,22 @@ class Importer(Protocol):
         """
 
 
+@runtime_checkable
+class MappedImporter(Importer, Protocol):
+    """An importer of files that name things as they like: the user tells which is what."""
+
+    def mapped(self, columns: Mapping[str, str], names: str) -> Importer:
+        """The importer that knows what the user told.
+
+        Args:
+            columns: By column of ours theirs and its unit, ``{"latency_p50_ms": "median:us"}``.
+            names: How a cell's name is made of columns, ``test_{workload}[{backend}]``; or empty.
+
+        Raises:
+            UsageError: That cannot be told of its files.
+        """
+
+
 SamplesNs = Callable[[Mapping[str, object]], Sequence[Sequence[int]]]
 """Of a row, the timed inferences of each launch in ns, in order."""
 

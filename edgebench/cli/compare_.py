@@ -17,13 +17,12 @@ from edgebench.cli.main import EXIT_LIMIT
 from edgebench.cli.params import CommaList, flatten
 from edgebench.cli.text import fill
 from edgebench.errors import UsageError
-from edgebench.report import comparison, csv_, rows
+from edgebench.report import comparison, csv_, gather
 from edgebench.report.columns import COLUMNS
 from edgebench.report.comparison import Break, Compared
 from edgebench.report.rows import Row
 from edgebench.report.table import clean
 from edgebench.store import baselines, merge
-from edgebench.store.read import read_all
 
 _RESULTS = Path("edgebench-results")
 
@@ -32,7 +31,11 @@ _RESULTS = Path("edgebench-results")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--baseline", metavar="NAME", help="Compare with this baseline (or its .json file).")
 @click.option(
-    "--metric", "metrics", multiple=True, type=CommaList(), help=f"One of {', '.join(METRICS)}."
+    "--metric",
+    "metrics",
+    multiple=True,
+    type=CommaList(metavar="METRIC"),
+    help=f"What is compared: {', '.join(METRICS)}.",
 )
 @click.option(
     "--fail",
@@ -56,7 +59,8 @@ def command(
 
     PATHS are two run folders (or folders above them: the latest figures of each case and device
     count), or with --baseline one (default: edgebench-results). B / A comes with its 95 % interval
-    and a verdict: faster, slower, same (within 2 %), can't tell or not comparable.
+    and a verdict: faster, slower, same (within 2 %; frames in time: 0.1 %), can't tell or not
+    comparable. Energies and powers are compared within one tier only.
 
     Limits like --fail latency_p50_ms:+5% or --fail throughput_ips:-5% end in exit code 1 only where
     the interval lies beyond them, all cells and limits judged together (Holm).
@@ -90,10 +94,10 @@ def _sides(paths: Sequence[Path], baseline: str | None) -> tuple[list[Row], list
 
 
 def _latest(path: Path) -> list[Row]:
-    runs, problems = read_all([path])
+    found, problems = gather.read([path])
     for problem in problems:
         click.echo(f"edgebench: {problem}", err=True)
-    return merge.latest(rows.of_runs(runs))
+    return found
 
 
 def _print(found: Compared, *, as_json: bool, csv_file: str | None) -> None:

@@ -25,6 +25,7 @@ _COMMANDS = {
     "ab": "Tell which of two cases is faster, by live workers in turns.",
     "profile": "Show which operators take the time of one inference.",
     "attach": "Add an external power meter's log to a run.",
+    "import": "Take in what another tool measured.",
     "report": "Show results as a table, or write them as CSV or HTML.",
     "compare": "Say which cells of two runs differ, and whether a limit is broken.",
     "recommend": "Choose a device, a runtime and a precision, and say why the others fell out.",
