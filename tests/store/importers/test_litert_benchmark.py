@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edgebench.errors import UsageError
@@ -190,6 +190,7 @@ def test_what_is_broken_is_refused_in_one_line(how: str, tmp_path: Path) -> None
     assert len(str(refused.value)) < 300
 
 
+@settings(deadline=None)  # it writes a file each time
 @given(
     lines=st.lists(st.sampled_from(LOG.split("\n")), max_size=12),
     noise=st.text(max_size=40),

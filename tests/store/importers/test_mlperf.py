@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlperf_tree import detail, plant, spl, summary
 
@@ -306,6 +306,7 @@ def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
         read(tmp_path, **STATED)
 
 
+@settings(deadline=None)  # it writes a file each time
 @given(lines=st.lists(st.sampled_from(summary().split("\n"))), noise=st.text(max_size=30))
 def test_any_summary_is_read_or_refused(
     lines: list[str], noise: str, tmp_path_factory: pytest.TempPathFactory
