@@ -65,7 +65,7 @@ def detail(scenario: str = "SingleStream", **other: object) -> str:
         "test_datetime": "2031-02-03T04:05:06Z",
         "effective_scenario": scenario,
         "effective_samples_per_query": _EACH[scenario],
-        "power_begin": "02-03-2031 04:05:10.000",
+        "power_begin": "02-03-2031 04:05:10.500",
         "power_end": "02-03-2031 04:05:30.500",
         "result_validity": "VALID",
         "result_query_count": 1000,

@@ -69,7 +69,7 @@ def mlperf(column: str, raws: list[Any]) -> Decimal | None:
             return None
         right, total = Decimal(found[1]), Decimal(found[2])
         return total if column == "top1_samples" else right / total
-    if column in {"power_w", "power_samples", "energy_gross_mj"}:
+    if column in {"power_w", "power_samples", "power_coverage_ratio", "energy_gross_mj"}:
         return _power(column, raws)
     value = after_colon(raws[0])
     return value / NS_PER_MS if column.endswith("_ms") else value
@@ -88,6 +88,10 @@ def _power(column: str, raws: list[Any]) -> Decimal | None:
         for when, value in rows
         if begin < datetime.strptime(when, stamp) < end and Decimal(value) > 0  # noqa: DTZ007
     ]
+    if column == "power_coverage_ratio":
+        stamps = [datetime.strptime(when, stamp) for when, _ in rows]  # noqa: DTZ007 - as above
+        inside = [when for when in stamps if begin < when < end]
+        return Decimal((max(inside) - min(inside)) / (end - begin))
     if column == "power_samples":
         return Decimal(len(watts))
     mean = statistics.mean(watts)

@@ -18,7 +18,7 @@ from edgebench.store.importers.mlperf_logs import Detail
 from edgebench.store.importers.opened import Opened
 
 _STAMP = "%m-%d-%Y %H:%M:%S.%f"
-_MIN_READINGS = 10
+_MIN_READINGS, _MIN_COVERAGE_RATIO = 10, 0.95
 """As edgebench asks of its own meters."""
 _MJ_PER_J = 1000
 
@@ -43,9 +43,13 @@ def put(cells: Cells, opened: Opened, name: str, detail: Detail, notes: list[str
     if window is None:
         notes.append(f"{name}: no log tells the run's window: left out")
         return
-    watts = _watts(opened.text(name), name, window)
-    if len(watts) < _MIN_READINGS:
-        notes.append(f"{name}: {len(watts)} readings in the run's window: left out")
+    readings = _readings(opened.text(name), name, window)
+    watts = [watts for _, watts in readings if watts > 0]
+    span_s = (readings[-1][0] - readings[0][0]).total_seconds() if readings else 0.0
+    coverage_ratio = span_s / window.duration_s
+    if len(watts) < _MIN_READINGS or coverage_ratio < _MIN_COVERAGE_RATIO:
+        share = f"{len(watts)} readings in {coverage_ratio:.0%} of the run's window"
+        notes.append(f"{name}: {share}: left out")
         return
     origin = f"{name} + {window.place}"
     power_w = statistics.fmean(watts)
@@ -53,6 +57,7 @@ def put(cells: Cells, opened: Opened, name: str, detail: Detail, notes: list[str
     cells.put("power_source", "power analyser by PTDaemon (spl.txt)", FORMAT)
     cells.positive("power_w", power_w, origin)
     cells.put("power_samples", len(watts), origin)
+    cells.put("power_coverage_ratio", coverage_ratio, origin)
     cells.put("power_launches", 1, FORMAT)
     queries = detail.count("result_query_count")
     each = detail.count("effective_samples_per_query")
@@ -84,8 +89,8 @@ def _stamp(words: str, place: str) -> datetime:
         raise UsageError(f"{place}: {words[:40]!r} is no time") from None
 
 
-def _watts(text: str, name: str, window: _Window) -> list[float]:
-    """Readings in the window: strictly within, and above 0, as the checker takes them."""
+def _readings(text: str, name: str, window: _Window) -> list[tuple[datetime, float]]:
+    """Readings strictly within the window; the checker takes those above 0 of them."""
     found = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.startswith("Time,"):
@@ -100,6 +105,7 @@ def _watts(text: str, name: str, window: _Window) -> list[float]:
             raise UsageError(f"{place}: {words[3][:40]!r} is no number") from None
         if not math.isfinite(watts):
             raise UsageError(f"{place}: {words[3][:40]!r} is no number")
-        if window.begin < _stamp(words[1], place) < window.end and watts > 0:
-            found.append(watts)
-    return found
+        when = _stamp(words[1], place)
+        if window.begin < when < window.end:
+            found.append((when, watts))
+    return sorted(found)

@@ -108,17 +108,19 @@ def test_power_is_the_mean_within_the_window_and_energy_is_per_sample(tmp_path: 
     assert row.values["power_samples"] == 20  # seconds 11 to 30
     assert row.values["power_w"] == 11.0
     assert row.values["power_tier"] == "wall_measured"
-    assert row.values["energy_gross_mj"] == pytest.approx(11.0 * 20.5 * 1000 / 8000)
+    assert row.values["power_coverage_ratio"] == 0.95
+    assert row.values["energy_gross_mj"] == pytest.approx(11.0 * 20.0 * 1000 / 8000)
     assert row.values["parameters"] == "samples_per_query=8"
     assert "per sample" in str(row.values["caveats"])
 
 
-@pytest.mark.parametrize("lacking", ["window", "samples", "readings"])
+@pytest.mark.parametrize("lacking", ["window", "samples", "readings", "coverage"])
 def test_without_window_samples_or_readings_there_is_no_energy(
     lacking: str, tmp_path: Path
 ) -> None:
     place = plant(tmp_path) / "performance" / "run_1"
-    (place / "spl.txt").write_text(spl(5, 18) if lacking == "readings" else spl())
+    ends = {"readings": (5, 18), "coverage": (13, 40)}.get(lacking, (5, 40))
+    (place / "spl.txt").write_text(spl(*ends))
     gone = {"window": "power_begin", "samples": "effective_samples_per_query"}.get(lacking, "-")
     lines = (line for line in detail().splitlines() if gone not in line)
     (place / "mlperf_log_detail.txt").write_text("\n".join(lines))
