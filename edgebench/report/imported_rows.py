@@ -61,7 +61,7 @@ def told_of(values: Mapping[str, object]) -> str:
 
 def place(row: ImportedRow) -> str:
     """Where the first of a row's figures stands, in the order of the columns."""
-    places = [where for where in row.origin.values() if where != told.AS_STATED]
+    places = [where for where in row.origin.values() if where not in {told.AS_STATED, told.UNNAMED}]
     first = next((row.origin[name] for name in _FIGURES if name in row.values), None)
     return first or next(iter(places), told.AS_STATED)
 

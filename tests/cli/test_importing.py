@@ -151,7 +151,7 @@ def test_a_later_import_takes_the_place_of_the_earlier(folder: Path) -> None:
         (("pyperf", "fleet.csv", "--map", "threads=x"), "pyperf takes no --map"),
         (("csv", "fleet.csv", "--map", "latency=x"), "did you mean"),
         (("csv", "fleet.csv", "--mapping", "fleet.csv"), "[map]"),
-        (("csv", "fleet.csv", "--mapping", "map.toml"), "tells no device_id (state it: --device"),
+        (("csv", "fleet.csv", "--map", "device=board"), "tells no workload (state it: --set work"),
         ((*IMPORT[1:], "--set", "precision=fp16"), "stated as 'fp16'"),
         ((*IMPORT[1:], "fleet.csv"), "are the same cell"),
         ((*IMPORT[1:], "--map", "precision=top1 %"), "precision cannot be '98.5'"),

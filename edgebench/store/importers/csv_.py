@@ -25,7 +25,7 @@ class Csv:
     """
 
     name = "csv"
-    wants = ("device_id",)
+    wants: tuple[str, ...] = ()
 
     def __init__(self, columns: Mapping[str, str] | None = None) -> None:
         self._told = dict(columns or {})
