@@ -81,7 +81,7 @@ def of_imports(stored: Iterable[StoredImport]) -> tuple[list[Row], tuple[str, ..
 def _row(content: Import, stored: ImportedRow) -> Row:
     values, _ = told.complete(stored.values, stored.origin, {})
     figures = sum(name in values for name in _FIGURES)
-    more = f" (+{figures - 1} figures)" if figures > 1 else ""
+    more = f" (and {figures - 1} more)" if figures > 1 else ""
     row: Row = dict.fromkeys(column.name for column in COLUMNS)
     row |= values
     caveats = [CAVEAT, *([str(values["caveats"])] if "caveats" in values else [])]

@@ -74,7 +74,7 @@ def test_imported_rows_are_reported_and_each_figure_is_traced(folder: Path) -> N
     first, second = json.loads(done.stdout)
     assert (first["latency_p50_ms"], first["latency_p99_ms"]) == (0.9, 1.2)
     assert (first["top1_ratio"], first["threads"]) == (0.985, 1)
-    assert first["imported_from"] == "csv: fleet.csv: row 1, median_us (+2 figures)"
+    assert first["imported_from"] == "csv: fleet.csv: row 1, median_us (and 2 more)"
     assert first["validity"] is None
     assert first["caveats"] == "imported: not checked by edgebench"
     assert first["case_id"] != second["case_id"]
