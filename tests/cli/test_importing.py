@@ -95,6 +95,7 @@ def test_the_table_the_page_and_the_csv_have_them(folder: Path) -> None:
     assert "There are no results yet" not in page
     done = run("report", "results", cwd=folder)
     assert max(map(len, done.stdout.splitlines())) <= 80
+    assert done.stdout.count("(imported)") == 2
     assert "imported: csv: fleet.csv: row 1" in done.stderr
     assert "--accuracy full" not in done.stderr
 
@@ -124,7 +125,9 @@ def test_compare_and_recommend_see_them(folder: Path) -> None:
     words = (*IMPORT[:3], "-o", "later", *IMPORT[5:])
     run(*words, cwd=folder)
     done = run("compare", "results", "later", "--json", cwd=folder)
-    assert sorted(row["ratio"] for row in json.loads(done.stdout)["rows"]) == [1.0, 2.0]
+    pairs = json.loads(done.stdout)["rows"]
+    assert sorted(pair["ratio"] for pair in pairs) == [1.0, 2.0]
+    assert all("imported in A and B, as its tool defines it" in pair["reason"] for pair in pairs)
     done = run("recommend", "results", "--max", "latency_p99_ms=2", cwd=folder)
     assert "latency_p99_ms 4.2 > 2" in done.stdout
 
