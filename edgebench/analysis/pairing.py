@@ -208,9 +208,16 @@ def changes(a: Cells, b: Cells, also: Sequence[str] = ()) -> list[str]:
 
 
 def doubts(a: Cells, b: Cells) -> str:
-    """Which of two cells that may be compared is suspect: ``suspect in A and B``, or empty."""
-    found = [name for name, row in (("A", a), ("B", b)) if row.get("validity") == "suspect"]
-    return f"suspect in {' and '.join(found)}" if found else ""
+    """Which of two cells that may be compared is suspect, or was not measured here; or empty.
+
+    ``suspect in A and B``, ``imported in B, as its tool defines it``.
+    """
+    sides = (("A", a), ("B", b))
+    suspect = [name for name, row in sides if row.get("validity") == "suspect"]
+    foreign = [name for name, row in sides if row.get("imported_from")]
+    found = [f"suspect in {' and '.join(suspect)}"] if suspect else []
+    found += [f"imported in {' and '.join(foreign)}, as its tool defines it"] if foreign else []
+    return "; ".join(found)
 
 
 def _short(value: object) -> str:

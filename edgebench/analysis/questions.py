@@ -13,7 +13,10 @@ _SAME = (
     *("region", "image_sha256", "engine", "tuning"),
 )
 """Cells that differ in one of these answer different questions and are not ranked together."""
-_SHOWN_IF_OTHER = {
+ASKED = ("batch", "streams", "scenario", "region")
+"""What an imported cell must tell to be ranked with measured ones; its engine is its tool, and its
+workload's version and tuning are words of our own."""
+_SHOWN_IF_OTHER: dict[str, object] = {
     "workload_version": 1,
     "batch": 1,
     "streams": 1,
@@ -40,12 +43,15 @@ def grouped(rows: Iterable[_Row]) -> list[list[_Row]]:
 
 def words(row: Mapping[str, object]) -> str:
     """What a cell was asked, in words: its workload, and what is not usual."""
-    extra = [(k, _asked(row, k)) for k, usual in _SHOWN_IF_OTHER.items() if row.get(k) != usual]
+    extra = [(k, v) for k, usual in _SHOWN_IF_OTHER.items() if (v := _asked(row, k)) != usual]
     told = [str(v) if k == "parameters" else f"{k} {v}" for k, v in extra if v is not None]
+    silent = [name for name in ASKED if row.get(name) is None] if row.get("imported_from") else []
+    told += [f"imported, not told: {', '.join(silent)}"] if silent else []
     return ", ".join([str(row.get("workload")), *told])
 
 
 def _asked(row: Mapping[str, object], name: str) -> object:
     """How far an offline cell looked depends on its device's CPUs; what it was asked does not."""
     looked = name == "parameters" and row.get("scenario") == "offline"
-    return None if looked else row.get(name)
+    own = name not in ASKED and row.get("imported_from") and row.get(name) is None
+    return None if looked else _SHOWN_IF_OTHER.get(name) if own else row.get(name)

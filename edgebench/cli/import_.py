@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from edgebench import __version__, plugins
+from edgebench.analysis.questions import ASKED
 from edgebench.cli import mapping_words
 from edgebench.cli.text import count, fill
 from edgebench.errors import EdgebenchError, UsageError, plain
@@ -139,6 +140,10 @@ def _store(form: str, found: Imported, accepted: tuple[ImportedRow, ...], output
     folder = imported.write(output, content)
     for note in found.notes:
         click.echo(fill(f"left out: {note}", "", "  "), err=True)
+    known = [set(row.values) for row in content.rows]
+    if silent := [name for name in ASKED if not all(name in values for values in known)]:
+        words = f"not told: {', '.join(silent)}; such cells are not ranked with measured ones"
+        click.echo(fill(f"{words} (--set {silent[0]}=...)", "", "  "), err=True)
     cells = count(len(content.rows), "cell")
     click.echo(f"{cells} of {plain(found.tool)} in {folder}", err=True)
     return content

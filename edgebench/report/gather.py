@@ -65,17 +65,19 @@ def gather(
     runs: list[StoredRun] = []
     problems: list[str] = []
     found: list[Row] = []
+    seen = bool(taken)
     try:
         for run in _measured(paths, below, problems):
+            seen = True
             found += rows.of_run(run, definition=definition)
             runs += [run] if keep_runs else []
     except StoreError as error:
         if not taken:
             raise
-        problems = [str(error)]
+        problems = problems or [str(error)]
     problems += (*lost, *unfit)
-    if not found and not taken:
-        raise StoreError(problems[0] if problems else "nothing there was measured")
+    if not seen:
+        raise StoreError(problems[0] if problems else "no folder was named")
     found += taken
     return Gathered(tuple(runs), found if all_runs else merge.latest(found), tuple(problems))
 

@@ -61,7 +61,7 @@ def told_of(values: Mapping[str, object]) -> str:
 
 def place(row: ImportedRow) -> str:
     """Where the first of a row's figures stands, in the order of the columns."""
-    places = [where for where in row.origin.values() if where != told.AS_STATED]
+    places = [where for where in row.origin.values() if where not in {told.AS_STATED, told.UNNAMED}]
     first = next((row.origin[name] for name in _FIGURES if name in row.values), None)
     return first or next(iter(places), told.AS_STATED)
 
@@ -81,7 +81,7 @@ def of_imports(stored: Iterable[StoredImport]) -> tuple[list[Row], tuple[str, ..
 def _row(content: Import, stored: ImportedRow) -> Row:
     values, _ = told.complete(stored.values, stored.origin, {})
     figures = sum(name in values for name in _FIGURES)
-    more = f" (+{figures - 1} figures)" if figures > 1 else ""
+    more = f" (and {figures - 1} more)" if figures > 1 else ""
     row: Row = dict.fromkeys(column.name for column in COLUMNS)
     row |= values
     caveats = [CAVEAT, *([str(values["caveats"])] if "caveats" in values else [])]

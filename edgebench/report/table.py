@@ -72,7 +72,8 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
     )
     for name in names:
         column = BY_NAME[name]
-        longest = max((len(cell(name, row)) for row in rows), default=0)
+        lines = [line for row in rows for line in cell(name, row).splitlines()]
+        longest = max(map(len, lines), default=0)
         table.add_column(
             column.heading or name,
             justify="left" if column.kind == "str" else "right",
@@ -173,7 +174,7 @@ def _label(row: Row, varying: Sequence[str]) -> str:
 
 def _varying(rows: Sequence[Row]) -> list[str]:
     """Axes on which the rows differ; the format only where nothing else tells two rows apart."""
-    varying = [name for name in _AXES if len({row.get(name) for row in rows}) > 1]
+    varying = [name for name in _AXES if len(_known(rows, name)) > 1]
     if "parameters" in varying:  # each scenario has others: that alone tells nothing new
         pairs = {(row.get("scenario"), row.get("parameters")) for row in rows}
         if len(pairs) == len({scenario for scenario, _ in pairs}):
@@ -182,8 +183,15 @@ def _varying(rows: Sequence[Row]) -> list[str]:
     return [*varying, *(name for name in more if name == "format")]
 
 
+def _known(rows: Sequence[Row], name: str) -> set[Value]:
+    """What rows have on an axis; what another tool did not tell is no difference."""
+    return {row.get(name) for row in rows if not row.get("imported_from") or row.get(name)}
+
+
 def cell(name: str, row: Row) -> str:
     """One value as text: figures with their interval, what went wrong instead of a blank."""
+    if name == "backend" and row.get("imported_from"):
+        return clean(str(row[name])) + "\n(imported)"  # on a line of its own: 80 columns are few
     if name == "precision" and row.get("fallback") and "precision" in str(row["fallback"]):
         share = row.get("precision_ratio")
         if isinstance(share, float) and "partial" in str(row["fallback"]):

@@ -19,7 +19,7 @@ OURS = frozenset(
     {"run_id", "case_id", "edgebench_version", "preset", "imported_from", "validity", "steady"}
 )
 """Columns that edgebench alone can fill."""
-REQUIRED = ("device", "device_id", "workload", "backend", "precision")
+REQUIRED = ("device", "workload", "backend", "precision")
 """Without these nobody knows what a figure is of."""
 CHOICES: dict[str, tuple[str, ...]] = {
     "precision": PRECISIONS,
@@ -172,15 +172,17 @@ def complete(
         raise UsageError(f"{told} tells no {lacking[0]}", remedy=_remedy(lacking))
     _ordered(found, origin)
     known = {name: origin.get(name, AS_STATED) for name in found}
+    if "device_id" not in found:
+        found["device_id"], known["device_id"] = found["device"], UNNAMED
     return found, known
 
 
 AS_STATED = "as stated"
+UNNAMED = "the device's name: nobody named the unit"
 
 
 def _remedy(lacking: Iterable[str]) -> str:
-    said = [f"--set {name}=..." if name != "device_id" else "--device-name ..." for name in lacking]
-    return f"state it: {' '.join(said)}"
+    return "state it: " + " ".join(f"--set {name}=..." for name in lacking)
 
 
 def _ordered(values: Mapping[str, Told], origin: Mapping[str, str]) -> None:

@@ -74,7 +74,7 @@ def test_imported_rows_are_reported_and_each_figure_is_traced(folder: Path) -> N
     first, second = json.loads(done.stdout)
     assert (first["latency_p50_ms"], first["latency_p99_ms"]) == (0.9, 1.2)
     assert (first["top1_ratio"], first["threads"]) == (0.985, 1)
-    assert first["imported_from"] == "csv: fleet.csv: row 1, median_us (+2 figures)"
+    assert first["imported_from"] == "csv: fleet.csv: row 1, median_us (and 2 more)"
     assert first["validity"] is None
     assert first["caveats"] == "imported: not checked by edgebench"
     assert first["case_id"] != second["case_id"]
@@ -95,6 +95,7 @@ def test_the_table_the_page_and_the_csv_have_them(folder: Path) -> None:
     assert "There are no results yet" not in page
     done = run("report", "results", cwd=folder)
     assert max(map(len, done.stdout.splitlines())) <= 80
+    assert done.stdout.count("(imported)") == 2
     assert "imported: csv: fleet.csv: row 1" in done.stderr
     assert "--accuracy full" not in done.stderr
 
@@ -124,7 +125,9 @@ def test_compare_and_recommend_see_them(folder: Path) -> None:
     words = (*IMPORT[:3], "-o", "later", *IMPORT[5:])
     run(*words, cwd=folder)
     done = run("compare", "results", "later", "--json", cwd=folder)
-    assert sorted(row["ratio"] for row in json.loads(done.stdout)["rows"]) == [1.0, 2.0]
+    pairs = json.loads(done.stdout)["rows"]
+    assert sorted(pair["ratio"] for pair in pairs) == [1.0, 2.0]
+    assert all("imported in A and B, as its tool defines it" in pair["reason"] for pair in pairs)
     done = run("recommend", "results", "--max", "latency_p99_ms=2", cwd=folder)
     assert "latency_p99_ms 4.2 > 2" in done.stdout
 
@@ -151,7 +154,7 @@ def test_a_later_import_takes_the_place_of_the_earlier(folder: Path) -> None:
         (("pyperf", "fleet.csv", "--map", "threads=x"), "pyperf takes no --map"),
         (("csv", "fleet.csv", "--map", "latency=x"), "did you mean"),
         (("csv", "fleet.csv", "--mapping", "fleet.csv"), "[map]"),
-        (("csv", "fleet.csv", "--mapping", "map.toml"), "tells no device_id (state it: --device"),
+        (("csv", "fleet.csv", "--map", "device=board"), "tells no workload (state it: --set work"),
         ((*IMPORT[1:], "--set", "precision=fp16"), "stated as 'fp16'"),
         ((*IMPORT[1:], "fleet.csv"), "are the same cell"),
         ((*IMPORT[1:], "--map", "precision=top1 %"), "precision cannot be '98.5'"),

@@ -97,6 +97,13 @@ def test_what_a_cell_needs_must_be_told(name: str) -> None:
         told.complete(values, dict.fromkeys(values, "f.json: a"), {})
 
 
+def test_a_unit_that_nobody_named_is_called_like_its_device() -> None:
+    values = {name: value for name, value in NEEDED.items() if name != "device_id"}
+    found, origin = told.complete(values, dict.fromkeys(values, "f.json: a"), {})
+    assert found["device_id"] == "pi5"
+    assert origin["device_id"] == told.UNNAMED
+
+
 def test_a_value_without_an_origin_and_an_interval_beside_its_figure_are_refused() -> None:
     with pytest.raises(UsageError, match="no origin of precision"):
         told.complete(NEEDED, dict.fromkeys(tuple(NEEDED)[:-1], "f.json: a"), {})

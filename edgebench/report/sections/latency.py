@@ -50,8 +50,9 @@ def _interval_figure(material: Material, measured: pd.DataFrame) -> Figure:
     )
     caption = (
         "Each point is the median latency of a cell, the bar its 95 % interval. Hollow points are "
-        "suspect or invalid. Where two bars overlap, the cells cannot be told apart. Cells that "
-        "chose their load themselves (offline, a server that looks for its rate) are not drawn."
+        "suspect, invalid or imported. Where two bars overlap, the cells cannot be told apart. "
+        "Cells that chose their load themselves (offline, a server that looks for its rate) are "
+        "not drawn."
     )
     spec = charts.latency(material.frame).to_dict()
     return Figure(id="chart-latency", caption=caption, spec=spec, data=data)

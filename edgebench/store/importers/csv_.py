@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from edgebench.errors import UsageError, plain
@@ -14,7 +15,8 @@ from edgebench.store.importers.mapping import Source
 from edgebench.store.importers.opened import Cells, Opened
 
 _DELIMITERS = (",", ";", "\t")
-_MAX_ROWS = 100_000
+_MAX_ROWS, _MAX_COLUMNS = 100_000, 1000
+_LONGEST_LINE = 1 << 20
 
 
 class Csv:
@@ -25,7 +27,7 @@ class Csv:
     """
 
     name = "csv"
-    wants = ("device_id",)
+    wants: tuple[str, ...] = ()
 
     def __init__(self, columns: Mapping[str, str] | None = None) -> None:
         self._told = dict(columns or {})
@@ -51,13 +53,15 @@ class Csv:
         text = opened.text()
         delimiter = _delimiter(text.partition("\n")[0])
         try:
-            lines = list(csv.reader(io.StringIO(text), delimiter=delimiter, strict=True))
+            reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
+            lines = list(itertools.islice(reader, _MAX_ROWS + 2))
         except csv.Error as error:
             raise UsageError(f"{opened.name} is no CSV: {error}") from None
         header = [name.strip() for name in lines[0]] if lines else []
         sources = self._sources(header, opened.name)
-        if not 1 < len(lines) <= _MAX_ROWS:
-            raise UsageError(f"{opened.name} has {max(0, len(lines) - 1):,} lines of cells")
+        if not 0 < len(lines) - 1 <= _MAX_ROWS:
+            much = "more lines than a table of results" if lines[1:] else "no line of cells"
+            raise UsageError(f"{opened.name} has {much}")
         used = {source.theirs for source in sources}
         return Imported(
             tool="csv",
@@ -71,9 +75,11 @@ class Csv:
         )
 
     def _sources(self, header: Sequence[str], name: str) -> list[Source]:
+        if len(header) > _MAX_COLUMNS:
+            raise UsageError(f"{name} has {len(header):,} columns")
         twice = next((one for one in header if header.count(one) > 1), None)
-        if twice is not None or len(header) > _LONGEST_HEADER:
-            raise UsageError(f"{name} has {plain((twice or '')[:80])!r} twice")
+        if twice is not None:
+            raise UsageError(f"{name} has {plain(twice[:80])!r} twice")
         if not self._told:
             return [Source(column, column, None) for column in header]
         found = [mapping.source(ours, told, header) for ours, told in self._told.items()]
@@ -86,7 +92,16 @@ class Csv:
         return found
 
 
-_LONGEST_HEADER = 1000
+def _lines(text: str) -> Iterator[str]:
+    """Lines, none of them so long that parting it would take seconds.
+
+    Raises:
+        csv.Error: One is.
+    """
+    for line in io.StringIO(text):
+        if len(line) > _LONGEST_LINE:
+            raise csv.Error(f"a line of {len(line):,} characters")
+        yield line
 
 
 def _delimiter(header: str) -> str:

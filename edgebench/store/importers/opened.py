@@ -23,6 +23,8 @@ MAX_FILE_BYTE = 64 << 20
 _DIGITS = 30
 """No count has more; longer ones would keep Python busy."""
 _MAX_FILES = 10_000
+_MAX_OBJECTS, _MAX_VALUES = 500_000, 5_000_000
+"""Of a JSON file: so many are read in seconds; what has more would keep Python busy for minutes."""
 
 
 class Opened:
@@ -109,9 +111,12 @@ class Opened:
             UsageError: As `text`; or it is no such JSON.
         """
         shown = name or self.name
+        text = self.text(name)
+        if text.count("{") > _MAX_OBJECTS or text.count(",") > _MAX_VALUES:
+            raise UsageError(f"{shown} holds more values than a benchmark has")
         try:
             value = json.loads(
-                self.text(name),
+                text,
                 object_pairs_hook=_once,
                 parse_constant=_no_constant,
                 parse_float=_finite,

@@ -21,7 +21,7 @@ class Pyperf:
     """Importer of pyperf's files; values are in s, of a call, warm-ups apart."""
 
     name = "pyperf"
-    wants = ("device", "device_id", "workload", "backend", "precision")
+    wants = ("device", "workload", "backend", "precision")
 
     def read(self, path: Path, stated: Mapping[str, str]) -> Imported:
         """A cell a benchmark.

@@ -25,7 +25,7 @@ class PytestBenchmark:
     """
 
     name = "pytest-benchmark"
-    wants = ("device", "device_id", "workload", "backend", "precision")
+    wants = ("device", "workload", "backend", "precision")
 
     def __init__(self, columns: Mapping[str, str] | None = None, names: str = "") -> None:
         self._sources = [mapping.source(ours, told) for ours, told in (columns or {}).items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def test_names_that_are_ours_need_no_mapping(tmp_path: Path) -> None:
         (TABLE + 'pi5;net;"1;\n', "is no CSV"),
         (TABLE + "pi5;net;1,5;x\n", "row 3, median_us: '1,5' is no number"),
         (TABLE + "pi5;net;nan;x\n", "'nan' is no number"),
-        (TABLE.split("\n", maxsplit=1)[0], "has 0 lines of cells"),
+        (TABLE.split("\n", maxsplit=1)[0], "has no line of cells"),
         ("", "has no column"),
         (TABLE + "a;b;1;" + "x" * 200_000, "is no CSV"),
     ],
@@ -62,3 +63,23 @@ def test_what_is_no_such_table_is_refused(tmp_path: Path, text: str, words: str)
 def test_a_template_of_names_is_nothing_for_a_table() -> None:
     with pytest.raises(UsageError, match="csv takes no --names"):
         Csv().mapped({}, "{workload}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "board" * 3_000_000,
+        "board;model;median_us\n" + ";" * 15_000_000,
+        "board;model;median_us\n" + ";;\n" * 5_000_000,
+        ";" * 900_000 + "\n" + ";" * 900_000,
+        'board;model;median_us\n"' + "x\n" * 8_000_000,
+    ],
+    ids=["header", "wide", "long", "columns", "quote"],
+)
+def test_a_table_without_end_is_refused_within_a_second(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(text)
+    began = time.perf_counter()
+    with pytest.raises(UsageError):
+        Csv(WORDS).read(path, {})
+    assert time.perf_counter() - began < 1.0

@@ -21,6 +21,8 @@ HOSTILE = {
     "endless": b'{"a": ' + b"9" * 5_000_000 + b"}",
     "twice": b'{"a": 1, "a": 2}',
     "many keys twice": b"{" + b",".join(b'"%d": 1' % (i // 2) for i in range(200_000)) + b"}",
+    "objects": b"[" + b"{}," * 5_000_000 + b"{}]",
+    "numbers": b"[" + b"1," * 8_000_000 + b"1]",
     "cut": b'{"a": [1, 2',
     "binary": bytes(range(256)) * 10,
     "empty": b"",
