@@ -34,11 +34,12 @@ class _Scale(NamedTuple):
     error: _Array
     """Infinite where nothing tells it."""
     df: _Array
+    widest: float
+    """Student's quantile of the fewest degrees of freedom."""
 
     def near(self, index: int, margin: _Array | float) -> NDArray[np.bool_]:
         """Those that may be tied with one: all but what is too far off for any interval."""
-        least = float(_critical(self.df.min(keepdims=True))[0])
-        half = least * np.hypot(self.error[index], self.error)
+        half = self.widest * np.hypot(self.error[index], self.error)
         distance = np.abs(self.value - self.value[index])
         return np.asarray(distance <= np.maximum(half, margin))
 
@@ -117,11 +118,9 @@ def _ends(figure: Figure) -> tuple[float, float]:
 def _scale(sides: Sequence[Side | None]) -> _Scale:
     filled = [Side(math.nan, math.nan, 1.0) if side is None else side for side in sides]
     errors = [math.inf if side.error is None else side.error for side in filled]
-    return _Scale(
-        np.array([side.value for side in filled]),
-        np.array(errors, dtype=np.float64),
-        np.array([max(side.df, 1.0) for side in filled]),
-    )
+    df = np.array([max(side.df, 1.0) for side in filled])
+    widest = float(_critical(df.min(keepdims=True))[0]) if len(df) else 0.0
+    return _Scale(np.array([side.value for side in filled]), np.array(errors), df, widest)
 
 
 def _critical(df: _Array) -> _Array:
