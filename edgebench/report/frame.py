@@ -13,7 +13,7 @@ from edgebench.analysis.compare import DEFAULT_METRIC
 from edgebench.analysis.definitions import DEFINITIONS
 from edgebench.analysis.limits import check_metric
 from edgebench.errors import UsageError
-from edgebench.report import comparison, rows
+from edgebench.report import comparison, gather, rows
 from edgebench.report.column import Column, Kind
 from edgebench.report.columns import COLUMNS, defined
 from edgebench.store import merge
@@ -31,10 +31,10 @@ _PLAIN: dict[Kind, str] = {"float": "float64"}
 
 
 def load(*paths: str | os.PathLike[str], definition: str | None = None) -> pd.DataFrame:
-    """Results of all runs at or below the given paths, one row a case of a run.
+    """Results of all runs and imports at or below the given paths, one row a case of each.
 
     Args:
-        paths: Run folders or any folders above them.
+        paths: Folders of runs or imports, or any folders above them.
         definition: Adds columns with the same samples' figures as another tool defines them:
             ``tflite``, ``mlperf``, ``benchmark_app`` or ``ncnn``.
 
@@ -52,7 +52,9 @@ def load(*paths: str | os.PathLike[str], definition: str | None = None) -> pd.Da
             f"there is no definition {definition!r}", remedy=f"choose from {', '.join(DEFINITIONS)}"
         )
     added = () if definition is None else defined(definition)
-    return frame(rows.of_runs(_runs(paths), definition=definition), added)
+    found = gather.gather(map(Path, paths), all_runs=True, definition=definition)
+    _warn(found.problems)
+    return frame(found.rows, added)
 
 
 def frame(found: list[rows.Row], added: Sequence[Column] = ()) -> pd.DataFrame:
@@ -151,6 +153,10 @@ def samples(runs: Iterable[StoredRun]) -> pd.DataFrame:
 
 def _runs(paths: tuple[str | os.PathLike[str], ...]) -> tuple[StoredRun, ...]:
     runs, problems = read_all([Path(path) for path in paths])
-    for problem in problems:
-        warnings.warn(problem, stacklevel=3)
+    _warn(problems)
     return runs
+
+
+def _warn(problems: Iterable[str]) -> None:
+    for problem in problems:
+        warnings.warn(problem, stacklevel=4)
