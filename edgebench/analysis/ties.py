@@ -16,7 +16,7 @@ import numpy as np
 from numpy.polynomial import Chebyshev
 from numpy.typing import NDArray
 
-from edgebench.analysis.compare import MARGIN_RATIO
+from edgebench.analysis.compare import CANNOT_TELL, MARGIN_RATIO, SAME
 from edgebench.analysis.figure import Figure
 from edgebench.analysis.pooled import Side, on_scale
 from edgebench.stats import CONFIDENCE, student_t_quantile
@@ -24,6 +24,9 @@ from edgebench.stats import CONFIDENCE, student_t_quantile
 _Array = NDArray[np.float64]
 _DEGREE = 24
 """Of the polynomial through Student's quantiles: it is off by 2e-13 at most."""
+APART = "apart"
+_MANY = 1 << 20
+"""Degrees of freedom beyond which more of them change nothing."""
 _LOG_MARGIN = math.log1p(MARGIN_RATIO)
 
 
@@ -101,6 +104,33 @@ class Figures:
 def tied(one: Figure, other: Figure) -> bool:
     """Whether two figures cannot be told apart, or are the same for every purpose."""
     return 1 in Figures([one, other]).tied(0)
+
+
+def verdict(one: Figure, other: Figure) -> str:
+    """`APART`, `compare.SAME` for every purpose or `compare.CANNOT_TELL`; both latter are tied."""
+    if one.exact and other.exact:
+        return SAME if one.value == other.value else APART
+    if _is_bounds(one) or _is_bounds(other):
+        (low, high), (least, most) = _ends(one), _ends(other)
+        return CANNOT_TELL if low <= most and least <= high else APART
+    log = "linear" not in {one.spread, other.spread} and min(one.value, other.value) > 0
+    a, b = on_scale(one, log=log), on_scale(other, log=log)
+    if a is None or b is None or a.error is None or b.error is None:
+        return CANNOT_TELL
+    distance, error = abs(a.value - b.value), math.hypot(a.error, b.error)
+    margin = _LOG_MARGIN if log else MARGIN_RATIO * min(abs(one.value), abs(other.value))
+    if distance > max(_quantile(math.floor(min(a.df, b.df, _MANY))) * error, margin):
+        return APART  # no degrees of freedom between the two give a wider interval
+    parts = a.error**4 / a.df + b.error**4 / b.df
+    half = float(_critical(np.array([error**4 / parts if parts else math.inf]))[0]) * error
+    if distance + half <= margin:
+        return SAME
+    return CANNOT_TELL if distance <= half else APART
+
+
+@functools.cache
+def _quantile(df: int) -> float:
+    return float(_critical(np.array([float(df)]))[0])
 
 
 def _is_bounds(figure: Figure) -> bool:
