@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 import pytest
-from boards import ENVELOPE, POWER, PRICE, RATE, board
+from boards import CELL, ENVELOPE, POWER, PRICE, RATE, board
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.analysis import cost
+from edgebench.analysis import capacity, cost
 from edgebench.analysis.candidates import Candidate, Figure
 from edgebench.analysis.cost import Need
 from edgebench.errors import UsageError
@@ -90,6 +90,18 @@ def test_without_a_meter_published_powers_are_ends_and_no_measurement() -> None:
     assert ends(found, "power_w") == (9, 40, 40)
     assert found.draw.tier == "envelope"
     assert "no measurement" in found.figures["cost_power_w"].source
+
+
+def test_a_cell_of_another_scenario_stands_upon_the_power_of_the_same_cell() -> None:
+    """90/s hold the bound: 3 cameras a device, 4 devices; 4 * 2.8 W + 300/s * 0.04 J = 23.2 W."""
+    server = {"scenario": "server", "parameters": "bound_ms=50", "server_rate_hz": 90.0}
+    known = capacity.evidence([{**CELL, **POWER}])
+    found = cost.estimate(board(**server), TEN, known)
+    assert value(found, "power_w") == pytest.approx(23.2)
+    assert found.figures["cost_power_w"].tier == "board_measured"
+    assert "energy per frame is that of single_stream" in found.notes
+    other = capacity.evidence([{**CELL, **POWER, "threads": 4}])
+    assert cost.estimate(board(**server), TEN, other).draw.tier is None
 
 
 def test_published_powers_of_a_cpu_are_none_of_an_accelerator() -> None:
