@@ -4,6 +4,7 @@
 >>> frame = edgebench.load("edgebench-results")           # one row a case, units in the columns
 >>> samples = edgebench.load_samples("edgebench-results")  # one row an inference
 >>> verdicts = edgebench.compare(frame_a, frame_b)         # one row a pair of cells
+>>> runs = edgebench.history(frame)                        # one row a run, and what changed when
 >>> edgebench.recommend(frame, max={"latency_p99_ms": 33})  # what to take, and why
 
 A frame can do the same: ``frame.edgebench.recommend(...)``, ``.compare(other)``, ``.latest()``,
@@ -22,21 +23,25 @@ if TYPE_CHECKING:
     from edgebench.report.frame import compare as compare
     from edgebench.report.frame import load as load
     from edgebench.report.frame import load_samples as load_samples
+    from edgebench.report.history import frame as history
     from edgebench.report.recommendation import recommend as recommend
 
 __version__ = "0.1.0"
 _HOMES = {
-    "compare": "edgebench.report.frame",
-    "load": "edgebench.report.frame",
-    "load_samples": "edgebench.report.frame",
-    "recommend": "edgebench.report.recommendation",
+    "compare": "frame:compare",
+    "history": "history:frame",
+    "load": "frame:load",
+    "load_samples": "frame:load_samples",
+    "recommend": "recommendation:recommend",
 }
-__all__ = ["__version__", "compare", "load", "load_samples", "recommend"]
+"""Modules of `edgebench.report`, and what they call it."""
+__all__ = ["__version__", "compare", "history", "load", "load_samples", "recommend"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - PEP 562 hook: any public name
     if name in _HOMES:  # pandas only when asked for
-        return getattr(importlib.import_module(_HOMES[name]), name)
+        module, _, own = _HOMES[name].partition(":")
+        return getattr(importlib.import_module(f"edgebench.report.{module}"), own)
     raise AttributeError(f"module 'edgebench' has no attribute {name!r}")
 
 

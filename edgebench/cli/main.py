@@ -29,6 +29,8 @@ _COMMANDS = {
     "report": "Show results as a table, or write them as CSV or HTML.",
     "compare": "Say which cells of two runs differ, and whether a limit is broken.",
     "recommend": "Choose a device, a runtime and a precision, and say why the others fell out.",
+    "history": "Show a case's figure over all its runs, and where its level changed.",
+    "export": "Write results as Parquet, JSON Lines, Markdown or pytest-benchmark's JSON.",
     "baseline": "Save, list and remove baselines to compare with.",
     "doctor": "Say what this device is, and what would spoil a run on it.",
     "workloads": "List, show, verify, derive and build workloads.",

@@ -56,7 +56,10 @@ def command(
     names = flatten(columns)
     check_columns(names)
     runs, found, problems = gather.gather(
-        paths or (Path("edgebench-results"),), all_runs=all_runs, definition=definition
+        paths or (Path("edgebench-results"),),
+        all_runs=all_runs,
+        definition=definition,
+        keep_runs=html_file is not None,  # the page draws their samples
     )
     for problem in problems:
         click.echo(f"edgebench: {problem}", err=True)
@@ -66,7 +69,7 @@ def command(
     if csv_file is not None:
         _write_csv(found, csv_file, names, _added(definition))
     if html_file is not None:
-        _write_html(runs, found, problems, html_file)
+        _write_html(tuple(runs), found, problems, html_file)
 
 
 def _added(definition: str | None) -> tuple[Column, ...]:
