@@ -6,6 +6,8 @@
 >>> verdicts = edgebench.compare(frame_a, frame_b)         # one row a pair of cells
 >>> runs = edgebench.history(frame)                        # one row a run, and what changed when
 >>> edgebench.recommend(frame, max={"latency_p99_ms": 33})  # what to take, and why
+>>> edgebench.pareto(frame, "latency_p50_ms,price_usd")    # what nothing beats in both
+>>> edgebench.cost(frame, cameras=40, fps=10)              # devices, watts and money
 
 A frame can do the same: ``frame.edgebench.recommend(...)``, ``.compare(other)``, ``.latest()``,
 ``.valid()``; where pandas is imported after edgebench, from the first `load` on.
@@ -25,17 +27,30 @@ if TYPE_CHECKING:
     from edgebench.report.frame import load_samples as load_samples
     from edgebench.report.history import frame as history
     from edgebench.report.recommendation import recommend as recommend
+    from edgebench.report.sizing import cost as cost
+    from edgebench.report.sizing import pareto as pareto
 
 __version__ = "0.1.0"
 _HOMES = {
     "compare": "frame:compare",
+    "cost": "sizing:cost",
     "history": "history:frame",
     "load": "frame:load",
     "load_samples": "frame:load_samples",
+    "pareto": "sizing:pareto",
     "recommend": "recommendation:recommend",
 }
 """Modules of `edgebench.report`, and what they call it."""
-__all__ = ["__version__", "compare", "history", "load", "load_samples", "recommend"]
+__all__ = [
+    "__version__",
+    "compare",
+    "cost",
+    "history",
+    "load",
+    "load_samples",
+    "pareto",
+    "recommend",
+]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - PEP 562 hook: any public name

@@ -17,7 +17,7 @@ import numbers
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from edgebench.analysis import apart, capacity, draw, ranges
+from edgebench.analysis import capacity, draw, ranges
 from edgebench.analysis.candidates import Candidate, Cells, Figure
 from edgebench.analysis.capacity import Capacity, Evidence
 from edgebench.analysis.draw import Draw
@@ -228,12 +228,12 @@ def _powered(
     resting_w = drawn.resting_w(devices)
     spent = (ranges.scaled(power_w, need.hours), ranges.scaled(resting_w, need.resting_hours))
     kwh = ranges.scaled(ranges.plus(*spent), 1 / _W_PER_KW)
-    found["cost_power_w"] = power_w._replace(source=drawn.basis)
-    found["cost_electricity_kwh"] = kwh._replace(source=drawn.basis)
+    found["cost_power_w"] = power_w._replace(source=drawn.basis, tier=drawn.tier)
+    found["cost_electricity_kwh"] = kwh._replace(source=drawn.basis, tier=drawn.tier)
     if need.kwh_usd is None:
         missing |= dict.fromkeys(OF_POWER, NO_TARIFF)
         return None
-    return ranges.scaled(kwh, need.kwh_usd)._replace(source=drawn.basis)
+    return ranges.scaled(kwh, need.kwh_usd)._replace(source=drawn.basis, tier=drawn.tier)
 
 
 def _spend(
@@ -255,10 +255,11 @@ def _spend(
     purchase = ranges.product(found["cost_devices"], price)._replace(source=price.source)
     found["cost_purchase_usd"] = purchase
     if electricity is not None:
-        total = ranges.plus(purchase, electricity)
+        source, tier = electricity.source, electricity.tier
+        total = ranges.plus(purchase, electricity)._replace(source=source, tier=tier)
         per_million = ranges.scaled(total, 1 / need.million_frames)
-        found["cost_total_usd"] = total._replace(source=electricity.source)
-        found["cost_per_million_usd"] = per_million._replace(source=electricity.source)
+        found["cost_total_usd"] = total
+        found["cost_per_million_usd"] = per_million._replace(source=source, tier=tier)
 
 
 def _notes(candidate: Candidate, rate_hz: Capacity, drawn: Draw) -> Iterable[str]:
@@ -284,5 +285,5 @@ def spread(rate_hz: Capacity) -> str:
     figure = rate_hz.rate_hz
     if figure is None:
         return "-"
-    ends = None if figure.exact else apart.ends(figure)
+    ends = None if figure.exact else ranges.ends(figure)
     return f"{figure.value:.4g} ({f'{ends[0]:.4g} to {ends[1]:.4g}' if ends else _NO_SPREAD})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgebench.analysis.recommend import Objective
+from edgebench.analysis.standings import Objective
 from edgebench.errors import UsageError
 
 _LESS_UNITS = frozenset({"ms", "mj", "w", "mib", "usd", "kwh", "mcycles", "minstructions"})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from edgebench.analysis import apart, capacity, ranges
+from edgebench.analysis import capacity, ranges
 from edgebench.analysis.candidates import Candidate, Figure
 from edgebench.analysis.capacity import Evidence
 
@@ -64,7 +64,7 @@ def of(candidate: Candidate, known: Evidence | None = None) -> Draw:
 
 def _measured(candidate: Candidate, net_mj: Figure, idle_w: Figure) -> Draw:
     row = candidate.row
-    tier = str(row.get("power_tier"))
+    tier = net_mj.tier
     frame_j = ranges.scaled(_not_below_0(net_mj), 1 / (_MJ_PER_J * capacity.batch(row)))
     idle_w = _as_sure_as(idle_w, candidate.figure("power_w"))
     if tier != PARTIAL:
@@ -77,7 +77,7 @@ def _measured(candidate: Candidate, net_mj: Figure, idle_w: Figure) -> Draw:
 
 def _not_below_0(figure: Figure) -> Figure:
     """Noise may take an energy above idle below 0; no frame gives energy back."""
-    ends = apart.ends(figure)
+    ends = ranges.ends(figure)
     value = max(0.0, figure.value)
     return Figure(value) if ends is None else Figure(value, max(0.0, ends[0]), max(0.0, ends[1]))
 
@@ -87,7 +87,7 @@ def _as_sure_as(idle_w: Figure, power_w: Figure | None) -> Figure:
 
     Both are read by one meter in the same launches; what differs between those is mostly its scale.
     """
-    ends = apart.ends(power_w) if power_w is not None else None
+    ends = ranges.ends(power_w) if power_w is not None else None
     if power_w is None or ends is None or not power_w.value > 0:
         return Figure(idle_w.value)
     low, high = (idle_w.value * end / power_w.value for end in ends)

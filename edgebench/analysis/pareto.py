@@ -8,16 +8,16 @@ any other one.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebench.analysis import apart, compare, questions, recommend
+from edgebench.analysis import compare, naming, questions, refusals, tiers, ties
 from edgebench.analysis.candidates import Candidate, Figure
-from edgebench.analysis.recommend import Objective
+from edgebench.analysis.standings import Objective
 from edgebench.errors import UsageError
 
 _PLANE = 2
@@ -58,11 +58,22 @@ class Front:
 
 
 class _Placed(NamedTuple):
-    candidate: Candidate
-    figures: tuple[Figure, ...]
+    candidates: tuple[Candidate, ...]
+    """In order of their points, and of their names where those are equal."""
+    points: NDArray[np.float64]
+    """Less is better, shape (candidates, objectives)."""
+    figures: tuple[tuple[Figure, ...], ...]
+    """Of each candidate, in the order of the objectives."""
 
 
-def front(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> Front:
+def front(
+    candidates: Sequence[Candidate],
+    objectives: Sequence[Objective],
+    *,
+    allow_tiers: Sequence[str] = (),
+    require_valid: bool = False,
+    known: Collection[str] = (),
+) -> Front:
     """The front of candidates that answer the same question.
 
     Members are found in O(n log n) for two objectives and in O(n * members) for more; naming who
@@ -71,33 +82,72 @@ def front(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> F
     Args:
         candidates: Of one question, in any order.
         objectives: One or more, each figure once.
+        allow_tiers: As for `edgebench.analysis.recommend.recommend`, and so the others.
+        require_valid: Whether suspect cells are left out, too.
+        known: Names of all figures that there are, besides those that any candidate could have.
 
     Raises:
-        UsageError: There is no candidate or no objective.
+        UsageError: There is no candidate or no objective, a figure is named that there is not, or
+            figures of several power tiers would be held against each other.
     """
     if not candidates or not objectives:
         raise UsageError("a front needs candidates and objectives")
-    placed: list[_Placed] = []
-    left_out = []
-    for one in candidates:
-        reasons = _reasons(one, objectives)
+    names = [one.name for one in objectives]
+    naming.check(names, naming.figures(candidates) | frozenset(known))
+    tiers.check_allowed(allow_tiers)
+    left, left_out = [], []
+    for one in sorted(candidates, key=lambda one: one.name):
+        reasons = _reasons(one, names, allow_tiers, require_valid=require_valid)
         if reasons:
             left_out.append(LeftOut(one, reasons))
         else:
-            figures = (one.figure(objective.name) for objective in objectives)
-            placed.append(_Placed(one, tuple(f for f in figures if f is not None)))
-    signs = [-1.0 if one.more_is_better else 1.0 for one in objectives]
-    points = np.array([[f.value for f in one.figures] for one in placed], dtype=np.float64)
-    points = points.reshape(len(placed), len(signs)) * signs + 0.0  # + 0.0: -0.0 is 0.0
-    order = sorted(range(len(placed)), key=lambda i: (*points[i], placed[i].candidate.name))
-    placed, points = [placed[i] for i in order], points[order]
-    best = undominated(points)
+            left.append(one)
+    tiers.check(left, names, allow_tiers)
+    placed = _placed(left, objectives)
+    best = undominated(placed.points)
     return Front(
         question=questions.words(candidates[0].row),
         objectives=tuple(objectives),
-        members=tuple(one.candidate for one, is_best in zip(placed, best, strict=True) if is_best),
-        dominated=_dominated(placed, points, best),
-        left_out=tuple(sorted(left_out, key=lambda one: one.candidate.name)),
+        members=tuple(placed.candidates[i] for i in np.flatnonzero(best)),
+        dominated=_dominated(placed, best),
+        left_out=tuple(left_out),
+    )
+
+
+def _reasons(
+    candidate: Candidate, names: Sequence[str], allowed: Sequence[str], *, require_valid: bool
+) -> tuple[str, ...]:
+    """Why it cannot be placed: what keeps it from ranking, figures that are missing."""
+    found = dict.fromkeys(
+        words
+        for name in names
+        for words in refusals.of(candidate, name, require_valid=require_valid)
+    )
+    for name in names:
+        figure = candidate.figure(name)
+        if figure is not None and not math.isfinite(figure.value):
+            found[f"{name} is no finite number"] = None
+    if outside := tiers.outside(candidate, names, allowed):
+        found[outside] = None
+    return tuple(found)
+
+
+def _placed(candidates: Sequence[Candidate], objectives: Sequence[Objective]) -> _Placed:
+    known = []
+    for one in candidates:
+        figures = [one.figure(objective.name) for objective in objectives]
+        point = [
+            objective.sign * figure.value + 0.0  # + 0.0: -0.0 is 0.0
+            for objective, figure in zip(objectives, figures, strict=True)
+            if figure is not None
+        ]
+        known.append((point, one.name, one, figures))
+    known.sort(key=lambda placed: placed[:2])
+    points = np.array([point for point, _, _, _ in known], dtype=np.float64)
+    return _Placed(
+        tuple(one for _, _, one, _ in known),
+        points.reshape(len(known), len(objectives)),
+        tuple(tuple(f for f in figures if f is not None) for _, _, _, figures in known),
     )
 
 
@@ -139,53 +189,38 @@ def _swept(unique: NDArray[np.float64]) -> NDArray[np.bool_]:
     return best
 
 
-def _reasons(candidate: Candidate, objectives: Sequence[Objective]) -> tuple[str, ...]:
-    """Why it cannot be placed: what keeps it from ranking, figures that are missing."""
-    alone = recommend.recommend((candidate,), (), objectives[0]).standings[0]
+def _dominated(placed: _Placed, best: NDArray[np.bool_]) -> tuple[Dominated, ...]:
+    members = np.flatnonzero(best)
     found = []
-    for objective in objectives:
-        figure = candidate.figure(objective.name)
-        if figure is None:
-            found.append(f"{objective.name} was not measured")
-        elif not math.isfinite(figure.value):
-            found.append(f"{objective.name} is no finite number")
-    refused = tuple(words for words in alone.refusals if words not in found)
-    return refused or tuple(found)
-
-
-def _dominated(
-    placed: Sequence[_Placed], points: NDArray[np.float64], best: NDArray[np.bool_]
-) -> tuple[Dominated, ...]:
-    member_points = points[best]
-    members = [one for one, is_best in zip(placed, best, strict=True) if is_best]
-    found = []
-    for one, point, is_best in zip(placed, points, best, strict=True):
-        if not is_best:
-            beat = np.flatnonzero((member_points <= point).all(axis=1))
-            away = _distance(member_points[beat], point)
-            names = (members[i].candidate.name for i in beat)
-            ranked = sorted(zip(away.tolist(), names, beat.tolist(), strict=True))
-            found.append(_named(one, [members[i] for _, _, i in ranked]))
+    for i in np.flatnonzero(~best):
+        point = placed.points[i]
+        beat = members[(placed.points[members] <= point).all(axis=1)]
+        away = _distance(placed.points[beat], point).tolist()
+        names = [placed.candidates[j].name for j in beat]
+        nearest = [j for _, _, j in sorted(zip(away, names, beat.tolist(), strict=True))]
+        found.append(_named(placed, int(i), nearest))
     return tuple(found)
 
 
 def _distance(members: NDArray[np.float64], point: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far each is, whatever the units: differences over sums of sizes, added up."""
     sizes = np.abs(members) + np.abs(point)
-    found: NDArray[np.float64] = (np.abs(members - point) / np.where(sizes > 0, sizes, 1.0)).sum(
-        axis=1
-    )
-    return found
+    shares = np.abs(members - point) / np.where(sizes > 0, sizes, 1.0)
+    return np.asarray(shares.sum(axis=1), dtype=np.float64)
 
 
-def _named(one: _Placed, nearest_first: Sequence[_Placed]) -> Dominated:
-    known = all(apart.ends(figure) is not None for figure in one.figures)
-    for member in nearest_first if known else ():
-        if _surely(member.figures, one.figures):
-            return Dominated(one.candidate, member.candidate.name, sure=True)
-    return Dominated(one.candidate, nearest_first[0].candidate.name, sure=False)
+def _named(placed: _Placed, one: int, nearest_first: Sequence[int]) -> Dominated:
+    worse = placed.figures[one]
+    surely = (other for other in nearest_first if _surely(placed.figures[other], worse))
+    by = next(surely, None)
+    named = placed.candidates[nearest_first[0] if by is None else by].name
+    return Dominated(placed.candidates[one], named, sure=by is not None)
 
 
 def _surely(better: Sequence[Figure], worse: Sequence[Figure]) -> bool:
-    verdicts = {apart.verdict(a, b) for a, b in zip(better, worse, strict=True)}
-    return apart.APART in verdicts and compare.CANNOT_TELL not in verdicts
+    verdicts = set()
+    for a, b in zip(better, worse, strict=True):
+        verdicts.add(ties.verdict(a, b))
+        if compare.CANNOT_TELL in verdicts:
+            return False
+    return ties.APART in verdicts

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from edgebench.analysis import apart
-from edgebench.analysis.candidates import Figure
+from edgebench.analysis.figure import Figure
+
+
+def ends(figure: Figure) -> tuple[float, float] | None:
+    """Lower and upper end; of a price both are the price; None where nothing tells the spread."""
+    if figure.exact:
+        return figure.value, figure.value
+    if figure.low is None or figure.high is None:
+        return None
+    return figure.low, figure.high
 
 
 def between(low: float, value: float, high: float, source: str = "") -> Figure:
@@ -16,14 +24,14 @@ def between(low: float, value: float, high: float, source: str = "") -> Figure:
 def plus(one: Figure, other: Figure) -> Figure:
     """The sum; its ends are not known where one's are not."""
     value = one.value + other.value
-    a, b = apart.ends(one), apart.ends(other)
+    a, b = ends(one), ends(other)
     return Figure(value) if a is None or b is None else between(a[0] + b[0], value, a[1] + b[1])
 
 
 def product(one: Figure, other: Figure) -> Figure:
     """The product of two that are not below 0; its ends are not known where one's are not."""
     value = _times(one.value, other.value)
-    a, b = apart.ends(one), apart.ends(other)
+    a, b = ends(one), ends(other)
     if a is None or b is None:
         return Figure(value)
     return between(_times(a[0], b[0]), value, _times(a[1], b[1]))

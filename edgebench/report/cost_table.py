@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from edgebench.analysis import apart, cost, draw
+from edgebench.analysis import cost, draw, questions, ranges
 from edgebench.analysis.candidates import Figure
 from edgebench.analysis.cost import NAMES, Cost, Need
 from edgebench.report import front
@@ -20,7 +20,7 @@ _TENFOLD = 9
 _TELLS = ("device", "device_setup", "backend", "precision", "accelerator", "threads", "options")
 _CAPACITY = "capacity_hz"
 COLUMNS = (
-    *("candidate", *_TELLS, _CAPACITY, *front.ends(_CAPACITY), "capacity_basis"),
+    *("question", "candidate", *_TELLS, _CAPACITY, *front.ends(_CAPACITY), "capacity_basis"),
     *(part for name in NAMES for part in (name, *front.ends(name))),
     *("cost_power_tier", "cost_power_basis", "reasons", "notes"),
 )
@@ -62,7 +62,7 @@ def _count(figure: Figure | None) -> str:
 def _watts(figure: Figure | None) -> str:
     """``23.2``; ``9-40`` of an envelope; ``>=23.2`` of a meter that does not see all."""
     if figure is not None and not figure.source.startswith(draw.ENVELOPE):
-        ends = apart.ends(figure)
+        ends = ranges.ends(figure)
         return f">={_brief(ends[0])}" if ends and math.isinf(ends[1]) else _brief(figure.value)
     return _ranged(figure, _brief)
 
@@ -86,7 +86,7 @@ def _brief(value: float) -> str:
 def _ranged(figure: Figure | None, tell: Callable[[float], str]) -> str:
     if figure is None:
         return "-"
-    ends = apart.ends(figure)
+    ends = ranges.ends(figure)
     if ends is None or tell(ends[0]) == tell(ends[1]):
         return tell(figure.value)
     return f"{tell(ends[0])}-{tell(ends[1])}"
@@ -153,7 +153,7 @@ def rows(costs: Iterable[Cost]) -> list[Row]:
 
 def _row(one: Cost) -> Row:
     row: Row = dict.fromkeys(COLUMNS)
-    row["candidate"] = one.candidate.name
+    row |= {"question": questions.words(one.candidate.row), "candidate": one.candidate.name}
     for name in _TELLS:
         value = one.candidate.row.get(name)
         row[name] = value if value is None or isinstance(value, (str, int, float)) else str(value)
@@ -197,6 +197,6 @@ def to_json(costs: Sequence[Cost]) -> dict[str, object]:
 
 
 def _plain(figure: Figure) -> dict[str, float | None]:
-    ends = apart.ends(figure) or (None, None)
+    ends = ranges.ends(figure) or (None, None)
     low, high = (end if end is not None and math.isfinite(end) else None for end in ends)
     return {"value": figure.value, "low": low, "high": high}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from edgebench.analysis import apart
+from edgebench.analysis import ranges
 from edgebench.analysis.candidates import Candidate, Figure
 from edgebench.analysis.pareto import Dominated, Front
 from edgebench.analysis.recommend import Objective
@@ -63,7 +63,7 @@ def heading(name: str) -> str:
 
 def short(figure: Figure | None) -> str:
     """``12.34 ±3%``; a price as it is; of what has a least and no most ``>=23.2``."""
-    ends = apart.ends(figure) if figure is not None else None
+    ends = ranges.ends(figure) if figure is not None else None
     if figure is None or not math.isfinite(figure.value):
         return "-"
     if figure.exact:
@@ -117,7 +117,7 @@ def rows(fronts: Sequence[Front]) -> list[Row]:
     for front in fronts:
         found += [_row(front, one, MEMBER) for one in front.members]
         for beaten in front.dominated:
-            told: Row = {"beaten_by": beaten.by, "sure": "yes" if beaten.sure else "no"}
+            told: Row = {"beaten_by": beaten.by, "sure": beaten.sure}
             found.append(_row(front, beaten.candidate, DOMINATED) | told)
         for out in front.left_out:
             reasons: Row = {"reasons": "; ".join(out.reasons)}

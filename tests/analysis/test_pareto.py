@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgebench.analysis import directions, pareto
+from edgebench.analysis import directions, pareto, ties
 from edgebench.analysis.candidates import Candidate, Figure
+from edgebench.analysis.figure import Spread
 from edgebench.analysis.recommend import Objective
 from edgebench.errors import UsageError
 
@@ -279,3 +280,62 @@ def test_a_front_needs_two_figures_each_once(words: str) -> None:
         directions.objectives(words)
     pair = itertools.permutations(("load_ms", "price_usd"))
     assert all(len(directions.objectives(",".join(two))) == 2 for two in pair)
+
+
+def metered(name: str, tier: str, energy_mj: float) -> Candidate:
+    row = {**OK, "device": name, "power_tier": tier, "latency_p50_ms": 5.0 + energy_mj}
+    return Candidate(name=name, rows=({**row, "energy_net_mj": energy_mj},))
+
+
+THRIFTY = (FASTEST, Objective("energy_net_mj"))
+WALL, BOARD = metered("a", "wall_measured", 3.0), metered("b", "board_measured", 2.0)
+
+
+def test_powers_of_unlike_tiers_have_no_front_together_unless_that_is_asked_for() -> None:
+    with pytest.raises(UsageError, match=r"board_measured \(b\)") as caught:
+        pareto.front([WALL, BOARD], THRIFTY)
+    assert "--allow-tier" in str(caught.value)
+    both = pareto.front([WALL, BOARD], THRIFTY, allow_tiers=("wall_measured", "board_measured"))
+    assert names(both) == ["b"]
+
+
+def test_a_tier_that_is_asked_for_leaves_the_others_out() -> None:
+    found = pareto.front([WALL, BOARD], THRIFTY, allow_tiers=("wall_measured",))
+    assert names(found) == ["a"]
+    assert "board_measured" in found.left_out[0].reasons[0]
+
+
+def test_a_figure_that_there_is_not_is_refused_with_one_that_is_like_it() -> None:
+    with pytest.raises(UsageError, match="latency_p50_ms"):
+        pareto.front([WALL], (FASTEST, Objective("latency_p5_ms")))
+
+
+def test_suspect_cells_are_left_out_where_only_valid_ones_are_asked_for() -> None:
+    doubted = Candidate(name="a", rows=({**measured("a", 5, 5).row, "validity": "suspect"},))
+    pair = [doubted, measured("b", 10, 50)]
+    assert names(pareto.front(pair, (FASTEST, LIGHTEST))) == ["a"]
+    assert names(pareto.front(pair, (FASTEST, LIGHTEST), require_valid=True)) == ["b"]
+
+
+VALUES = st.floats(0.5, 2)
+HALVES = st.sampled_from([0.0, 1e-4, 0.01, 0.3])
+
+
+@st.composite
+def any_figure(draw: st.DrawFn) -> Figure:
+    value, half = draw(VALUES), draw(HALVES)
+    kind = draw(st.sampled_from(["exact", "bounds", "alone", "log", "linear", "pooled"]))
+    if kind == "exact":
+        return Figure(value, exact=True)
+    if kind == "alone":
+        return Figure(value, launches=1)
+    launches = 0 if kind == "bounds" else draw(st.integers(2, 30))
+    ends = value / (1 + half), value * (1 + half)
+    spread: Spread = draw(st.sampled_from(["log", "linear", "pooled"]))
+    return Figure(value, *ends, launches, spread=spread)
+
+
+@given(any_figure(), any_figure())
+def test_a_verdict_is_symmetrical_and_apart_where_the_two_are_no_tie(a: Figure, b: Figure) -> None:
+    assert ties.verdict(a, b) == ties.verdict(b, a)
+    assert (ties.verdict(a, b) == ties.APART) == (not ties.tied(a, b))

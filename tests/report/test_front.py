@@ -58,7 +58,7 @@ def test_each_other_one_is_told_with_who_beats_it_and_how_surely() -> None:
     lines = "\n".join(front.lines(FRONT))
     assert "beaten by dear: poor" in lines
     assert "beaten by cheap as it seems, but not told apart from the front: near" in lines
-    assert "left out, price_usd was not measured: unpriced" in lines
+    assert "left out, price_usd was not measured (tell it: --price DEVICE=USD): unpriced" in lines
 
 
 def test_of_many_only_the_first_are_named_unless_all_are_asked_for() -> None:
@@ -78,10 +78,10 @@ def test_rows_hold_everyone_with_figures_and_ends_and_the_reason() -> None:
         "unpriced": "left out",
     }
     assert rows["poor"]["beaten_by"] == "dear"
-    assert (rows["poor"]["sure"], rows["near"]["sure"]) == ("yes", "no")
+    assert (rows["poor"]["sure"], rows["near"]["sure"]) == (True, False)
     assert rows["dear"]["latency_p50_hi_ms"] == 5.05
     assert rows["unpriced"]["price_usd"] is None
-    assert rows["unpriced"]["reasons"] == "price_usd was not measured"
+    assert rows["unpriced"]["reasons"] == "price_usd was not measured (tell it: --price DEVICE=USD)"
     assert all(tuple(row) == front.columns([FRONT]) for row in rows.values())
 
 
