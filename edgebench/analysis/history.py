@@ -77,7 +77,7 @@ class History:
 
 
 def of_rows(rows: Iterable[Cells], metric: str) -> list[History]:
-    """Histories of all cases on all units, in the order in which the rows came.
+    """Histories of all cases on all units, by the names of the cases and then of the units.
 
     Args:
         rows: Of all runs, not only the newest ones; in any order.
@@ -87,7 +87,8 @@ def of_rows(rows: Iterable[Cells], metric: str) -> list[History]:
     for row in rows:
         if row.get("preset") != _OTHER_PROTOCOL:
             cases[tuple(row.get(name) for name in _ONE_CASE)].append(row)
-    return [_history(mine, metric) for mine in cases.values()]
+    found = [_history(mine, metric) for mine in cases.values()]
+    return sorted(found, key=lambda one: (labelled(one.row), str(one.row.get("device_id"))))
 
 
 def _history(rows: Sequence[Cells], metric: str) -> History:
