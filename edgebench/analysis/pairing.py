@@ -52,6 +52,7 @@ _CHANGES = (
     "accelerator",
     "options",
     "model_sha256",
+    "pipeline",
     "edgebench_version",
 )
 """What one compares *for*: named beside the verdict."""
@@ -60,6 +61,7 @@ _MACHINES_OWN = re.compile(r"(\bmax_streams)=\S+")
 _RATE = re.compile(r"\brate_hz=")
 _LATENCIES = frozenset({"latency_p50_ms", "latency_p99_ms"})
 _UNDER_LOAD = _LATENCIES | {"throughput_ips"}
+_OF_POWER = frozenset({"power_w", "energy_gross_mj", "energy_net_mj"})
 
 
 class Pairing(NamedTuple):
@@ -163,8 +165,11 @@ def obstacle_of(metric: str, a: Cells, b: Cells) -> str:
     """Why a metric of two comparable cells is that of other loads, in one line; empty where not.
 
     What a search found is where its latency was measured: a server that bears twice the rate
-    answers later there, and a larger batch takes longer.
+    answers later there, and a larger batch takes longer. Powers of two tiers, or of meters that
+    leave out other parts of the device, are powers of two things.
     """
+    if metric in _OF_POWER:
+        return _other_power(a, b)
     scenario = a.get("scenario")
     if scenario == "server" and metric in _UNDER_LOAD and not _RATE.search(asked(a)):
         return "server: each was measured at the rate that it bears: compare server_rate_hz"
@@ -172,6 +177,18 @@ def obstacle_of(metric: str, a: Cells, b: Cells) -> str:
         points = [[row.get(f"offline_{axis}") for axis in ("batch", "streams")] for row in (a, b)]
         if points[0] != points[1] or None in points[0]:
             return "offline: calls of another size: compare throughput_ips"
+    return ""
+
+
+def _other_power(a: Cells, b: Cells) -> str:
+    for column, words in (
+        ("power_tier", "other power tier"),
+        ("power_excludes", "the meters leave out other parts"),
+    ):
+        if None not in (a.get("power_tier"), b.get("power_tier")) and a.get(column) != b.get(
+            column
+        ):
+            return f"{words}: {_short(a.get(column))} -> {_short(b.get(column))}"
     return ""
 
 

@@ -17,7 +17,7 @@ from edgebench.cli.main import EXIT_LIMIT
 from edgebench.cli.params import CommaList, flatten
 from edgebench.cli.text import fill
 from edgebench.errors import UsageError
-from edgebench.report import comparison, csv_, gather
+from edgebench.report import comparison, comparison_markdown, csv_, gather
 from edgebench.report.columns import COLUMNS
 from edgebench.report.comparison import Break, Compared
 from edgebench.report.rows import Row
@@ -31,7 +31,11 @@ _RESULTS = Path("edgebench-results")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--baseline", metavar="NAME", help="Compare with this baseline (or its .json file).")
 @click.option(
-    "--metric", "metrics", multiple=True, type=CommaList(), help=f"One of {', '.join(METRICS)}."
+    "--metric",
+    "metrics",
+    multiple=True,
+    type=CommaList(metavar="METRIC"),
+    help=f"What is compared: {', '.join(METRICS)}.",
 )
 @click.option(
     "--fail",
@@ -42,6 +46,7 @@ _RESULTS = Path("edgebench-results")
 )
 @click.option("--csv", "csv_file", metavar="FILE", help="Write the pairs as CSV (- for stdout).")
 @click.option("--json", "as_json", is_flag=True, help="Print the pairs as JSON.")
+@click.option("--markdown", is_flag=True, help="Print a summary for a pull request.")
 def command(
     paths: tuple[Path, ...],
     baseline: str | None,
@@ -50,12 +55,14 @@ def command(
     csv_file: str | None,
     *,
     as_json: bool,
+    markdown: bool,
 ) -> int:
     """Say which cells of B differ from those of A, and whether that is known.
 
     PATHS are two run folders (or folders above them: the latest figures of each case and device
     count), or with --baseline one (default: edgebench-results). B / A comes with its 95 % interval
-    and a verdict: faster, slower, same (within 2 %), can't tell or not comparable.
+    and a verdict: faster, slower, same (within 2 %; frames in time: 0.1 %), can't tell or not
+    comparable. Energies and powers are compared within one tier only.
 
     Limits like --fail latency_p50_ms:+5% or --fail throughput_ips:-5% end in exit code 1 only where
     the interval lies beyond them, all cells and limits judged together (Holm).
@@ -68,7 +75,9 @@ def command(
     found = comparison.of_rows(a, b, wanted, checked)
     if all(row["case_id_a"] is None or row["case_id_b"] is None for row in found.rows):
         raise UsageError("A and B have no cell in common", remedy="compare runs of the same cases")
-    _print(found, as_json=as_json, csv_file=csv_file)
+    if markdown:
+        click.echo(comparison_markdown.build(found, checked), nl=False)
+    _print(found, as_json=as_json, csv_file=csv_file, shown=not markdown)
     if checked:
         _gate(found, checked)
     return EXIT_LIMIT if found.breaks else 0
@@ -95,7 +104,7 @@ def _latest(path: Path) -> list[Row]:
     return found
 
 
-def _print(found: Compared, *, as_json: bool, csv_file: str | None) -> None:
+def _print(found: Compared, *, as_json: bool, csv_file: str | None, shown: bool) -> None:
     if as_json:
         click.echo(json.dumps({"rows": found.rows, "broken": _broken(found.breaks)}, indent=1))
     if csv_file == "-":
@@ -106,7 +115,7 @@ def _print(found: Compared, *, as_json: bool, csv_file: str | None) -> None:
                 csv_.write(found.rows, file, comparison.COLUMNS)
         except OSError as error:
             raise UsageError(f"cannot write {csv_file}: {error.strerror}") from None
-    if as_json or csv_file == "-":
+    if as_json or csv_file == "-" or not shown:
         return
     for metric in dict.fromkeys(str(row["metric"]) for row in found.rows):
         mine = [row for row in found.rows if row["metric"] == metric]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,11 +12,10 @@ from edgebench.analysis.definitions import DEFINITIONS
 from edgebench.cli import show
 from edgebench.cli.params import CommaList, check_columns, flatten
 from edgebench.errors import UsageError
-from edgebench.report import csv_, rows, table
+from edgebench.report import csv_, gather, rows, table
 from edgebench.report.column import Column
 from edgebench.report.columns import COLUMNS, defined
-from edgebench.store import merge
-from edgebench.store.read import StoredRun, each
+from edgebench.store.read import StoredRun
 
 
 @click.command("report")
@@ -56,15 +55,14 @@ def command(
         return
     names = flatten(columns)
     check_columns(names)
-    problems: list[str] = []
-    runs: Iterable[StoredRun] = each(paths or (Path("edgebench-results"),), problems)
-    if html_file is not None:
-        runs = tuple(runs)  # the page draws their samples; a table needs one run at a time
-    found = rows.of_runs(runs, definition=definition)
+    runs, found, problems = gather.gather(
+        paths or (Path("edgebench-results"),),
+        all_runs=all_runs,
+        definition=definition,
+        keep_runs=html_file is not None,  # the page draws their samples
+    )
     for problem in problems:
         click.echo(f"edgebench: {problem}", err=True)
-    if not all_runs:
-        found = merge.latest(found)
     if as_json or (csv_file is None and html_file is None):
         shown = names or (table.defined_columns(found, definition) if definition else ())
         show.print_rows(found, shown, as_json=as_json)

@@ -230,8 +230,13 @@ COLUMNS: tuple[Column, ...] = (
     Column("pipeline", "str", "region e2e: what decoded and resized images, and its version"),
     Column("image_sha256", "str", "region e2e: hash of the image file that was decoded"),
     *(
-        Column(f"stage_{stage}_ms", "float", f"region e2e: {what}; median, as latency_p50_ms")
+        Column(f"stage_{stage}{end}_ms", "float", meaning)
         for stage, what in STAGES.items()
+        for end, meaning in (
+            ("", f"region e2e: {what}; median, as latency_p50_ms"),
+            ("_lo", "lower end of its 95 % interval (Student's t)"),
+            ("_hi", "upper end of its 95 % interval"),
+        )
     ),
     Column(
         "engine_figures",

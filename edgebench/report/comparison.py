@@ -118,13 +118,13 @@ def _summary(row: Cells, metric: str) -> Summary:
         _number(row.get(metric)),
         _number(row.get(f"{stem}_lo_{unit}")),
         _number(row.get(f"{stem}_hi_{unit}")),
-        int(_number(row.get("launches")) or 0),
+        int(_number(row.get(METRICS[metric].launches)) or 0),
     )
 
 
 def _number(value: object) -> float | None:
-    """A positive, finite number; None for all else (a baseline may hold anything)."""
-    if isinstance(value, (int, float)) and math.isfinite(value) and value > 0:
+    """A finite number; None for all else (a baseline may hold anything)."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
     return None
 

@@ -72,15 +72,16 @@ def _estimate(name: str, estimate: Interval | float | None) -> Row:
 
 
 def stages(good: list[Record]) -> Row:
-    """Medians of an image's stages, and what decoded it."""
+    """Medians of an image's stages with their intervals, and what decoded it."""
     row: Row = {"pipeline": " / ".join(sorted({r.pipeline for r in good if r.pipeline})) or None}
     for stage in STAGES:
         taken = [r.stage_ns[stage] for r in good if len(r.stage_ns.get(stage, ()))]
-        if taken:
-            medians = [quantile(series, 0.5) for series in taken]
+        medians = [ms_from_ns(quantile(series, 0.5)) for series in taken]
+        if medians and min(medians) > 0:
             # As latency_p50: what slows a launch slows its stages alike, so they still add up.
-            middle = statistics.geometric_mean(medians) if min(medians) > 0 else 0.0
-            row[f"stage_{stage}_ms"] = ms_from_ns(middle)
+            row |= over_launches(f"stage_{stage}", "ms", medians)
+        elif medians:
+            row[f"stage_{stage}_ms"] = 0.0
     return row
 
 

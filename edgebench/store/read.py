@@ -76,6 +76,17 @@ def read_journal(path: Path) -> tuple[tuple[Record, ...], tuple[str, ...]]:
     return read_lines(path, decode_line, "one launch is lost")
 
 
+def folders_with(file: str, path: Path) -> list[Path]:
+    """Folders at or anywhere below a path that hold a file of that name, sorted."""
+    # os.walk, not rglob: it does not recurse, so folders may be nested to any depth.
+    return sorted(Path(folder) for folder, _, files in os.walk(path) if file in files)
+
+
+def holds_runs(path: Path) -> bool:
+    """Whether there is a run at or below a path."""
+    return bool(folders_with(_MANIFEST, path))
+
+
 def find_runs(paths: Iterable[Path]) -> Iterator[Path]:
     """Run folders at or anywhere below the given paths, sorted, each once.
 
@@ -86,8 +97,7 @@ def find_runs(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if not path.exists():
             raise UsageError(f"{path} does not exist", remedy="run `edgebench run` first")
-        # os.walk, not rglob: it does not recurse, so folders may be nested to any depth.
-        below = sorted(Path(folder) for folder, _, files in os.walk(path) if _MANIFEST in files)
+        below = folders_with(_MANIFEST, path)
         if not below:
             raise UsageError(f"there is no run in {path}", remedy="name a folder with run.json")
         for folder in below:

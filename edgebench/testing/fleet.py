@@ -7,7 +7,8 @@ says in its caveats that it was planted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import msgspec
@@ -16,62 +17,16 @@ import numpy as np
 from edgebench import __version__
 from edgebench.codec import encode_line, encode_manifest
 from edgebench.machine import DeviceFacts
-from edgebench.metering import Channel, Power, Series, Tier
-from edgebench.records import (
-    Accuracy,
-    Case,
-    Effective,
-    Manifest,
-    Parity,
-    PlannedCase,
-    Precision,
-    Record,
-)
-from edgebench.samples import Samples
-from edgebench.units import NS_PER_MS, NS_PER_S
+from edgebench.records import Case, Manifest, PlannedCase, Record
+from edgebench.testing.fleet_cells import Cell, Device
+from edgebench.testing.fleet_records import MINUTES, POWER_S, SAMPLES_PER_QUERY, filled
 
-_UW_PER_W = 1_000_000
-_BYTE_PER_MIB = 1 << 20
-_WINDOW_S = 30
-_CAVEAT = "planted by edgebench.testing.fleet: nothing was measured"
+__all__ = ["Cell", "Device", "units", "write", "write_all", "write_history"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """What is planted of a case; None is not measured."""
-
-    backend: str = "onnxruntime"
-    precision: Precision = "fp32"
-    latency_ms: float = 10.0
-    """Median."""
-    threads: int = 1
-    top1_ratio: float | None = None
-    rss_mib: float = 50.0
-    power_w: float | None = None
-    """While it infers; None: no meter."""
-    effective_precision: str | None = None
-    """What it ran in; as asked where not told."""
-    cosine: float = 0.99999
-    """Below 0.9 it is invalid in every precision."""
-    reason: str = ""
-    """Why it failed; empty: it did not."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Device:
-    """A unit of a kind of device and what is measured on it."""
-
-    name: str
-    """The kind; with a descriptor of this name it has a price and published powers."""
-    unit: str = ""
-    """Its device_id; the kind's name where not told."""
-    cells: tuple[Cell, ...] = ()
-    tier: Tier = "board_measured"
-    idle_w: float = 2.0
-    launch_spread_ratio: float = 0.01
-    """Standard deviation of launches' medians."""
-    facts: DeviceFacts | None = None
-    """Its facts; name and unit go before what they say."""
+_BEGIN = "2026-01-01T00:00:00Z"
+_FORM = "%Y-%m-%dT%H:%M:%SZ"
+_IMAGE_SHA256 = "1" * 64
+_BOUND_MS = 100.0
 
 
 def write(
@@ -79,7 +34,7 @@ def write(
     device: Device,
     *,
     workload: str = "mnist_cnn",
-    started_at_utc: str = "2026-01-01T00:00:00Z",
+    started_at_utc: str = _BEGIN,
     seed: int = 1,
     launches: int = 6,
     samples: int = 400,
@@ -89,7 +44,7 @@ def write(
     Args:
         folder: The run's folder is made below it.
         device: What is planted.
-        workload: Of all its cells.
+        workload: Of its cells that name none.
         started_at_utc: Newer runs of a unit go before older ones.
         seed: Of the noise; the same seed gives the same bytes.
         launches: Of each cell.
@@ -111,10 +66,58 @@ def write(
                     launch=launch,
                     case_id=planned.case_id,
                     status="ok",
-                    caveats=(_CAVEAT,),
                 )
-                journal.write(encode_line(_filled(begun, device, cell, rng, samples)))
+                journal.write(encode_line(filled(begun, device, cell, rng, samples)))
     return made
+
+
+def write_all(folder: Path, devices: Sequence[Device]) -> tuple[Path, ...]:
+    """A run of each device, below ``folder/<unit>``; the seed is the device's place."""
+    return tuple(
+        write(folder / (one.unit or one.name), one, seed=place)
+        for place, one in enumerate(devices, 1)
+    )
+
+
+def write_history(
+    folder: Path, device: Device, factors: Sequence[float], *, seed: int = 1
+) -> tuple[Path, ...]:
+    """A run a day of one unit, whose latencies change over the days.
+
+    Args:
+        folder: The runs' folders are made below it.
+        device: What is planted on the first day.
+        factors: Of the latencies on each day; the first day is 2026-01-01.
+        seed: Of the first day; each day has the next one.
+    """
+    first = datetime.strptime(_BEGIN, _FORM).replace(tzinfo=timezone.utc)
+    return tuple(
+        write(
+            folder,
+            replace(device, latency_factor=device.latency_factor * factor),
+            started_at_utc=(first + timedelta(days=day)).strftime(_FORM),
+            seed=seed + day,
+        )
+        for day, factor in enumerate(factors)
+    )
+
+
+def units(
+    device: Device, count: int, *, spread_ratio: float = 0.02, seed: int = 1
+) -> tuple[Device, ...]:
+    """Several units of one kind, ``NAME-1`` and so on, each as much slower or faster as it is.
+
+    Args:
+        device: The kind.
+        count: How many.
+        spread_ratio: Standard deviation of the logarithm of their latencies.
+        seed: Of that spread.
+    """
+    factors = np.exp(np.random.default_rng(seed).normal(0, spread_ratio, count))
+    return tuple(
+        replace(device, unit=f"{device.name}-{place}", latency_factor=float(factor))
+        for place, factor in enumerate(factors, 1)
+    )
 
 
 def _manifest(
@@ -129,11 +132,11 @@ def _manifest(
         preset="standard",
         seed=seed,
         launches=launches,
-        method={"power_s": float(_WINDOW_S)} if metered else {},
+        method={"power_s": float(POWER_S)} if metered else {},
         ended="done",
         facts=_facts(device),
-        backend_versions={cell.backend: "0" for cell in device.cells},
-        plan=tuple(_planned(cell, workload) for cell in device.cells),
+        backend_versions={cell.backend: device.backend_version for cell in device.cells},
+        plan=tuple(_planned(cell, cell.workload or workload) for cell in device.cells),
     )
 
 
@@ -150,77 +153,25 @@ def _planned(cell: Cell, workload: str) -> PlannedCase:
         backend=cell.backend,
         format="onnx",
         precision=cell.precision,
+        accelerator=cell.accelerator,
         threads=cell.threads,
+        batch=cell.batch,
+        scenario=cell.scenario,
+        region="e2e" if cell.stages_ms else "invoke",
+        parameters=_parameters(cell),
+        image_sha256=_IMAGE_SHA256 if cell.stages_ms else "",
+        options=dict(cell.options),
     )
-    return PlannedCase(case_id=case.case_id, case=case)
+    return PlannedCase(case_id=case.case_id, case=case, task=cell.task, weights=cell.weights)
 
 
-def _filled(
-    begun: Record, device: Device, cell: Cell, rng: np.random.Generator, samples: int
-) -> Record:
-    if cell.reason:
-        return msgspec.structs.replace(begun, status="failed", stage="load", reason=cell.reason)
-    median_ns = cell.latency_ms * NS_PER_MS * np.exp(rng.normal(0, device.launch_spread_ratio))
-    latency_ns = (median_ns * rng.lognormal(0, 0.02, samples)).astype(np.int64)
-    ran = cell.effective_precision or cell.precision
-    return msgspec.structs.replace(
-        begun,
-        model_size_byte=_BYTE_PER_MIB,
-        effective=Effective(precision=ran, precision_ratio=1.0, accelerator="cpu"),
-        load_ns=20 * NS_PER_MS,
-        first_inference_ns=int(2 * median_ns),
-        latency_ns=Samples(latency_ns.tolist()),
-        window_ns=int(latency_ns.sum()),
-        inferences=samples,
-        cpu_ns=int(latency_ns.sum()),
-        rss_baseline_byte=30 * _BYTE_PER_MIB,
-        rss_load_byte=int(cell.rss_mib * _BYTE_PER_MIB),
-        rss_peak_byte=int(cell.rss_mib * _BYTE_PER_MIB * np.exp(rng.normal(0, 0.002))),
-        power=_power(device, cell, float(median_ns), rng),
-        parity=Parity(samples=16, cosine=cell.cosine, max_abs_error=1e-5, top1_ratio=1.0),
-        accuracy=_accuracy(cell) if begun.launch == 0 else None,
-    )
-
-
-def _accuracy(cell: Cell) -> Accuracy | None:
-    if cell.top1_ratio is None:
-        return None
-    samples = 1000
-    return Accuracy(samples=samples, correct=round(samples * cell.top1_ratio), source="planted")
-
-
-def _power(device: Device, cell: Cell, median_ns: float, rng: np.random.Generator) -> Power | None:
-    if cell.power_w is None:
-        return None
-    idle_end = 10 * NS_PER_S
-    end = idle_end + _WINDOW_S * NS_PER_S
-    t_ns = range(0, end + NS_PER_S, NS_PER_S)
-    mean = [device.idle_w if t < idle_end else cell.power_w for t in t_ns]
-    noise = rng.normal(1, device.launch_spread_ratio) * rng.normal(1, 0.01, len(mean))
-    partial = ("all but the CPU",) if device.tier == "partial_measured" else ()
-    channel = Channel(
-        name="planted", tier=device.tier, quantity="power_uw", covers=("device",), excludes=partial
-    )
-    return Power(
-        idle_start_ns=0,
-        idle_end_ns=idle_end,
-        start_ns=idle_end,
-        end_ns=end,
-        inferences=int((end - idle_end) / median_ns),
-        series=(
-            Series(
-                meter="planted",
-                channel=channel,
-                t_ns=Samples(t_ns),
-                value=Samples(int(w * n * _UW_PER_W) for w, n in zip(mean, noise, strict=True)),
-            ),
-        ),
-    )
-
-
-def write_all(folder: Path, devices: Sequence[Device]) -> tuple[Path, ...]:
-    """A run of each device, below ``folder/<unit>``; the seed is the device's place."""
-    return tuple(
-        write(folder / (one.unit or one.name), one, seed=place)
-        for place, one in enumerate(devices, 1)
-    )
+def _parameters(cell: Cell) -> dict[str, float]:
+    """Of the scenario, as a plan has them."""
+    known: dict[str, dict[str, float]] = {
+        "multi_stream": {"samples_per_query": float(SAMPLES_PER_QUERY)},
+        "offline": {"max_batch": 64.0, "max_streams": 4.0},
+        "server": {"bound_ms": _BOUND_MS},
+        "paced": {"rate_hz": cell.camera_hz},
+        "sustained": {"minutes": float(MINUTES)},
+    }
+    return known.get(cell.scenario, {})

@@ -13,6 +13,7 @@ import pytest
 from edgebench.records import Case, Manifest, Record
 from edgebench.runner.journal import Journal
 from edgebench.samples import Samples
+from edgebench.testing import fleet
 
 
 def run(*arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -74,6 +75,17 @@ def test_a_ci_job_saves_commits_and_compares_a_baseline(folder: Path) -> None:
     assert not list((folder / "edgebench-baselines").iterdir())
 
 
+def test_a_hungrier_device_breaks_a_limit_of_energy(tmp_path: Path) -> None:
+    for place, power_w in (("old", 6.0), ("new", 7.0)):
+        fleet.write(tmp_path / place, fleet.Device(name="pi", cells=(fleet.Cell(power_w=power_w),)))
+    done = run("compare", "old", "new", "--metric", "energy_net_mj", cwd=tmp_path)
+    assert "more" in done.stdout
+    limit = ("--fail", "energy_net_mj:+10%")
+    done = run("compare", "old", "new", *limit, cwd=tmp_path, code=1)
+    assert "limit broken: mnist_cnn/onnxruntime/fp32: energy_net_mj:+10%" in done.stderr
+    run("compare", "new", "old", *limit, cwd=tmp_path)
+
+
 def test_pairs_are_csv_on_stdout_or_in_a_file(folder: Path) -> None:
     metrics = ("--metric", "latency_p50_ms,rss_peak_mib")
     lines = run("compare", "old", "slow", *metrics, "--csv", "-", cwd=folder).stdout.splitlines()
@@ -90,7 +102,7 @@ def test_pairs_are_csv_on_stdout_or_in_a_file(folder: Path) -> None:
         (("old", "absent"), "absent does not exist"),
         (("old", "slow", "--fail", "latency_p50:+5%"), "'latency_p50' cannot be compared"),
         (("old", "slow", "--fail", "latency_p50_ms:5"), "is no limit"),
-        (("old", "slow", "--metric", "load_ms"), "cannot be compared (one of"),
+        (("old", "slow", "--metric", "model_size_mib"), "cannot be compared (one of"),
         (("old", "--baseline", "absent"), "there is no baseline 'absent'"),
         (("old", "slow", "--baseline", "x"), "name one run"),
         (("old", "slow", "--csv", "no/such/folder.csv"), "cannot write"),
