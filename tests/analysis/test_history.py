@@ -124,8 +124,8 @@ def test_turns_of_ab_are_no_run_of_a_case() -> None:
 
 
 def test_a_figure_that_nobody_compares_is_more_or_less() -> None:
-    rows = [row | {"load_ms": row["latency_p50_ms"]} for row in _stepped()]
-    (one,) = history.of_rows(rows, "load_ms")
+    rows = [row | {"latency_min_ms": row["latency_p50_ms"]} for row in _stepped()]
+    (one,) = history.of_rows(rows, "latency_min_ms")
     assert [change.verdict for change in one.changes] == ["more"]
 
 
