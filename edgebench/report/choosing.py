@@ -113,7 +113,7 @@ def _decided(group: list[Candidate], rows: Sequence[Cells], asked: Asked) -> Dec
     if asked.need is not None:
         found = cost.of_candidates(group, asked.need, rows)
         costs = {one.candidate.name: one for one in found}
-        group = [_labelled(one) for one in found]
+        group = [one.told for one in found]
     answer = recommend(
         group,
         asked.limits,
@@ -127,14 +127,6 @@ def _decided(group: list[Candidate], rows: Sequence[Cells], asked: Asked) -> Dec
         answer = replace(answer, standings=tuple(_why(one, costs) for one in answer.standings))
     ordered = tuple(costs[one.candidate.name] for one in answer.standings) if costs else ()
     return Decided(answer=answer, costs=ordered, front=_front(answer, asked))
-
-
-def _labelled(one: Cost) -> Candidate:
-    """The candidate with its costs, those that power is in of the tier that it is of."""
-    tier = one.draw.tier or ""
-    told = dict(one.told.told)
-    told |= {name: told[name]._replace(tier=tier) for name in cost.OF_POWER if name in told}
-    return replace(one.candidate, told=told)
 
 
 def _why(standing: Standing, costs: Mapping[str, Cost]) -> Standing:
