@@ -122,27 +122,23 @@ def recommend(
     """Which device, runtime and precision to take, and why the others fell out.
 
     Args:
-        frame: Of `edgebench.load`, or any of its rows; the latest run of each (device_id, case_id)
-            counts.
-        max: Limits by figure, in the unit that is the last word of its name:
-            ``{"latency_p99_ms": 33, "price_usd": 100}``. Figures are columns of the frame and what
-            is published of a device.
+        frame: Of `edgebench.load`, or any of its rows.
+        max: Limits by figure, in the unit that ends its name: ``{"latency_p99_ms": 33}``. Figures
+            are columns of the frame and what is published of a device (``price_usd``).
         min: The same for what must not be less.
         minimise: What ranks those that keep every limit; the median latency where nothing is said.
         maximise: The same for what is to be large.
         workload: Only this one, or these; else each that the frame has.
         prices_usd: By device; they go before published ones.
-        allow_tier: Tiers of power whose figures may be ranked together, labelled.
+        allow_tier: Tiers of power that count; several are ranked together, labelled.
         require_valid: Suspect and imported cells fall out, too.
         sure: Limits must be kept by the whole 95 % interval.
         each_unit: Units of one kind of device are ranked each by itself, not as their mean.
-        all_runs: Every run is a candidate of its own.
-        need: So many cameras (`edgebench.analysis.cost.Need`); their costs are told, and limits
-            and objectives may name them: ``cost_total_usd``, ``cost_power_w``.
+        all_runs: Every run is a candidate, not only the latest of each (device_id, case_id).
+        need: So many cameras; limits and objectives may then name their costs.
 
     Raises:
-        UsageError: The frame lacks a column of `load` or is empty, a figure or a workload does not
-            exist, or power figures of several tiers would be ranked together.
+        UsageError: As `edgebench.report.choosing.decide`; or the frame lacks a column.
     """
     asked = choosing.Asked(
         limits=(*_limits(max, "max"), *_limits(min, "min")),
@@ -155,8 +151,8 @@ def recommend(
         each_unit=each_unit,
         need=need,
     )
-    rows = records(frame)
-    return Recommendation(choosing.decide(rows if all_runs else merge.latest(rows), asked))
+    rows = records(frame) if all_runs else merge.latest(records(frame))
+    return Recommendation(choosing.decide(rows, asked))
 
 
 def _limits(stated: Mapping[str, float] | None, sense: Sense) -> list[Constraint]:
