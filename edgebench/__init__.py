@@ -9,8 +9,9 @@
 >>> edgebench.pareto(frame, "latency_p50_ms,price_usd")    # what nothing beats in both
 >>> edgebench.cost(frame, cameras=40, fps=10)              # devices, watts and money
 
-A frame can do the same: ``frame.edgebench.recommend(...)``, ``.compare(other)``, ``.latest()``,
-``.valid()``; where pandas is imported after edgebench, from the first `load` on.
+A frame can do the same: ``frame.edgebench.recommend(...)``, ``.compare(other)``, ``.pareto(...)``,
+``.cost(...)``, ``.history()``, ``.latest()``, ``.valid()``; where pandas is imported after
+edgebench, from the first `load` on.
 
 Nothing heavy is imported until it is used: ``import edgebench`` costs no numpy and no pandas.
 """

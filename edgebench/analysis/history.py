@@ -14,7 +14,7 @@ from edgebench.analysis import compare, pairing
 from edgebench.analysis.candidates import Cells, Figure, figure_of
 from edgebench.analysis.change_points import change_points
 from edgebench.analysis.compare import METRICS
-from edgebench.stats import CONFIDENCE, student_t_quantile
+from edgebench.analysis.pooled import on_scale
 
 _ONE_CASE = (
     *("device_id", "preset", "workload", "backend", "format", "precision", "accelerator"),
@@ -27,7 +27,6 @@ NEEDED = (*_ONE_CASE, "run_id", "started_at_utc", "status")
 """Columns without which there is no history."""
 _ALSO = ("workload_version", "source_sha256", "device_setup", "validity")
 """What is looked at beside what `compare` names, at a change."""
-_NORMAL = 1.959963984540054
 _OTHER_PROTOCOL = "ab"
 """Turns with another case are no run of this one."""
 
@@ -77,7 +76,7 @@ class History:
 
 
 def of_rows(rows: Iterable[Cells], metric: str) -> list[History]:
-    """Histories of all cases on all units, in the order in which the rows came.
+    """Histories of all cases on all units, by the names of the cases and then of the units.
 
     Args:
         rows: Of all runs, not only the newest ones; in any order.
@@ -87,7 +86,8 @@ def of_rows(rows: Iterable[Cells], metric: str) -> list[History]:
     for row in rows:
         if row.get("preset") != _OTHER_PROTOCOL:
             cases[tuple(row.get(name) for name in _ONE_CASE)].append(row)
-    return [_history(mine, metric) for mine in cases.values()]
+    found = [_history(mine, metric) for mine in cases.values()]
+    return sorted(found, key=lambda one: (labelled(one.row), str(one.row.get("device_id"))))
 
 
 def _history(rows: Sequence[Cells], metric: str) -> History:
@@ -113,7 +113,7 @@ def _changes(points: Sequence[Point], metric: str) -> tuple[Change, ...]:
     places = [place for place, point in enumerate(points) if point.figure is not None]
     figures = [point.figure for point in points if point.figure is not None]
     values = [figure.value for figure in figures]
-    errors = np.array([_log_error(figure, metric) for figure in figures])
+    errors = np.array([_log_error(figure) for figure in figures])
     found = change_points(np.log(values), errors)
     edges = [0, *(one.first for one in found), len(values)]
     told = []
@@ -136,15 +136,10 @@ def _changes(points: Sequence[Point], metric: str) -> tuple[Change, ...]:
     return tuple(told)
 
 
-def _log_error(figure: Figure, metric: str) -> float:
+def _log_error(figure: Figure) -> float:
     """Standard error of the figure's logarithm, by its own interval; 0 where it has none."""
-    if figure.low is None or figure.high is None or figure.low <= 0 or figure.high <= figure.low:
-        return 0.0
-    known = METRICS.get(metric)
-    scale = _NORMAL
-    if (known is None or known.spread == "launches") and figure.launches > 1:
-        scale = student_t_quantile(0.5 + CONFIDENCE / 2, figure.launches - 1)
-    return math.log(figure.high / figure.low) / 2 / scale
+    side = on_scale(figure, log=True)
+    return 0.0 if side is None or side.error is None else side.error
 
 
 def _verdict(metric: str, ratio: float) -> str:

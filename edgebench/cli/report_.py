@@ -11,8 +11,9 @@ import click
 from edgebench.analysis.definitions import DEFINITIONS
 from edgebench.cli import show
 from edgebench.cli.params import CommaList, check_columns, flatten
+from edgebench.cli.text import fill
 from edgebench.errors import UsageError
-from edgebench.report import csv_, gather, rows, table
+from edgebench.report import csv_, gather, rows, table, units
 from edgebench.report.column import Column
 from edgebench.report.columns import COLUMNS, defined
 from edgebench.store.read import StoredRun
@@ -66,6 +67,8 @@ def command(
     if as_json or (csv_file is None and html_file is None):
         shown = names or (table.defined_columns(found, definition) if definition else ())
         show.print_rows(found, shown, as_json=as_json)
+        for line in () if as_json else units.lines(found):
+            click.echo(fill(line, "", "  "), err=True)
     if csv_file is not None:
         _write_csv(found, csv_file, names, _added(definition))
     if html_file is not None:

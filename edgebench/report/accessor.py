@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
+    from edgebench.analysis.cost import Need
     from edgebench.report.recommendation import Recommendation
 
 
@@ -33,7 +34,10 @@ class Accessor:
         prices_usd: Mapping[str, float] | None = None,
         allow_tier: str | Sequence[str] = (),
         require_valid: bool = False,
+        sure: bool = False,
+        each_unit: bool = False,
         all_runs: bool = False,
+        need: Need | None = None,
     ) -> Recommendation:
         """As `edgebench.recommend`."""
         from edgebench.report import recommendation  # noqa: PLC0415 - when it is asked for
@@ -48,7 +52,10 @@ class Accessor:
             prices_usd=prices_usd,
             allow_tier=allow_tier,
             require_valid=require_valid,
+            sure=sure,
+            each_unit=each_unit,
             all_runs=all_runs,
+            need=need,
         )
 
     def compare(self, other: pd.DataFrame, metric: str = "latency_p50_ms") -> pd.DataFrame:
@@ -56,6 +63,66 @@ class Accessor:
         from edgebench.report import frame  # noqa: PLC0415 - it registers this class
 
         return frame.compare(self._frame, other, metric)
+
+    def history(self, metric: str = "latency_p50_ms") -> pd.DataFrame:
+        """As `edgebench.history`."""
+        from edgebench.report import history  # noqa: PLC0415 - when it is asked for
+
+        return history.frame(self._frame, metric)
+
+    def pareto(
+        self,
+        objectives: str | Sequence[str],
+        *,
+        workload: str | Sequence[str] | None = None,
+        prices_usd: Mapping[str, float] | None = None,
+        allow_tier: str | Sequence[str] = (),
+        require_valid: bool = False,
+        each_unit: bool = False,
+        need: Need | None = None,
+    ) -> pd.DataFrame:
+        """As `edgebench.pareto`."""
+        from edgebench.report import sizing  # noqa: PLC0415 - when it is asked for
+
+        return sizing.pareto(
+            self._frame,
+            objectives,
+            workload=workload,
+            prices_usd=prices_usd,
+            allow_tier=allow_tier,
+            require_valid=require_valid,
+            each_unit=each_unit,
+            need=need,
+        )
+
+    def cost(
+        self,
+        *,
+        cameras: int,
+        fps: float,
+        years: float = 3.0,
+        hours_per_day: float = 24.0,
+        kwh_usd: float | None = None,
+        utilisation_ratio: float = 0.8,
+        workload: str | Sequence[str] | None = None,
+        prices_usd: Mapping[str, float] | None = None,
+        each_unit: bool = False,
+    ) -> pd.DataFrame:
+        """As `edgebench.cost`."""
+        from edgebench.report import sizing  # noqa: PLC0415 - when it is asked for
+
+        return sizing.cost(
+            self._frame,
+            cameras=cameras,
+            fps=fps,
+            years=years,
+            hours_per_day=hours_per_day,
+            kwh_usd=kwh_usd,
+            utilisation_ratio=utilisation_ratio,
+            workload=workload,
+            prices_usd=prices_usd,
+            each_unit=each_unit,
+        )
 
     def latest(self) -> pd.DataFrame:
         """The rows of the latest run of each (device_id, case_id), in the order of the frame.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -73,7 +73,7 @@ def test_a_run_that_is_known_to_be_vague_counts_for_little() -> None:
 def test_a_new_level_has_two_runs_or_more_on_either_side(values: list[float]) -> None:
     found = change_points(np.array(values), np.full(len(values), 0.001))
     edges = [0, *(one.first for one in found), len(values)]
-    assert all(last - first >= 2 for first, last in itertools.pairwise(edges))
+    assert all(last - first >= 2 for first, last in pairwise(edges))
 
 
 def test_the_answer_is_the_same_each_time() -> None:

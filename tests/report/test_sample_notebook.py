@@ -26,9 +26,9 @@ def cells(path: Path) -> list[dict[str, Any]]:
 
 
 def told(cell: dict[str, Any]) -> list[str]:
-    """What a cell answered, as plain text."""
+    """What a cell answered, as lines of plain text, however many pieces it came in."""
     found = [out.get("text") or out.get("data", {}).get("text/plain") for out in cell["outputs"]]
-    return ["".join(text or "") for text in found]
+    return "".join("".join(text or "") for text in found).splitlines()
 
 
 def run(source: Path, target: Path) -> subprocess.CompletedProcess[str]:
