@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,9 @@ except ImportError:
         "reading results into a frame needs pandas", remedy="pip install 'edgebench[report]'"
     ) from None
 
-_DTYPES: dict[Kind, str] = {"str": "string", "int": "Int64", "float": "Float64"}
+from edgebench.report import accessor  # noqa: F401 - registers `frame.edgebench`
+
+DTYPES: dict[Kind, str] = {"str": "string", "int": "Int64", "float": "Float64"}
 _PLAIN: dict[Kind, str] = {"float": "float64"}
 
 
@@ -62,11 +64,18 @@ def frame(found: list[rows.Row], added: Sequence[Column] = ()) -> pd.DataFrame:
     data = {
         column.name: pd.Series(
             [row.get(column.name) for row in found],
-            dtype=_PLAIN.get(column.kind, _DTYPES[column.kind]),
+            dtype=_PLAIN.get(column.kind, DTYPES[column.kind]),
         )
         for column in (*COLUMNS, *added)
     }
     return pd.DataFrame(data)
+
+
+def typed(found: Sequence[Mapping[str, object]], kinds: Mapping[str, str]) -> pd.DataFrame:
+    """Rows as a frame of the given columns, each of its own pandas dtype."""
+    return pd.DataFrame(
+        {name: pd.Series([row.get(name) for row in found], dtype=kinds[name]) for name in kinds}
+    )
 
 
 def compare(a: pd.DataFrame, b: pd.DataFrame, metric: str = DEFAULT_METRIC) -> pd.DataFrame:
@@ -90,16 +99,22 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, metric: str = DEFAULT_METRIC) -> p
         UsageError: There is no such metric, or a frame lacks a column of `load`.
     """
     check_metric(metric)
-    found = comparison.of_rows(merge.latest(_rows(a)), merge.latest(_rows(b)), (metric,)).rows
+    found = comparison.of_rows(merge.latest(records(a)), merge.latest(records(b)), (metric,)).rows
     return pd.DataFrame(found, columns=list(comparison.COLUMNS))
 
 
-def _rows(frame: pd.DataFrame) -> list[dict[str, object]]:
-    """A frame's rows with None for what is missing."""
+def records(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """A frame's rows with None for what is missing.
+
+    Raises:
+        UsageError: It is no frame of `load`, or lacks a column of one.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise UsageError(f"a {type(frame).__name__} is no frame", remedy="use edgebench.load")
     lacking = [column.name for column in COLUMNS if column.name not in frame.columns]
     if lacking:
         raise UsageError(
-            f"the frame has no column {lacking[0]!r}", remedy="compare frames of edgebench.load"
+            f"the frame has no column {lacking[0]!r}", remedy="use frames of edgebench.load"
         )
     whole = frame.astype(object).where(frame.notna(), None)
     return [{str(k): v for k, v in row.items()} for row in whole.to_dict("records")]

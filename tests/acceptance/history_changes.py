@@ -42,7 +42,7 @@ class Task(NamedTuple):
     seed: int
     runs: int
     step: float
-    count: int
+    many: int
     plant: str
 
 
@@ -70,7 +70,7 @@ def found(task: Task) -> float:
     """Share of series with a change found: any of flat ones, one in its place of others."""
     rng = np.random.default_rng([task.seed, task.runs, round(1000 * task.step)])
     hits = 0
-    for _ in range(task.count):
+    for _ in range(task.many):
         errors = rng.uniform(*ERRORS, task.runs)
         values = rng.normal(0, np.hypot(RUN_SD, errors))
         if not task.step:
@@ -79,7 +79,7 @@ def found(task: Task) -> float:
         place = int(rng.integers(MARGIN_RUNS, task.runs - MARGIN_RUNS + 1))
         values[place:] += math.log1p(task.step)
         hits += any(abs(cut - place) <= 1 for cut in METHODS[task.plant](values, errors))
-    return hits / task.count
+    return hits / task.many
 
 
 def main() -> int:
