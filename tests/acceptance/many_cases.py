@@ -107,10 +107,10 @@ def _python(folder: Path, planted: str) -> Iterator[tuple[str, Callable[[], int]
         from edgebench.analysis import candidates, constraints
         from edgebench.analysis.recommend import Objective
         from edgebench.analysis.recommend import recommend as choose
-        from edgebench.report.frame import _rows
+        from edgebench.report.frame import records
 
         limits = [constraints.parse("top1_ratio=0.7", "min")]
-        groups = candidates.of_rows(_rows(frame))
+        groups = candidates.of_rows(records(frame))
         answers = [choose(group, limits, Objective("latency_p50_ms")) for group in groups]
         if planted == "pairs":
             pairs = itertools.combinations(frame["latency_p50_ms"].tolist(), 2)
