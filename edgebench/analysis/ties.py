@@ -16,7 +16,7 @@ import numpy as np
 from numpy.polynomial import Chebyshev
 from numpy.typing import NDArray
 
-from edgebench.analysis.compare import CANNOT_TELL, MARGIN_RATIO, SAME
+from edgebench.analysis.compare import CANNOT_TELL, MARGIN_RATIO, METRICS, SAME
 from edgebench.analysis.figure import Figure
 from edgebench.analysis.pooled import Side, on_scale
 from edgebench.stats import CONFIDENCE, student_t_quantile
@@ -27,7 +27,6 @@ _DEGREE = 24
 APART = "apart"
 _MANY = 1 << 20
 """Degrees of freedom beyond which more of them change nothing."""
-_LOG_MARGIN = math.log1p(MARGIN_RATIO)
 
 
 class _Scale(NamedTuple):
@@ -64,14 +63,15 @@ class Figures:
     """Figures of one name that are held against each other.
 
     Two are tied where the interval of their distance holds no distance (can't tell), or nothing
-    beyond 2 % (the same for every purpose). Ratios of what is above 0; differences of energies and
-    powers, and of whatever is 0 or less. Exact ones, such as prices, tie only if they are equal.
-    One without an interval ties with every other: nothing tells them apart. An interval without
-    launches behind it (a cost, made of several figures) is no estimate but bounds: it ties with
-    what reaches into it.
+    beyond the margin (the same for every purpose). Ratios of what is above 0; differences of
+    energies and powers, and of whatever is 0 or less. Exact ones, such as prices, tie only if they
+    are equal. One without an interval ties with every other: nothing tells them apart. An interval
+    without launches behind it (a cost, made of several figures) is no estimate but bounds: it ties
+    with what reaches into it.
     """
 
-    def __init__(self, figures: Sequence[Figure]) -> None:
+    def __init__(self, figures: Sequence[Figure], margin_ratio: float = MARGIN_RATIO) -> None:
+        self._margin_ratio, self._log_margin = margin_ratio, math.log1p(margin_ratio)
         self._raw = np.array([one.value for one in figures])
         self._exact = np.array([one.exact for one in figures])
         self._bounds = np.array([_is_bounds(one) for one in figures])
@@ -84,14 +84,14 @@ class Figures:
     def tied(self, index: int) -> NDArray[np.intp]:
         """Places of all that are tied with one, its own included, in order."""
         by_log = self._has_log & self._has_log[index]
-        smaller = MARGIN_RATIO * np.minimum(np.abs(self._raw), np.abs(self._raw[index]))
-        near = self._log.near(index, _LOG_MARGIN) if by_log.any() else by_log
+        smaller = self._margin_ratio * np.minimum(np.abs(self._raw), np.abs(self._raw[index]))
+        near = self._log.near(index, self._log_margin) if by_log.any() else by_log
         if not by_log.all():
             near = np.where(by_log, near, self._linear.near(index, smaller))
         places = np.flatnonzero(near | self._bounds | self._bounds[index])
         found = np.where(
             by_log[places],
-            self._log.tied(index, places, _LOG_MARGIN),
+            self._log.tied(index, places, self._log_margin),
             self._linear.tied(index, places, smaller[places]),
         )
         low, high = self._low[places], self._high[places]
@@ -101,12 +101,17 @@ class Figures:
         return places[np.where(exact, self._raw[places] == self._raw[index], found)]
 
 
-def tied(one: Figure, other: Figure) -> bool:
+def tied(one: Figure, other: Figure, margin_ratio: float = MARGIN_RATIO) -> bool:
     """Whether two figures cannot be told apart, or are the same for every purpose."""
-    return 1 in Figures([one, other]).tied(0)
+    return 1 in Figures([one, other], margin_ratio).tied(0)
 
 
-def verdict(one: Figure, other: Figure) -> str:
+def margin_ratio(name: str) -> float:
+    """What is the same for every purpose of a figure: as `compare` has it, 2 % of most."""
+    return METRICS[name].margin_ratio if name in METRICS else MARGIN_RATIO
+
+
+def verdict(one: Figure, other: Figure, margin_ratio: float = MARGIN_RATIO) -> str:
     """`APART`, `compare.SAME` for every purpose or `compare.CANNOT_TELL`; both latter are tied."""
     if one.exact and other.exact:
         return SAME if one.value == other.value else APART
@@ -118,7 +123,8 @@ def verdict(one: Figure, other: Figure) -> str:
     if a is None or b is None or a.error is None or b.error is None:
         return CANNOT_TELL
     distance, error = abs(a.value - b.value), math.hypot(a.error, b.error)
-    margin = _LOG_MARGIN if log else MARGIN_RATIO * min(abs(one.value), abs(other.value))
+    least = min(abs(one.value), abs(other.value))
+    margin = math.log1p(margin_ratio) if log else margin_ratio * least
     if distance > max(_quantile(math.floor(min(a.df, b.df, _MANY))) * error, margin):
         return APART  # no degrees of freedom between the two give a wider interval
     parts = a.error**4 / a.df + b.error**4 / b.df
