@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edgebench.errors import EdgebenchError
+from edgebench.errors import EdgebenchError, plain
 
 if TYPE_CHECKING:
     from edgebench.analysis.budgets import Judged
@@ -194,7 +194,7 @@ class Edgebench:
         with _in_a_line():
             rows, problems = gather.read([Path(path)])
         for problem in problems:
-            warnings.warn(BudgetWarning(problem), stacklevel=2)
+            warnings.warn(BudgetWarning(plain(problem)), stacklevel=2)
         asked = {"workload": workload, "backend": backend, "precision": precision}
         given = {name: value for name, value in asked.items() if value}
         rows = [row for row in rows if all(row[name] == value for name, value in given.items())]

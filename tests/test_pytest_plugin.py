@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from edgebench.report import budget_words, gather
 from edgebench.runner import journal
 from edgebench.testing import fleet
 
 pytest_plugins = "pytester"
+KEPT_LOADED = (budget_words, gather)
+"""A run in this process unloads what it was the first to import, and types are looked up late."""
 ROOT = Path(__file__).resolve().parent.parent
-READ = "cell = edgebench.read({place!r}, precision={precision!r})"
 
 
 @pytest.fixture
@@ -33,11 +35,13 @@ def place(tmp_path: Path) -> str:
 
 
 def suite(
-    pytester: pytest.Pytester, source: str, *options: str, place: str = ""
+    pytester: pytest.Pytester, source: str, *options: str, place: str = "", own: bool = False
 ) -> pytest.RunResult:
-    """Run a suite as a user's: in a process of its own."""
+    """Run a suite as a user's; ``own`` in a process of its own, which takes seconds."""
     pytester.makepyfile(source.replace("PLACE", repr(place)))
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *options)
+    run = pytester.runpytest_subprocess if own else pytester.runpytest_inprocess
+    # In this process our own "error" would hold for the user's suite, too.
+    return run("-p", "no:cacheprovider", "-W", "default", *options)
 
 
 MARKED = """
@@ -99,31 +103,31 @@ def test_a_value_beyond_whose_interval_reaches_back_is_a_warning(
     found.stdout.fnmatch_lines(["*BudgetWarning*reaches back*", "*can't tell"])
 
 
-@pytest.mark.parametrize(
-    ("body", "told"),
-    [
-        ("pass", "was not judged: call edgebench.run"),
-        ("edgebench.read(PLACE)", "holds 3 such cells"),
-        ("edgebench.read(PLACE, backend='ncnn')", "holds 0 such cells"),
-        ("edgebench.read('nowhere')", "edgebench: nowhere does not exist"),
-        ("edgebench.measure('mnist_cnn', backend='nope')", "no backend named 'nope'"),
-        ("edgebench.measure('mnist_cnn', backend='onnxruntime', wibble=1)", "--wibble"),
-        ("edgebench.measure(backend='onnxruntime')", "name a workload or a model"),
-        ("edgebench.budget(edgebench.read(PLACE, precision='int8'), max={'x': 1})", "no figure"),
-        ("edgebench.read(PLACE, precision='int8').wibble", "no column 'wibble'"),
-    ],
-)
-def test_a_mistake_is_told_in_a_line(
-    pytester: pytest.Pytester, place: str, body: str, told: str
-) -> None:
-    source = (
-        "import pytest\n@pytest.mark.edgebench(max={'latency_p50_ms': 9})\n"
-        f"def test_it(edgebench):\n    {body}\n"
+MISTAKES = {
+    "pass": "was not judged: call edgebench.run",
+    "edgebench.run('mnist_cnn', backend='nope')": "no backend named 'nope'",
+    "edgebench.measure('mnist_cnn', backend='onnxruntime', wibble=1)": "--wibble",
+    "edgebench.measure(backend='onnxruntime')": "name a workload or a model",
+    "edgebench.read(PLACE)": "holds 3 such cells",
+    "edgebench.read(PLACE, backend='ncnn')": "holds 0 such cells",
+    "edgebench.read('nowhere')": "edgebench: nowhere does not exist",
+    "edgebench.budget(edgebench.read(PLACE, precision='int8'), max={'x': 1})": "no figure 'x'",
+    "edgebench.budget(edgebench.read(PLACE, precision='int8'), max={})": "no budget: give max",
+    "edgebench.read(PLACE, precision='int8').wibble": "there is no column 'wibble'",
+}
+
+
+def test_a_mistake_is_told_in_a_line(pytester: pytest.Pytester, place: str) -> None:
+    tests = (
+        f"@pytest.mark.edgebench(max={{'latency_p50_ms': 9}})\ndef test_{i}(edgebench):\n    {x}\n"
+        for i, x in enumerate(MISTAKES)
     )
-    found = suite(pytester, source, place=place)
-    found.assert_outcomes(failed=1)
-    assert told in found.stdout.str()
-    assert "During handling" not in found.stdout.str()
+    found = suite(pytester, "import pytest\n" + "".join(tests), place=place)
+    found.assert_outcomes(failed=len(MISTAKES))
+    said = re.split(r"^_+ test_\d+ _+$", found.stdout.str(), flags=re.MULTILINE)[1:]
+    for one, told in zip(said, MISTAKES.values(), strict=True):
+        assert told in one
+        assert "During handling" not in one
 
 
 def test_a_wrong_marker_is_told_before_anything_is_measured(pytester: pytest.Pytester) -> None:
@@ -178,7 +182,7 @@ def test_no_slower_holds_a_cell_against_a_baseline(
     def test_no_baseline(edgebench):
         edgebench.no_slower(edgebench.read(SLOW), baseline="nowhere")
     """
-    found = suite(pytester, source, place=place)
+    found = suite(pytester, source, place=place, own=True)
     found.assert_outcomes(passed=2, failed=3)
     said = found.stdout.str()
     assert re.search(
@@ -200,7 +204,7 @@ def test_detector(edgebench):
 
 def test_a_real_run_is_measured_and_kept_where_asked(pytester: pytest.Pytester) -> None:
     options = ("--edgebench-results", "kept", "--junitxml", "junit.xml")
-    found = suite(pytester, REAL, *options)
+    found = suite(pytester, REAL, *options, own=True)
     found.assert_outcomes(passed=1)
     report = [sys.executable, "-m", "edgebench", "report", "kept", "--json"]
     done = subprocess.run(report, cwd=pytester.path, capture_output=True, text=True, check=True)
@@ -235,7 +239,7 @@ def test_it_waits_for_another_run_and_says_so(pytester: pytest.Pytester) -> None
 
 def test_with_xdist_runs_queue_and_the_table_has_all(pytester: pytest.Pytester) -> None:
     source = REAL + REAL.replace("test_detector", "test_other").replace("import pytest", "")
-    found = suite(pytester, source, "-n", "2")
+    found = suite(pytester, source, "-n", "2", own=True)
     found.assert_outcomes(passed=2)
     assert found.stdout.str().count("latency_p99_ms ") == 2
 
@@ -278,7 +282,7 @@ def test_unused_it_imports_nothing_heavy_and_prints_nothing(pytester: pytest.Pyt
         "def pytest_sessionfinish():\n"
         f"    print('HEAVY', [m for m in {heavy.split()!r} if m in sys.modules])\n"
     )
-    found = suite(pytester, "def test_it():\n    pass\n", "-s")
+    found = suite(pytester, "def test_it():\n    pass\n", "-s", own=True)
     found.assert_outcomes(passed=1)
     assert "HEAVY []" in found.stdout.str()
     assert "budgets" not in found.stdout.str()

@@ -38,7 +38,9 @@ class Markdown:
         """
         del stored
         shown = list(columns) or [
-            name for name in _FIGURES if name in _ALWAYS or any(row.get(name) for row in rows)
+            name
+            for name in _FIGURES
+            if name in _ALWAYS or any(row.get(name) is not None for row in rows)
         ]
         tiers = {row.get("power_tier") for row in rows if row.get("power_tier")}
         if "energy_gross_mj" in shown and not columns and len(tiers) > 1:
