@@ -31,6 +31,7 @@ _CHART = 24
 _FLAT_RATIO = 1.1
 """The chart spans at least this, so that noise alone does not look like a landscape."""
 _SECONDS = len("2026-01-01T00:00")
+"""A run's begin is shown without them."""
 
 
 def check_metric(name: str) -> None:
@@ -149,7 +150,8 @@ def _wrapped(text: str, first: str) -> list[str]:
 
 
 def _run(point: Point, measured: Sequence[float]) -> str:
-    day = str(point.row.get("started_at_utc"))[:_SECONDS].replace("T", " ")
+    begun = _text(point.row, "started_at_utc") or "-"  # another tool's file may not tell
+    day = begun[:_SECONDS].replace("T", " ").ljust(_SECONDS)
     if point.figure is None:
         return f"  {day}  {'-':>8}  {point.absent}"
     value, low, high = point.figure[:3]

@@ -19,6 +19,8 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "acceptance"
         ("coverage", ("pooled", "--runs", "40"), "FAIL  median's interval"),
         ("warmup", ("mser5",), "FAIL  flat left whole"),
         ("choice_properties", ("--examples", "60"), "FAIL  keeps every limit"),
+        ("history_changes", ("pelt", "--share", "0.02"), "FAIL  flat, but told to change"),
+        ("many_cases", ("pairs", "--sizes", "60,200"), "FAIL  recommend grows by size"),
     ],
 )
 def test_a_planted_fault_fails(script: str, plant: tuple[str, ...], words: str) -> None:

@@ -9,8 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 import edgebench
+from edgebench.analysis import history
 from edgebench.cli.main import cli
 from edgebench.errors import UsageError
+from edgebench.report import gather
+from edgebench.report import history as report
 from edgebench.report.history import FRAME
 from edgebench.testing.fleet import Cell, Device, write
 
@@ -112,6 +115,12 @@ def test_a_hostile_unit_cannot_steer_a_terminal(tmp_path: Path) -> None:
     done = _history(tmp_path, "mnist_cnn/litert/int8")
     assert "\x1b" not in done.stdout
     assert not any(line.startswith("evil") for line in done.stdout.splitlines())
+
+
+def test_a_run_that_does_not_say_when_it_began_has_a_line_all_the_same(planted: Path) -> None:
+    row = gather.read([planted])[0][0] | {"started_at_utc": None}
+    (one,) = history.of_rows([row], "latency_p50_ms")
+    assert report.lines(one)[1].startswith("  -          ")
 
 
 def test_a_frame_of_something_else_is_refused(planted: Path) -> None:
