@@ -4,26 +4,46 @@
 >>> frame = edgebench.load("edgebench-results")           # one row a case, units in the columns
 >>> samples = edgebench.load_samples("edgebench-results")  # one row an inference
 >>> verdicts = edgebench.compare(frame_a, frame_b)         # one row a pair of cells
+>>> runs = edgebench.history(frame)                        # one row a run, and what changed when
+>>> edgebench.recommend(frame, max={"latency_p99_ms": 33})  # what to take, and why
+
+A frame can do the same: ``frame.edgebench.recommend(...)``, ``.compare(other)``, ``.latest()``,
+``.valid()``; where pandas is imported after edgebench, from the first `load` on.
 
 Nothing heavy is imported until it is used: ``import edgebench`` costs no numpy and no pandas.
 """
 
 from __future__ import annotations
 
+import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgebench.report.frame import compare as compare
     from edgebench.report.frame import load as load
     from edgebench.report.frame import load_samples as load_samples
+    from edgebench.report.history import frame as history
+    from edgebench.report.recommendation import recommend as recommend
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "compare", "load", "load_samples"]
+_HOMES = {
+    "compare": "frame:compare",
+    "history": "history:frame",
+    "load": "frame:load",
+    "load_samples": "frame:load_samples",
+    "recommend": "recommendation:recommend",
+}
+"""Modules of `edgebench.report`, and what they call it."""
+__all__ = ["__version__", "compare", "history", "load", "load_samples", "recommend"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - PEP 562 hook: any public name
-    if name in {"compare", "load", "load_samples"}:
-        from edgebench.report import frame  # noqa: PLC0415 - pandas only when asked for
-
-        return getattr(frame, name)
+    if name in _HOMES:  # pandas only when asked for
+        module, _, own = _HOMES[name].partition(":")
+        return getattr(importlib.import_module(f"edgebench.report.{module}"), own)
     raise AttributeError(f"module 'edgebench' has no attribute {name!r}")
+
+
+if hasattr(sys.modules.get("pandas"), "DataFrame"):  # it is there: frames get `frame.edgebench`
+    importlib.import_module("edgebench.report.accessor")

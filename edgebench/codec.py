@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from edgebench.errors import StoreError
+from edgebench.imports import Import
 from edgebench.metering import Attached
 from edgebench.records import SCHEMA_VERSION, Manifest, Record
 from edgebench.samples import Samples
@@ -149,12 +150,31 @@ def decode_manifest(data: bytes) -> Manifest:
         raise StoreError(f"run.json is damaged: {error}") from None
 
 
+def encode_import(imported: Import) -> bytes:
+    """``import.json`` as indented JSON."""
+    return msgspec.json.format(_encoder.encode(imported), indent=1) + b"\n"
+
+
+def decode_import(data: bytes) -> Import:
+    """``import.json`` read back.
+
+    Raises:
+        StoreError: Not an import, or one of a newer schema.
+    """
+    try:
+        check_schema(_version_decoder.decode(data).schema_version, "import.json")
+        return msgspec.json.decode(data, type=Import)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise StoreError(f"import.json is damaged: {error}") from None
+
+
 def json_schemas() -> dict[str, bytes]:
     """JSON Schema of what a run folder holds, by file name: for readers without this package."""
     kinds = {
         "record.schema.json": Record,
         "run.schema.json": Manifest,
         "readings.schema.json": Attached,
+        "import.schema.json": Import,
     }
     return {
         name: json.dumps(msgspec.json.schema(kind, schema_hook=_schema_hook), indent=1).encode()

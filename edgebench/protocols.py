@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
@@ -277,8 +277,42 @@ class Importer(Protocol):
         """
 
 
-SamplesNs = Callable[[Mapping[str, object]], Sequence[Sequence[int]]]
-"""Of a row, the timed inferences of each launch in ns, in order."""
+@runtime_checkable
+class MappedImporter(Importer, Protocol):
+    """An importer of files that name things as they like: the user tells which is what."""
+
+    def mapped(self, columns: Mapping[str, str], names: str) -> Importer:
+        """The importer that knows what the user told.
+
+        Args:
+            columns: By column of ours theirs and its unit, ``{"latency_p50_ms": "median:us"}``.
+            names: How a cell's name is made of columns, ``test_{workload}[{backend}]``; or empty.
+
+        Raises:
+            UsageError: That cannot be told of its files.
+        """
+
+
+class Stored(Protocol):
+    """What lies behind a row and is in none of its columns."""
+
+    def samples_ns(self, row: Mapping[str, object]) -> Sequence[Sequence[int]]:
+        """The timed inferences of each ok launch in ns, in order; empty where none are stored."""
+
+    def facts(self, row: Mapping[str, object]) -> Mapping[str, object]:
+        """What the machine said of itself, by the names of `edgebench.machine.DeviceFacts`.
+
+        Empty where another tool measured.
+        """
+
+
+class Exported(msgspec.Struct, frozen=True, kw_only=True):
+    """What an exporter made of rows."""
+
+    data: bytes
+    """The whole file."""
+    notes: tuple[str, ...] = ()
+    """What this format cannot tell and is not in the file, a line each."""
 
 
 @runtime_checkable
@@ -290,8 +324,15 @@ class Exporter(Protocol):
     suffix: str
     """Of its file: ``.json``."""
 
-    def write(self, rows: Sequence[Mapping[str, object]], samples: SamplesNs) -> bytes:
+    def write(
+        self, rows: Sequence[Mapping[str, object]], columns: Sequence[str], stored: Stored
+    ) -> Exported:
         """The whole file.
+
+        Args:
+            rows: One or more, in the order wanted.
+            columns: Those that were asked for; empty: what the format usually shows.
+            stored: Asked only for what the format needs: reading samples takes a while.
 
         Raises:
             UsageError: These rows cannot be told in this format; or a library is not installed.

@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 CONFIDENCE = 0.95
 _T_BISECTIONS = 200
+_NEWTON_STEPS = 12
+_NEAR = 1e-13
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(96)
 
 
@@ -42,7 +44,25 @@ def quantile(values: ArrayLike, q: float) -> float:
         values: At least one value, any order, shape (n,).
         q: Between 0 and 1.
     """
-    return float(np.quantile(np.asarray(values), q, method="inverted_cdf"))
+    series = np.asarray(values)
+    # numpy's own, without the third of the time that its general case takes to find this rank.
+    rank = max(0, math.ceil(len(series) * q - 1))
+    return float(np.partition(series, rank)[rank])
+
+
+def middle(values: ArrayLike) -> float:
+    """The median: of an even number of values halfway between the two in the middle.
+
+    As ``numpy.median``, in a tenth of its time: many short series are judged.
+
+    Args:
+        values: At least one value, any order, none of them NaN, shape (n,).
+    """
+    series = np.asarray(values, dtype=np.float64)
+    upper = len(series) // 2
+    lower = upper - 1 + len(series) % 2
+    ordered = np.partition(series, (lower, upper))
+    return float((ordered[lower] + ordered[upper]) / 2)
 
 
 def min_samples(q: float, confidence: float = CONFIDENCE) -> int:
@@ -180,18 +200,38 @@ def _student_t_cdf_by_quadrature(t: float, df: float) -> float:
 
 @functools.lru_cache(maxsize=1024)
 def student_t_quantile(p: float, df: float) -> float:
-    """The p-quantile of Student's t, by bisection on its distribution; 0 < p < 1."""
+    """The p-quantile of Student's t, by halving on its distribution; 0 < p < 1."""
     if p < 0.5:  # noqa: PLR2004 - the distribution is symmetric about its median
         return -student_t_quantile(1 - p, df)
     low, high = 0.0, 1.0
+    if df != int(df):  # between its neighbours', which are cheap
+        low, high = (student_t_quantile(p, whole) for whole in (math.ceil(df), math.floor(df)))
     while student_t_cdf(high, df) < p:
-        high *= 2
+        low, high = high, 2 * high
+    # Where Newton's steps lead is enclosed first: what is left to halve is a few last digits.
+    near = _newton(p, df, low)
+    for end in (near * (1 - _NEAR), near * (1 + _NEAR)):
+        if low < end < high:
+            low, high = (end, high) if student_t_cdf(end, df) < p else (low, end)
     for _ in range(_T_BISECTIONS):
         middle = (low + high) / 2
         if middle in (low, high):
             break
         low, high = (middle, high) if student_t_cdf(middle, df) < p else (low, middle)
     return (low + high) / 2
+
+
+def _newton(p: float, df: float, start: float) -> float:
+    """Near the p-quantile of Student's t (p > 0.5), from below: no step leads beyond it."""
+    log_scale = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - math.log(df * math.pi) / 2
+    found = start
+    for _ in range(_NEWTON_STEPS):
+        density = math.exp(log_scale - (df + 1) / 2 * math.log1p(found * found / df))
+        step = (student_t_cdf(found, df) - p) / density
+        found = max(0.0, found - step)
+        if abs(step) <= _NEAR * found:
+            break
+    return found
 
 
 def log_t_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:

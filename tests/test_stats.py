@@ -24,6 +24,16 @@ def test_student_t_quantile_is_scipys(df: int, p: float) -> None:
     )
 
 
+@given(st.lists(positive, min_size=1, max_size=60), st.floats(0, 1))
+def test_a_quantile_is_numpys(values: list[float], q: float) -> None:
+    assert stats.quantile(values, q) == np.quantile(values, q, method="inverted_cdf")
+
+
+@given(st.lists(positive, min_size=1, max_size=60))
+def test_the_middle_is_numpys_median(values: list[float]) -> None:
+    assert stats.middle(values) == np.median(values)
+
+
 @given(st.integers(1, 60), st.floats(-50, 50))
 def test_student_t_cdf_is_scipys(df: int, t: float) -> None:
     assert stats.student_t_cdf(t, df) == pytest.approx(scipy.stats.t.cdf(t, df), abs=1e-10)

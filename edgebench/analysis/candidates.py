@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
 
 from edgebench.analysis import questions
+from edgebench.analysis.figure import FACTS, Cells, Figure, figure_of, text
+from edgebench.analysis.pooled import UnitSpread, pooled, spread
 
-Cells = Mapping[str, object]
-"""A row of `edgebench.report.rows`, or one of a frame."""
-_NAMED = {"accelerator": "cpu", "threads": 1, "options": None}
-"""What stands in a candidate's name where it is not this."""
+__all__ = ["Candidate", "Cells", "Figure", "figure_of", "names", "of_rows"]
 
-
-class Figure(NamedTuple):
-    """A figure of a candidate, in the unit that is the last word of its name."""
-
-    value: float
-    low: float | None = None
-    """Lower end of its 95 % interval; None where nothing tells how sure it is."""
-    high: float | None = None
-    launches: int = 0
-    """Independent launches behind it."""
-    exact: bool = False
-    """A price or a count: it has no spread."""
-    source: str = ""
-    """Who says so, where it was not measured in this run."""
+_KIND = ("device", "device_setup", "backend", "precision", "accelerator", "threads", "options")
+"""What the units of a candidate share; their format and whether they were imported, too."""
+_LAST = ("format", "device_setup", "imported_from", "run_id", "case_id")
+"""What is added to names that would be the same, until they are not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,58 +35,113 @@ class Candidate:
         """The row that tells what it is: its units agree in that."""
         return self.rows[0]
 
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The device_id of each row."""
+        return tuple(str(row.get("device_id")) for row in self.rows)
+
+    def by_unit(self, name: str) -> tuple[tuple[str, Figure | None], ...]:
+        """``(unit, figure)`` of each unit; one without a unit's name, where it is told of all."""
+        if name in self.told or name in FACTS:
+            figure = self.told.get(name)
+            return (("", None if figure is None or math.isnan(figure.value) else figure),)
+        return tuple(
+            (unit, figure_of(row, name)) for unit, row in zip(self.units, self.rows, strict=True)
+        )
+
     def figure(self, name: str) -> Figure | None:
-        """A figure by name; None where it was not measured and nobody tells it."""
-        if name in self.told:
-            return self.told[name]
-        return figure_of(self.row, name)
+        """A figure by name, the mean over units; None where one of them lacks it."""
+        found = [figure for _, figure in self.by_unit(name)]
+        known = [figure for figure in found if figure is not None]
+        return pooled(known) if len(known) == len(found) else None
 
-
-def figure_of(row: Cells, name: str) -> Figure | None:
-    """A column of a row with its interval, if it is a number and was measured."""
-    value = row.get(name)
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return None
-    stem, _, unit = name.rpartition("_")
-    low, high = (row.get(f"{stem}_{end}_{unit}") for end in ("lo", "hi"))
-    known = isinstance(low, (int, float)) and isinstance(high, (int, float))
-    launches = row.get("launches")
-    return Figure(
-        float(value),
-        float(low) if known and isinstance(low, (int, float)) else None,
-        float(high) if known and isinstance(high, (int, float)) else None,
-        launches if isinstance(launches, int) else 0,
-    )
+    def spread(self, name: str) -> UnitSpread | None:
+        """How unlike its units are in a figure; None where fewer than two of them have it."""
+        known = [(unit, figure) for unit, figure in self.by_unit(name) if figure is not None]
+        return spread(known)
 
 
 def of_rows(
-    rows: Iterable[Cells], told: Mapping[str, Mapping[str, Figure]] | None = None
+    rows: Iterable[Cells],
+    told: Mapping[str, Mapping[str, Figure]] | None = None,
+    *,
+    each_unit: bool = False,
 ) -> list[list[Candidate]]:
-    """Candidates by question, in the order the rows came.
+    """Candidates by question; the order of the rows changes nothing.
+
+    Units of one kind of device that could use the same of it (`device_setup`) are one candidate.
+    Where rows of several runs of a unit are given, each run is a candidate of its own.
 
     Args:
         rows: The newest of each (device_id, case_id), `edgebench.store.merge.latest`.
         told: By device, figures that are no column, see `edgebench.analysis.published`.
+        each_unit: Every unit is a candidate of its own.
     """
-    found = []
-    for group in questions.grouped(rows):
-        kinds = defaultdict(set)
-        for row in group:
-            kinds[row.get("device")].add(row.get("device_id"))
-        found.append([_candidate(row, kinds, told or {}) for row in group])
-    return found
-
-
-def _candidate(
-    row: Cells, kinds: Mapping[object, set[object]], told: Mapping[str, Mapping[str, Figure]]
-) -> Candidate:
-    device = str(row.get("device"))
-    shown = device if len(kinds[row.get("device")]) == 1 else str(row.get("device_id"))
-    extra = [f"{row.get(k)}" for k, usual in _NAMED.items() if row.get(k) not in {usual, None}]
-    words = [shown, str(row.get("backend")), str(row.get("precision")), *extra]
-    return Candidate(name=" ".join(words), rows=(row,), told=told.get(device, {}))
+    groups = sorted(questions.grouped(rows), key=lambda group: _sorting(questions.key(group[0])))
+    return [_of_question(group, told or {}, each_unit=each_unit) for group in groups]
 
 
 def names(candidates: Sequence[Candidate]) -> tuple[str, ...]:
     """Their names, in order."""
     return tuple(one.name for one in candidates)
+
+
+def _of_question(
+    rows: Sequence[Cells], told: Mapping[str, Mapping[str, Figure]], *, each_unit: bool
+) -> list[Candidate]:
+    pools: defaultdict[tuple[object, ...], list[Cells]] = defaultdict(list)
+    for row in rows:
+        kind = [str(row.get(name)) for name in (*_KIND, "format")]
+        pools[(*kind, bool(text(row, "imported_from")))].append(row)
+    found = []
+    for pool in pools.values():
+        ordered = sorted(pool, key=_identity)
+        units = Counter(row.get("device_id") for row in ordered)
+        apart = each_unit or max(units.values()) > 1
+        split = [(row,) for row in ordered] if apart else [tuple(ordered)]
+        by_unit = apart and len(units) > 1
+        device = str(ordered[0].get("device"))
+        found += [
+            Candidate(name=_name(some, by_unit=by_unit), rows=some, told=told.get(device, {}))
+            for some in split
+        ]
+    for column in _LAST:
+        found = _apart(found, [_words(one.row, column) for one in found])
+    found.sort(key=lambda one: (one.name, _identity(one.row)))
+    return _apart(found, [f"#{place}" for place in range(1, len(found) + 1)])
+
+
+def _name(rows: Sequence[Cells], *, by_unit: bool) -> str:
+    row = rows[0]
+    device, unit = str(row.get("device")), str(row.get("device_id"))
+    # A unit that is named after its kind needs no second name before it.
+    shown = device if not by_unit else unit if unit.startswith(device) else f"{device} {unit}"
+    words = [shown, str(row.get("backend")), str(row.get("precision"))]
+    if (accelerator := text(row, "accelerator")) not in {"", "cpu"}:
+        words.append(accelerator)
+    if (threads := row.get("threads")) not in {None, 1}:
+        words.append(f"{threads} threads")
+    return " ".join(filter(None, [*words, text(row, "options")]))
+
+
+def _apart(found: list[Candidate], words: Sequence[str]) -> list[Candidate]:
+    """Add words, of each candidate, to the names that more than one of them has."""
+    times = Counter(one.name for one in found)
+    return [
+        replace(one, name=f"{one.name} {more}".strip()) if times[one.name] > 1 else one
+        for one, more in zip(found, words, strict=True)
+    ]
+
+
+def _words(row: Cells, column: str) -> str:
+    if column == "imported_from":
+        return "imported" if text(row, column) else ""
+    return text(row, column)
+
+
+def _identity(row: Cells) -> tuple[str, ...]:
+    return _sorting([row.get(name) for name in ("device_id", *_KIND, *_LAST)])
+
+
+def _sorting(values: Iterable[object]) -> tuple[str, ...]:
+    return tuple(map(str, values))

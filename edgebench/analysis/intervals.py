@@ -141,46 +141,61 @@ def _carried_replicates(
     kept = [np.flatnonzero(samples >= floor) for samples in launches]
     values = np.concatenate([s[index] for s, index in zip(launches, kept, strict=True)])
     down = np.argsort(-values, kind="stable")
+    sizes = np.array([len(samples) for samples in launches])
+    blocks = [-(-len(s) // length) for s, length in zip(launches, lengths, strict=True)]
+    used, block_of = _used_blocks(kept, lengths)
+    carried = np.bincount(block_of, minlength=sum(used))
+    ordered = values[down]
     portion = max(1, _CELLS // max(1, len(values)))
     found = []
     for first in range(0, resamples, portion):
         count = min(portion, resamples - first)
         drawn = rng.multinomial(len(launches), [1 / len(launches)] * len(launches), size=count)
-        weights = np.concatenate(
-            [
-                _block_draws(index // length, -(-len(s) // length), drawn[:, position], rng)
-                for position, (s, index, length) in enumerate(
-                    zip(launches, kept, lengths, strict=True)
-                )
-            ],
-            axis=1,
-        )
-        above = np.cumsum(weights[:, down], axis=1)
-        totals = drawn @ np.array([len(samples) for samples in launches])
+        per_launch = zip(used, blocks, drawn.T, strict=True)
+        draws = np.concatenate([_block_draws(*one, rng) for one in per_launch])
+        totals = drawn @ sizes
         # inverted_cdf: n - ceil(q n) samples lie above the quantile.
         allowed = totals - np.ceil(q * totals - _ROUNDING)
-        reached = above > allowed[:, np.newaxis]
-        if not reached[:, -1].all() and len(values) < sum(map(len, launches)):
+        if len(values) < sizes.sum() and not (carried @ draws > allowed).all():
             return None
-        position_of = np.where(reached[:, -1], reached.argmax(axis=1), len(values) - 1)
-        found.append(values[down][position_of])
+        above = np.cumsum(draws[block_of[down]], axis=0, dtype=np.int32)
+        position = np.count_nonzero(above <= allowed, axis=0)
+        found.append(ordered[np.minimum(position, len(values) - 1)])
     return np.concatenate(found).astype(np.float64)
 
 
+def _used_blocks(
+    kept: Sequence[NDArray[np.intp]], lengths: Sequence[int]
+) -> tuple[list[int], NDArray[np.intp]]:
+    """How many blocks of each launch carry a sample, and the place of each sample's among all."""
+    used: list[int] = []
+    places = []
+    for index, length in zip(kept, lengths, strict=True):
+        begins = np.diff(index // length, prepend=-1) > 0
+        places.append(np.cumsum(begins) - 1 + sum(used))
+        used.append(int(np.count_nonzero(begins)))
+    return used, np.concatenate(places)
+
+
 def _block_draws(
-    block_of: NDArray[np.intp], blocks: int, drawn: NDArray[np.int64], rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """How often the block of each carried sample was drawn, shape (replicates, samples).
+    used: int, blocks: int, drawn: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.int32]:
+    """How often each block that carries something was drawn, shape (used, replicates).
 
     A launch drawn twice has its blocks drawn twice as often. First how many draws fall on blocks
     that carry something, then on which: the same distribution as drawing each, and much faster.
+
+    Args:
+        used: Blocks of the launch that carry something.
+        blocks: All its blocks.
+        drawn: How often each replicate drew the launch, shape (replicates,).
+        rng: Advanced.
     """
-    used, column = np.unique(block_of, return_inverse=True)
-    shape = (len(drawn), len(used))
-    if not len(used):
-        return np.zeros(shape, dtype=np.int64)
-    hits = rng.binomial(drawn * blocks, min(1.0, len(used) / blocks))
-    which = rng.integers(len(used), size=int(hits.sum()))
-    place = np.repeat(np.arange(len(drawn)) * len(used), hits) + which
-    counts = np.bincount(place, minlength=shape[0] * shape[1]).reshape(shape)
-    return np.asarray(counts[:, column], dtype=np.int64)
+    replicates = len(drawn)
+    if not used:
+        return np.zeros((0, replicates), dtype=np.int32)
+    hits = rng.binomial(drawn * blocks, min(1.0, used / blocks))
+    which = rng.integers(used, size=int(hits.sum()))
+    place = which * replicates + np.repeat(np.arange(replicates), hits)
+    counts = np.bincount(place, minlength=used * replicates).reshape(used, replicates)
+    return counts.astype(np.int32)

@@ -192,11 +192,17 @@ def _other_power(a: Cells, b: Cells) -> str:
     return ""
 
 
-def changes(a: Cells, b: Cells) -> list[str]:
-    """What differs between two cells that may be compared: ``backend_version 1.17 -> 1.18``."""
+def changes(a: Cells, b: Cells, also: Sequence[str] = ()) -> list[str]:
+    """What differs between two cells that may be compared: ``backend_version 1.17 -> 1.18``.
+
+    Args:
+        a: The one before.
+        b: The one after.
+        also: Further columns that are looked at.
+    """
     return [
         f"{name} {_short(a.get(name))} -> {_short(b.get(name))}"
-        for name in _CHANGES
+        for name in (*_CHANGES, *also)
         if a.get(name) != b.get(name)
     ]
 

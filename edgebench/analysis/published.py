@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
+import math
 from collections.abc import Iterable, Mapping
 
 from edgebench import resources
-from edgebench.analysis.candidates import Figure
+from edgebench.analysis.figure import PRICE, Figure
 from edgebench.errors import UsageError
 from edgebench.specs import DeviceSpec
 
-PRICE = "price_usd"
+__all__ = ["PRICE", "of_device", "of_devices"]
 
 
 def of_device(spec: DeviceSpec) -> dict[str, Figure]:
@@ -29,14 +31,31 @@ def of_devices(
     Args:
         names: Kinds of devices.
         prices_usd: Prices that the user states, by device; they go before published ones.
+
+    Raises:
+        UsageError: A stated price is none, or of a device that is not among the names.
     """
+    kinds = dict.fromkeys(names)
+    prices = prices_usd or {}
+    _check(prices, kinds)
+    files = resources.device_files()
     found = {}
-    for name in dict.fromkeys(names):
-        try:
-            facts = of_device(resources.open_device(name))
-        except UsageError:
-            facts = {}
-        if name in (prices_usd or {}):
-            facts[PRICE] = Figure((prices_usd or {})[name], exact=True, source="as stated")
+    for name in kinds:
+        facts = of_device(resources.open_device(name)) if name in files else {}
+        if name in prices:
+            facts[PRICE] = Figure(float(prices[name]), exact=True, source="as stated")
         found[name] = facts
     return found
+
+
+def _check(prices: Mapping[str, float], kinds: Iterable[str]) -> None:
+    known = list(kinds)
+    for name, price in prices.items():
+        if not (math.isfinite(price) and price >= 0):
+            raise UsageError(f"{price:g} USD is no price of {name}", remedy="0 or more")
+        if name not in known:
+            like = difflib.get_close_matches(name, known) or known
+            raise UsageError(
+                f"a price is stated of {name!r}, of which there is no result",
+                remedy=f"one of {', '.join(like)}",
+            )

@@ -13,6 +13,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebench import stats
+
 Kind = Literal["flat", "warm-up", "no steady state", "slowdown"]
 KINDS: tuple[Kind, ...] = ("flat", "warm-up", "no steady state", "slowdown")
 """From the harmless to what a reader must know."""
@@ -73,7 +75,7 @@ def steady(series: NDArray[np.float64]) -> Steady | None:
     edges = [0, *(_refined(series, edge * width, width) for edge in breaks), len(series)]
     bin_edges = [0, *breaks, bins]
     parts = [
-        _Part(edges[i], edges[i + 1], float(np.median(medians[bin_edges[i] : bin_edges[i + 1]])))
+        _Part(edges[i], edges[i + 1], stats.middle(medians[bin_edges[i] : bin_edges[i + 1]]))
         for i in range(len(edges) - 1)
     ]
     return _classified(parts)
@@ -92,7 +94,7 @@ def _change_points(medians: NDArray[np.float64]) -> list[int] | None:
         from ruptures import KernelCPD  # noqa: PLC0415 - heavy, and no device has it
     except ImportError:
         return None
-    centre = float(np.median(medians))
+    centre = stats.middle(medians)
     scale = max(_noise(medians), _QUIET_RATIO * centre) or 1.0
     scaled = np.clip((medians - centre) / scale, -_CLIP, _CLIP)
     finder = KernelCPD(kernel="linear", min_size=_MIN_SIZE).fit(scaled.reshape(-1, 1))
@@ -113,7 +115,7 @@ def _noise(medians: NDArray[np.float64]) -> float:
 
 def _spread(steps: NDArray[np.float64]) -> float:
     """The root mean square of steps, the few large ones cut to 3 deviations."""
-    most = 3 * _MAD_TO_SD * float(np.median(np.abs(steps)))
+    most = 3 * _MAD_TO_SD * stats.middle(np.abs(steps))
     return float(np.sqrt(np.mean(np.clip(steps, -most, most) ** 2)))
 
 
@@ -121,7 +123,7 @@ def _refined(series: NDArray[np.float64], edge: int, width: int) -> int:
     """The sample within two bins of ``edge`` that best parts the two levels around it."""
     low, high = edge - 2 * width, edge + 2 * width
     window = series[max(0, low) : high]
-    before, after = np.median(window[: 2 * width]), np.median(window[-2 * width :])
+    before, after = stats.middle(window[: 2 * width]), stats.middle(window[-2 * width :])
     # Clipped to the two levels: a single stall must not draw the edge to itself.
     clipped = np.clip(window, min(before, after), max(before, after))
     cost = [

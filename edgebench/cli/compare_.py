@@ -17,13 +17,12 @@ from edgebench.cli.main import EXIT_LIMIT
 from edgebench.cli.params import CommaList, flatten
 from edgebench.cli.text import fill
 from edgebench.errors import UsageError
-from edgebench.report import comparison, csv_, rows
+from edgebench.report import comparison, comparison_markdown, csv_, gather
 from edgebench.report.columns import COLUMNS
 from edgebench.report.comparison import Break, Compared
 from edgebench.report.rows import Row
 from edgebench.report.table import clean
 from edgebench.store import baselines, merge
-from edgebench.store.read import read_all
 
 _RESULTS = Path("edgebench-results")
 
@@ -47,6 +46,7 @@ _RESULTS = Path("edgebench-results")
 )
 @click.option("--csv", "csv_file", metavar="FILE", help="Write the pairs as CSV (- for stdout).")
 @click.option("--json", "as_json", is_flag=True, help="Print the pairs as JSON.")
+@click.option("--markdown", is_flag=True, help="Print a summary for a pull request.")
 def command(
     paths: tuple[Path, ...],
     baseline: str | None,
@@ -55,6 +55,7 @@ def command(
     csv_file: str | None,
     *,
     as_json: bool,
+    markdown: bool,
 ) -> int:
     """Say which cells of B differ from those of A, and whether that is known.
 
@@ -74,7 +75,9 @@ def command(
     found = comparison.of_rows(a, b, wanted, checked)
     if all(row["case_id_a"] is None or row["case_id_b"] is None for row in found.rows):
         raise UsageError("A and B have no cell in common", remedy="compare runs of the same cases")
-    _print(found, as_json=as_json, csv_file=csv_file)
+    if markdown:
+        click.echo(comparison_markdown.build(found, checked), nl=False)
+    _print(found, as_json=as_json, csv_file=csv_file, shown=not markdown)
     if checked:
         _gate(found, checked)
     return EXIT_LIMIT if found.breaks else 0
@@ -95,13 +98,13 @@ def _sides(paths: Sequence[Path], baseline: str | None) -> tuple[list[Row], list
 
 
 def _latest(path: Path) -> list[Row]:
-    runs, problems = read_all([path])
+    found, problems = gather.read([path])
     for problem in problems:
         click.echo(f"edgebench: {problem}", err=True)
-    return merge.latest(rows.of_runs(runs))
+    return found
 
 
-def _print(found: Compared, *, as_json: bool, csv_file: str | None) -> None:
+def _print(found: Compared, *, as_json: bool, csv_file: str | None, shown: bool) -> None:
     if as_json:
         click.echo(json.dumps({"rows": found.rows, "broken": _broken(found.breaks)}, indent=1))
     if csv_file == "-":
@@ -112,7 +115,7 @@ def _print(found: Compared, *, as_json: bool, csv_file: str | None) -> None:
                 csv_.write(found.rows, file, comparison.COLUMNS)
         except OSError as error:
             raise UsageError(f"cannot write {csv_file}: {error.strerror}") from None
-    if as_json or csv_file == "-":
+    if as_json or csv_file == "-" or not shown:
         return
     for metric in dict.fromkeys(str(row["metric"]) for row in found.rows):
         mine = [row for row in found.rows if row["metric"] == metric]

@@ -12,11 +12,10 @@ from edgebench.analysis.definitions import DEFINITIONS
 from edgebench.cli import show
 from edgebench.cli.params import CommaList, check_columns, flatten
 from edgebench.errors import UsageError
-from edgebench.report import csv_, rows, table
+from edgebench.report import csv_, gather, rows, table
 from edgebench.report.column import Column
 from edgebench.report.columns import COLUMNS, defined
-from edgebench.store import merge
-from edgebench.store.read import StoredRun, read_all
+from edgebench.store.read import StoredRun
 
 
 @click.command("report")
@@ -56,19 +55,21 @@ def command(
         return
     names = flatten(columns)
     check_columns(names)
-    runs, problems = read_all(paths or (Path("edgebench-results"),))
+    runs, found, problems = gather.gather(
+        paths or (Path("edgebench-results"),),
+        all_runs=all_runs,
+        definition=definition,
+        keep_runs=html_file is not None,  # the page draws their samples
+    )
     for problem in problems:
         click.echo(f"edgebench: {problem}", err=True)
-    found = rows.of_runs(runs, definition=definition)
-    if not all_runs:
-        found = merge.latest(found)
     if as_json or (csv_file is None and html_file is None):
         shown = names or (table.defined_columns(found, definition) if definition else ())
         show.print_rows(found, shown, as_json=as_json)
     if csv_file is not None:
         _write_csv(found, csv_file, names, _added(definition))
     if html_file is not None:
-        _write_html(runs, found, problems, html_file)
+        _write_html(tuple(runs), found, problems, html_file)
 
 
 def _added(definition: str | None) -> tuple[Column, ...]:

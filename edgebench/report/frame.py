@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from edgebench.analysis.compare import DEFAULT_METRIC
 from edgebench.analysis.definitions import DEFINITIONS
 from edgebench.analysis.limits import check_metric
 from edgebench.errors import UsageError
-from edgebench.report import comparison, rows
+from edgebench.report import comparison, gather, rows
 from edgebench.report.column import Column, Kind
 from edgebench.report.columns import COLUMNS, defined
 from edgebench.store import merge
@@ -26,15 +26,17 @@ except ImportError:
         "reading results into a frame needs pandas", remedy="pip install 'edgebench[report]'"
     ) from None
 
-_DTYPES: dict[Kind, str] = {"str": "string", "int": "Int64", "float": "Float64"}
+from edgebench.report import accessor  # noqa: F401 - registers `frame.edgebench`
+
+DTYPES: dict[Kind, str] = {"str": "string", "int": "Int64", "float": "Float64"}
 _PLAIN: dict[Kind, str] = {"float": "float64"}
 
 
 def load(*paths: str | os.PathLike[str], definition: str | None = None) -> pd.DataFrame:
-    """Results of all runs at or below the given paths, one row a case of a run.
+    """Results of all runs and imports at or below the given paths, one row a case of each.
 
     Args:
-        paths: Run folders or any folders above them.
+        paths: Folders of runs or imports, or any folders above them.
         definition: Adds columns with the same samples' figures as another tool defines them:
             ``tflite``, ``mlperf``, ``benchmark_app`` or ``ncnn``.
 
@@ -52,7 +54,9 @@ def load(*paths: str | os.PathLike[str], definition: str | None = None) -> pd.Da
             f"there is no definition {definition!r}", remedy=f"choose from {', '.join(DEFINITIONS)}"
         )
     added = () if definition is None else defined(definition)
-    return frame(rows.of_runs(_runs(paths), definition=definition), added)
+    found = gather.gather(map(Path, paths), all_runs=True, definition=definition)
+    _warn(found.problems)
+    return frame(found.rows, added)
 
 
 def frame(found: list[rows.Row], added: Sequence[Column] = ()) -> pd.DataFrame:
@@ -60,11 +64,18 @@ def frame(found: list[rows.Row], added: Sequence[Column] = ()) -> pd.DataFrame:
     data = {
         column.name: pd.Series(
             [row.get(column.name) for row in found],
-            dtype=_PLAIN.get(column.kind, _DTYPES[column.kind]),
+            dtype=_PLAIN.get(column.kind, DTYPES[column.kind]),
         )
         for column in (*COLUMNS, *added)
     }
     return pd.DataFrame(data)
+
+
+def typed(found: Sequence[Mapping[str, object]], kinds: Mapping[str, str]) -> pd.DataFrame:
+    """Rows as a frame of the given columns, each of its own pandas dtype."""
+    return pd.DataFrame(
+        {name: pd.Series([row.get(name) for row in found], dtype=kinds[name]) for name in kinds}
+    )
 
 
 def compare(a: pd.DataFrame, b: pd.DataFrame, metric: str = DEFAULT_METRIC) -> pd.DataFrame:
@@ -88,16 +99,22 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, metric: str = DEFAULT_METRIC) -> p
         UsageError: There is no such metric, or a frame lacks a column of `load`.
     """
     check_metric(metric)
-    found = comparison.of_rows(merge.latest(_rows(a)), merge.latest(_rows(b)), (metric,)).rows
+    found = comparison.of_rows(merge.latest(records(a)), merge.latest(records(b)), (metric,)).rows
     return pd.DataFrame(found, columns=list(comparison.COLUMNS))
 
 
-def _rows(frame: pd.DataFrame) -> list[dict[str, object]]:
-    """A frame's rows with None for what is missing."""
+def records(frame: pd.DataFrame) -> list[dict[str, object]]:
+    """A frame's rows with None for what is missing.
+
+    Raises:
+        UsageError: It is no frame of `load`, or lacks a column of one.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise UsageError(f"a {type(frame).__name__} is no frame", remedy="use edgebench.load")
     lacking = [column.name for column in COLUMNS if column.name not in frame.columns]
     if lacking:
         raise UsageError(
-            f"the frame has no column {lacking[0]!r}", remedy="compare frames of edgebench.load"
+            f"the frame has no column {lacking[0]!r}", remedy="use frames of edgebench.load"
         )
     whole = frame.astype(object).where(frame.notna(), None)
     return [{str(k): v for k, v in row.items()} for row in whole.to_dict("records")]
@@ -151,6 +168,10 @@ def samples(runs: Iterable[StoredRun]) -> pd.DataFrame:
 
 def _runs(paths: tuple[str | os.PathLike[str], ...]) -> tuple[StoredRun, ...]:
     runs, problems = read_all([Path(path) for path in paths])
-    for problem in problems:
-        warnings.warn(problem, stacklevel=3)
+    _warn(problems)
     return runs
+
+
+def _warn(problems: Iterable[str]) -> None:
+    for problem in problems:
+        warnings.warn(problem, stacklevel=4)

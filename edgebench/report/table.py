@@ -241,6 +241,11 @@ def notes(rows: Sequence[Row]) -> list[str]:
         if verdict == "valid":
             continue
         cause = str(row.get("caveats") if good else row.get("reason"))
+        if good and row.get("imported_from"):  # nobody judged it
+            verdict, cause = (
+                "imported",
+                f"{row['imported_from']}; {cause.removeprefix('imported: ')}",
+            )
         label = _label(row, varying)
         kind = _DIGITS.sub("#", cause) if good else f"{label}{cause}"
         groups.setdefault((verdict, kind), []).append((label, cause))
@@ -251,7 +256,7 @@ def notes(rows: Sequence[Row]) -> list[str]:
 
 def _unjudged(rows: Sequence[Row]) -> list[str]:
     """Workloads whose accuracy nobody measured, and how to."""
-    measured = [row for row in rows if row.get("status") == "ok"]
+    measured = [row for row in rows if row.get("status") == "ok" and not row.get("imported_from")]
     known = ("top1_ratio", "accuracy")
     judged = {
         row["workload"] for row in measured if any(row.get(name) is not None for name in known)

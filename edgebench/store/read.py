@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -53,23 +53,38 @@ def read_run(folder: Path) -> StoredRun:
     Raises:
         StoreError: The manifest is missing, damaged, or of a newer edgebench.
     """
-    try:
-        data = (folder / _MANIFEST).read_bytes()
-    except OSError as error:
-        raise StoreError(f"{folder} is no run folder: run.json: {error.strerror}") from None
-    try:
-        manifest = decode_manifest(data)
-    except StoreError as error:
-        raise StoreError(f"{folder}: {error.message}", remedy=error.remedy) from None
+    manifest = _manifest(folder)
     records, damage = read_journal(folder / _RESULTS)
     later, lost = attached.read(folder)
     records = attached.merged(records, later)
     return StoredRun(folder=folder, manifest=manifest, records=records, damage=damage + lost)
 
 
+def _manifest(folder: Path) -> Manifest:
+    try:
+        data = (folder / _MANIFEST).read_bytes()
+    except OSError as error:
+        raise StoreError(f"{folder} is no run folder: run.json: {error.strerror}") from None
+    try:
+        return decode_manifest(data)
+    except StoreError as error:
+        raise StoreError(f"{folder}: {error.message}", remedy=error.remedy) from None
+
+
 def read_journal(path: Path) -> tuple[tuple[Record, ...], tuple[str, ...]]:
     """``(records, damage)`` of a journal: a bad line costs itself and nothing else."""
     return read_lines(path, decode_line, "one launch is lost")
+
+
+def folders_with(file: str, path: Path) -> list[Path]:
+    """Folders at or anywhere below a path that hold a file of that name, sorted."""
+    # os.walk, not rglob: it does not recurse, so folders may be nested to any depth.
+    return sorted(Path(folder) for folder, _, files in os.walk(path) if file in files)
+
+
+def holds_runs(path: Path) -> bool:
+    """Whether there is a run at or below a path."""
+    return bool(folders_with(_MANIFEST, path))
 
 
 def find_runs(paths: Iterable[Path]) -> Iterator[Path]:
@@ -82,8 +97,7 @@ def find_runs(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if not path.exists():
             raise UsageError(f"{path} does not exist", remedy="run `edgebench run` first")
-        # os.walk, not rglob: it does not recurse, so folders may be nested to any depth.
-        below = sorted(Path(folder) for folder, _, files in os.walk(path) if _MANIFEST in files)
+        below = folders_with(_MANIFEST, path)
         if not below:
             raise UsageError(f"there is no run in {path}", remedy="name a folder with run.json")
         for folder in below:
@@ -99,23 +113,51 @@ def read_all(paths: Iterable[Path]) -> tuple[tuple[StoredRun, ...], tuple[str, .
         UsageError: There is nothing to read.
         StoreError: Nothing of what is there can be read.
     """
-    runs: dict[str, StoredRun] = {}
     problems: list[str] = []
+    return tuple(each(paths, problems)), tuple(problems)
+
+
+def each(paths: Iterable[Path], problems: list[str]) -> Iterator[StoredRun]:
+    """The runs of `read_all` one after the other, by run_id: none is held while the next is read.
+
+    Args:
+        paths: Run folders or any folders above them.
+        problems: What could not be read is added to it on the way.
+
+    Raises:
+        UsageError: There is nothing to read.
+        StoreError: Nothing of what is there can be read.
+    """
+    copies: dict[str, list[Path]] = {}
     for folder in find_runs(paths):
-        try:
-            run = read_run(folder)
-        except StoreError as error:
-            problems.append(str(error))
-            continue
-        problems += run.damage
-        known = runs.get(run.manifest.run_id)
-        if known is not None:
-            problems.append(f"{folder} and {known.folder} hold the same run; the fuller one counts")
-        if known is None or _fullness(known) < _fullness(run):
-            runs[run.manifest.run_id] = run
-    if not runs:
+        run_id = _run_id(folder, problems)
+        if run_id is not None:
+            copies.setdefault(run_id, []).append(folder)
+    if not copies:
         raise StoreError(problems[0] if problems else "no folder was named")
-    return tuple(run for _, run in sorted(runs.items())), tuple(problems)
+    for _, folders in sorted(copies.items()):
+        yield _fullest([read_run(folder) for folder in folders], problems)
+
+
+def _run_id(folder: Path, problems: list[str]) -> str | None:
+    try:
+        return _manifest(folder).run_id
+    except StoreError as error:
+        problems.append(str(error))
+        return None
+
+
+def _fullest(copies: Sequence[StoredRun], problems: list[str]) -> StoredRun:
+    """The one that holds most; of as full ones the first."""
+    chosen, *others = copies
+    problems += chosen.damage
+    for run in others:
+        problems += run.damage
+        folders = f"{run.folder} and {chosen.folder}"
+        problems.append(f"{folders} hold the same run; the fuller one counts")
+        if _fullness(chosen) < _fullness(run):
+            chosen = run
+    return chosen
 
 
 def _fullness(run: StoredRun) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from edgebench.report.rows import Row
 from edgebench.report.table import clean
 from edgebench.store.read import StoredRun
 
-_MARKS = {"valid": "", "skipped": "warn", "suspect": "warn"}
+_MARKS = {"valid": "", "skipped": "warn", "suspect": "warn", "imported": "warn"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +74,13 @@ class Material:
 
 
 def verdict(row: Row) -> str:
-    """One word for a cell: valid, suspect or invalid where it is ok, else its status."""
+    """One word for a cell: valid, suspect or invalid where it is ok, else its status.
+
+    What another tool measured is ``imported``: nobody judged it.
+    """
     status = row.get("status")
+    if status == "ok" and row.get("imported_from"):
+        return "imported"
     return str(row.get("validity") if status == "ok" and row.get("validity") else status)
 
 

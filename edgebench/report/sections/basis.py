@@ -11,6 +11,7 @@ from edgebench.records import Manifest
 from edgebench.report import grid, machine_words
 from edgebench.report.columns import COLUMNS
 from edgebench.report.grid import Grid, Head
+from edgebench.report.rows import Row
 from edgebench.report.sections.base import Material, Section
 from edgebench.report.table import clean
 from edgebench.units import mib_from_byte
@@ -27,7 +28,9 @@ def environment(material: Material) -> Section:
             f"{manifest.facts!r}{manifest.backend_versions!r}",
             (manifest.facts, manifest.backend_versions),
         )
-    tables = [_runs_table(manifests)]
+    tables = [_runs_table(manifests)] if manifests else []
+    if foreign := [row for row in material.rows if row.get("imported_from")]:
+        tables.append(_imports_table(foreign))
     tables += [_machine(facts, versions) for facts, versions in machines.values()]
     return Section(
         id="environment", title="Environment", template="tables.html.j2", context={"tables": tables}
@@ -51,6 +54,21 @@ def _runs_table(manifests: Sequence[Manifest]) -> Grid:
         for manifest in manifests
     ]
     return Grid(caption="Runs", heads=heads, rows=rows)
+
+
+def _imports_table(rows: Sequence[Row]) -> Grid:
+    """What another tool measured: no manifest describes those machines."""
+    heads = [Head(name) for name in ("import", "device", "device id", "cell", "imported from")]
+    names = ("run_id", "device", "device_id")
+    cells = [
+        [
+            *(grid.text(row[name]) for name in names),
+            grid.text("/".join(str(row[name]) for name in ("workload", "backend", "precision"))),
+            grid.text(row["imported_from"]),
+        ]
+        for row in rows
+    ]
+    return Grid(caption="Imported: another tool measured", heads=heads, rows=cells)
 
 
 def _machine(facts: DeviceFacts, versions: dict[str, str]) -> Grid:

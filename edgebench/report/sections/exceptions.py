@@ -18,8 +18,9 @@ def exceptions(material: Material) -> Section:
     groups = {
         "Failed": [n for n in named if n[0]["status"] not in {"ok", "skipped"}],
         "Invalid or suspect": [
-            n for n in named if n[0]["status"] == "ok" and verdict(n[0]) != "valid"
+            n for n in named if n[0]["status"] == "ok" and verdict(n[0]) in {"suspect", "invalid"}
         ],
+        "Imported": [n for n in named if verdict(n[0]) == "imported"],
         "Skipped": [n for n in named if n[0]["status"] == "skipped"],
     }
     heads = (Head("workload"), Head("cell"), Head("verdict"), Head("reason"))
@@ -46,6 +47,8 @@ def exceptions(material: Material) -> Section:
 
 def _why(row: Row, name: str) -> list[Cell]:
     why = row.get("reason") if row["status"] != "ok" else row.get("caveats")
+    if verdict(row) == "imported":
+        why = f"{row['imported_from']}; {row['caveats']}"
     words = Cell(verdict(row), mark=mark(row))
     return [grid.text(row["workload"]), grid.text(name), words, grid.text(why)]
 

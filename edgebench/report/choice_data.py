@@ -1,0 +1,184 @@
+"""A recommendation for other programs: JSON with everything in it, and CSV rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from edgebench.analysis import serving
+from edgebench.analysis.candidates import Figure
+from edgebench.analysis.constraints import Break, Constraint
+from edgebench.analysis.recommend import Answer, Standing
+from edgebench.analysis.serving import Serving
+from edgebench.report import choice
+from edgebench.report.rows import Row, Value
+
+SCHEMA = 1
+"""Of the JSON; keys are added without a new number, and never change their meaning."""
+_TELLS = (
+    *("device", "device_setup", "backend", "precision", "accelerator", "threads", "options"),
+    *("validity", "power_tier"),
+)
+"""Columns that tell what a candidate is."""
+_UNITS = ("device_id", "run_id", "case_id", "imported_from")
+"""Columns that its units differ in."""
+
+
+def to_json(answers: Sequence[Answer]) -> dict[str, object]:
+    """Every answer with every candidate, as `json.dumps` takes it; None is not measured."""
+    names = choice.figures(answers)
+    return {
+        "schema": SCHEMA,
+        "answers": [_answer(answer, names) for answer in answers],
+        "serving_all": {
+            "device": [_serving(one) for one in serving.of_answers(answers, serving.device)],
+            "cell": [_serving(one) for one in serving.of_answers(answers, serving.cell)],
+        },
+    }
+
+
+def _answer(answer: Answer, names: Sequence[str]) -> dict[str, object]:
+    return {
+        "question": answer.question,
+        "workload": answer.standings[0].candidate.row.get("workload"),
+        "objective": answer.objective._asdict(),
+        "limits": [_limit(one) for one in answer.constraints],
+        "best": answer.ranked[0].candidate.name if answer.ranked else None,
+        "sentence": choice.sentence(answer),
+        "candidates": [_standing(one, names) for one in answer.standings],
+        "changes": list(answer.changes),
+    }
+
+
+def _limit(one: Constraint) -> dict[str, object]:
+    return one._asdict()
+
+
+def _standing(one: Standing, names: Sequence[str]) -> dict[str, object]:
+    candidate = one.candidate
+    return {
+        "name": candidate.name,
+        "rank": one.rank,
+        **{name: candidate.row.get(name) for name in _TELLS},
+        "units": [{name: row.get(name) for name in _UNITS} for row in candidate.rows],
+        "figures": {name: _figure(candidate.figure(name)) for name in names},
+        "ties": list(one.ties),
+        "refusals": list(one.refusals),
+        "breaks": [_break(broken) for broken in one.breaks],
+        "notes": list(one.notes),
+    }
+
+
+def _break(one: Break) -> dict[str, object]:
+    return {
+        "limit": _limit(one.constraint),
+        "figure": _figure(one.figure),
+        "excess": _finite(one.excess),
+        "sure": one.sure,
+        "words": one.words,
+    }
+
+
+def _figure(figure: Figure | None) -> dict[str, object] | None:
+    if figure is None:
+        return None
+    ends = {name: _finite(getattr(figure, name)) for name in ("value", "low", "high")}
+    return figure._asdict() | ends
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no infinity; what is no number was not measured."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _serving(one: Serving) -> dict[str, object]:
+    return {
+        "device": one.device,
+        "candidates": [standing.candidate.name for standing in one.chosen],
+        "loss_ratio": one.loss_ratio,
+    }
+
+
+def csv_rows(answers: Sequence[Answer]) -> tuple[list[Row], tuple[str, ...]]:
+    """``(rows, columns)``: one row a candidate of an answer, the best first.
+
+    Its figures are those used, each with the ends of its 95 % interval beside it; ``reasons`` are
+    why it fell out, ``verdict`` is take, ranked or rejected.
+    """
+    names = choice.figures(answers)
+    wide = tuple(part for name in names for part in (name, *_spread(answers, name)))
+    columns = ("question", "rank", "verdict", "candidate", *_TELLS[:7], "units", *wide)
+    columns = (*columns, "ties", "reasons", "notes", *_TELLS[7:], "imported_from")
+    return [_row(answer, one, names) for answer in answers for one in answer.standings], columns
+
+
+def ends(name: str) -> tuple[str, str]:
+    """``latency_p50_lo_ms`` and ``latency_p50_hi_ms``, as columns are called."""
+    stem, _, unit = name.rpartition("_")
+    return f"{stem}_lo_{unit}", f"{stem}_hi_{unit}"
+
+
+def _spread(answers: Sequence[Answer], name: str) -> tuple[str, ...]:
+    """The ends of its interval; a price and a count have none."""
+    told = (one.candidate.figure(name) for answer in answers for one in answer.standings)
+    known = [figure for figure in told if figure is not None]
+    return () if known and all(figure.exact for figure in known) else ends(name)
+
+
+def verdict(answer: Answer, one: Standing) -> str:
+    """take: the first of the answer; ranked: any other that may be chosen; rejected."""
+    if one.rank is None:
+        return "rejected"
+    return "take" if one is answer.ranked[0] else "ranked"
+
+
+def _row(answer: Answer, one: Standing, names: Sequence[str]) -> Row:
+    candidate = one.candidate
+    row: Row = {
+        "question": answer.question,
+        "rank": one.rank,
+        "verdict": verdict(answer, one),
+        "candidate": candidate.name,
+        "units": len(candidate.rows),
+        "ties": "; ".join(one.ties) or None,
+        "reasons": "; ".join(choice.reasons(one)) or None,
+        "notes": "; ".join(one.notes) or None,
+    }
+    for name in (*_TELLS, "imported_from"):
+        row[name] = plain_value(candidate.row.get(name))
+    for name in names:
+        figure = candidate.figure(name)
+        low, high = ends(name)
+        row[name] = _finite(figure.value) if figure else None
+        row[low] = _finite(figure.low) if figure else None
+        row[high] = _finite(figure.high) if figure else None
+    return row
+
+
+def rejected_rows(answer: Answer, one: Standing) -> list[Row]:
+    """A row for each reason why a candidate fell out; figures in the constraint's unit."""
+    base: Row = {"question": answer.question, "candidate": one.candidate.name}
+    base |= {
+        name: plain_value(one.candidate.row.get(name))
+        for name in ("device", "backend", "precision")
+    }
+    found: list[Row] = [base | {"reason": words} for words in one.refusals]
+    for broken in one.breaks:
+        figure = broken.figure
+        found.append(
+            base
+            | {
+                "constraint": broken.constraint.words,
+                "figure": _finite(figure.value) if figure else None,
+                "bound": broken.constraint.bound,
+                "excess": _finite(broken.excess),
+                "sure": broken.sure if figure else None,
+                "reason": choice.break_words(broken),
+            }
+        )
+    return found
+
+
+def plain_value(value: object) -> Value:
+    """As a cell of a table."""
+    return value if value is None or isinstance(value, (str, int, float)) else str(value)

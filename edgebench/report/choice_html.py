@@ -1,0 +1,80 @@
+"""A recommendation in a notebook: one piece of HTML with nothing to fetch and nothing to run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from edgebench.analysis.recommend import Answer, Standing
+from edgebench.errors import plain
+from edgebench.report import choice
+from edgebench.report.choice_table import heading
+
+_LINE = "border-bottom:1px solid rgba(128,128,128,.4);padding:.2em .6em;"
+"""Grey that shows on white and on black; all other colours are the notebook's own."""
+_LEFT, _RIGHT = (f"{_LINE}text-align:{side}" for side in ("left", "right"))
+
+
+def text(answers: Sequence[Answer]) -> str:
+    """One block an answer; of many candidates as many as in the terminal.
+
+    Args:
+        answers: One a question.
+    """
+    blocks = [_answer(answer) for answer in answers]
+    blocks.append(_list(choice.serving_lines(answers)))
+    return f'<div class="edgebench-recommendation">{"".join(blocks)}</div>'
+
+
+def _answer(answer: Answer) -> str:
+    shown = answer.ranked[: choice.BEST]
+    more = len(answer.ranked) - len(shown)
+    return "".join(
+        [
+            f"<h4>{_safe(answer.question)}</h4>",
+            f"<p><strong>{_safe(choice.sentence(answer))}</strong></p>",
+            _list(choice.second_lines(answer)),
+            _table(answer, shown) if shown else "",
+            f"<p>and {more} more that rank</p>" if more else "",
+            _section("why the others fell out", choice.rejected_lines(answer)),
+            _section("what would have to change", answer.changes),
+        ]
+    )
+
+
+def _table(answer: Answer, shown: Sequence[Standing]) -> str:
+    names, told = choice.figures([answer]), choice.notes(shown)
+    heads = ["", "candidate", *map(heading, names), *(["note"] if told.lines else [])]
+    lines = [_row(heads, "th")]
+    for one in shown:
+        cells = [choice.rank(one, answer), one.candidate.name]
+        cells += [choice.short(name, one.candidate.figure(name)) for name in names]
+        cells += [told.marks.get(one.candidate.name, "")] if told.lines else []
+        lines.append(_row(cells, "td"))
+    notes = _list([f"{mark}: {words}" for mark, words in told.lines])
+    head, body = lines[0], "".join(lines[1:])
+    return (
+        '<table style="border-collapse:collapse">'
+        f"<thead>{head}</thead><tbody>{body}</tbody></table>{notes}"
+    )
+
+
+def _row(cells: Sequence[str], tag: str) -> str:
+    """A row whose second cell is a name and whose others are figures."""
+    made = (
+        f'<{tag} style="{_LEFT if place == 1 else _RIGHT}">{_safe(cell)}</{tag}>'
+        for place, cell in enumerate(cells)
+    )
+    return f"<tr>{''.join(made)}</tr>"
+
+
+def _section(title: str, lines: Sequence[str]) -> str:
+    return f"<p>{title}</p>{_list(lines)}" if lines else ""
+
+
+def _list(lines: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{_safe(line)}</li>' for line in lines)}</ul>" if lines else ""
+
+
+def _safe(words: str) -> str:
+    return escape(plain(words))
