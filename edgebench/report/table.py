@@ -193,7 +193,7 @@ def _varying(rows: Sequence[Row]) -> list[str]:
     """Axes on which the rows differ; the format only where nothing else tells two rows apart."""
     varying = [name for name in _AXES if len({row.get(name) for row in rows}) > 1]
     units = {(row.get("device"), row.get("device_id")) for row in rows}
-    if "device" in varying and len(units) == len({device for device, _ in units}):
+    if {"device", "device_id"} <= {*varying} and len(units) == len({d for d, _ in units}):
         varying.remove("device_id")  # one unit of each kind: its id tells nothing new
     if "parameters" in varying:  # each scenario has others: that alone tells nothing new
         pairs = {(row.get("scenario"), row.get("parameters")) for row in rows}
