@@ -71,6 +71,11 @@ def decide(rows: Sequence[Row], **limits: float) -> Answer:
     return answer
 
 
+def made(answers: Sequence[Answer]) -> list[choosing.Decided]:
+    """Answers with nothing beside them."""
+    return [choosing.Decided(answer=one) for one in answers]
+
+
 def bounds(limits: dict[str, float]) -> tuple[Constraint, ...]:
     """Limits of figures by name."""
     return tuple(

@@ -5,20 +5,34 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
-from edgebench.analysis import constraints
-from edgebench.analysis.recommend import Answer
-from edgebench.cli import show
+from edgebench.analysis import constraints, directions
+from edgebench.analysis.constraints import Constraint
+from edgebench.cli import costing, show
 from edgebench.cli.main import EXIT_LIMIT
 from edgebench.cli.params import CommaList, flatten
 from edgebench.errors import UsageError
 from edgebench.report import choice_data, choice_markdown, choice_table, choosing, csv_, gather
+from edgebench.report.choosing import Decided
 
 _RESULTS = Path("edgebench-results")
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    """Several options as one decorator, in the order of --help."""
+
+    def decorated(function: _Command) -> _Command:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorated
 
 
 @click.command("recommend")
@@ -29,14 +43,18 @@ _RESULTS = Path("edgebench-results")
 @click.option("--maximise", metavar="FIGURE", help="Rank by the most of this.")
 @click.option("-w", "--workload", "workloads", multiple=True, type=CommaList(), help="Only these.")
 @click.option("--price", "prices", multiple=True, metavar="DEVICE=USD", help="What it costs you.")
+@click.option("--pareto", metavar="FIGURE,...", help="The front of these figures, too.")
+@_options(*costing.OPTIONS)
 @click.option(
     "--allow-tier",
     "tiers",
     multiple=True,
     type=CommaList(metavar="TIER"),
-    help="Tiers of power that may be ranked together, labelled.",
+    help="Tiers of power that count; several are ranked together, labelled.",
 )
-@click.option("--require-valid", is_flag=True, help="Suspect cells fall out, too.")
+@click.option("--require-valid", is_flag=True, help="Suspect and imported cells fall out, too.")
+@click.option("--sure", is_flag=True, help="Whole 95 % intervals must keep the limits.")
+@click.option("--each-unit", is_flag=True, help="Rank each unit of a kind of device by itself.")
 @click.option("--all-runs", is_flag=True, help="Every run, not only the latest of each.")
 @click.option("--all", "everything", is_flag=True, help="Show every candidate.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
@@ -51,38 +69,51 @@ def command(
     maximise: str | None,
     workloads: tuple[tuple[str, ...], ...],
     prices: tuple[str, ...],
+    pareto: str | None,
     tiers: tuple[tuple[str, ...], ...],
-    csv_file: str | None,
     require_valid: bool,
+    sure: bool,
+    each_unit: bool,
     all_runs: bool,
+    csv_file: str | None,
     everything: bool,
     as_json: bool,
     as_markdown: bool,
+    **bought: Any,  # noqa: ANN401 - the options of `costing`
 ) -> int:
     """Choose a device, a runtime and a precision, and say why the others fell out.
 
-    PATHS are run folders or any folders above them (default: edgebench-results). Limits must all be
-    kept, and a figure that was not measured keeps none. Figures are the columns of `edgebench
-    report --list-columns` and what is published of a device: price_usd, idle_w, load_w, npu_tops.
+    PATHS are run folders, imports or any folders above them (default: edgebench-results). Limits
+    must all be kept, and a figure that was not measured keeps none. Figures are the columns of
+    `edgebench report --list-columns` and what is published of a device: price_usd, idle_w, load_w,
+    npu_tops ...; with --cameras and --fps also what that costs: cost_total_usd, cost_power_w ...
 
     Exit code 1 where nothing keeps every limit.
     """
-    limits = [constraints.parse(words, "max") for words in most]
-    limits += [constraints.parse(words, "min") for words in least]
+    front = directions.objectives(pareto) if pareto else ()
     asked = choosing.Asked(
-        limits=tuple(limits),
-        objective=choosing.objective(minimise, maximise),
+        limits=_limits(most, least),
+        objective=choosing.objective(minimise, maximise, front),
         workloads=flatten(workloads),
         prices_usd=dict(_price(words) for words in prices),
         allow_tiers=flatten(tiers),
         require_valid=require_valid,
+        sure=sure,
+        each_unit=each_unit,
+        front=front,
+        need=costing.need(**bought),
     )
     rows, problems = gather.read(paths or (_RESULTS,), all_runs=all_runs)
     for problem in problems:
         click.echo(f"edgebench: {problem}", err=True)
-    answers = choosing.answers(rows, asked)
-    _write(answers, as_json=as_json, as_markdown=as_markdown, csv_file=csv_file, all_=everything)
-    return 0 if all(answer.ranked for answer in answers) else EXIT_LIMIT
+    decided = choosing.decide(rows, asked)
+    _write(decided, as_json=as_json, as_markdown=as_markdown, csv_file=csv_file, all_=everything)
+    return 0 if all(one.answer.ranked for one in decided) else EXIT_LIMIT
+
+
+def _limits(most: Sequence[str], least: Sequence[str]) -> tuple[Constraint, ...]:
+    found = [constraints.parse(words, "max") for words in most]
+    return (*found, *(constraints.parse(words, "min") for words in least))
 
 
 def _price(words: str) -> tuple[str, float]:
@@ -97,23 +128,28 @@ def _price(words: str) -> tuple[str, float]:
 
 
 def _write(
-    answers: Sequence[Answer], *, as_json: bool, as_markdown: bool, csv_file: str | None, all_: bool
+    decided: Sequence[Decided],
+    *,
+    as_json: bool,
+    as_markdown: bool,
+    csv_file: str | None,
+    all_: bool,
 ) -> None:
     if as_json:
-        click.echo(json.dumps(choice_data.to_json(answers), indent=1, allow_nan=False))
+        click.echo(json.dumps(choice_data.to_json(decided), indent=1, allow_nan=False))
     if as_markdown:
-        click.echo(choice_markdown.text(answers, everything=all_), nl=False)
+        click.echo(choice_markdown.text(decided, everything=all_), nl=False)
     if csv_file is not None:
-        _write_csv(answers, csv_file)
+        _write_csv(decided, csv_file)
     if as_json or as_markdown or csv_file == "-":
         return
     console = show.console()
-    for part in choice_table.parts(answers, everything=all_):
+    for part in choice_table.parts(decided, everything=all_):
         console.print(part)
 
 
-def _write_csv(answers: Sequence[Answer], target: str) -> None:
-    rows, columns = choice_data.csv_rows(answers)
+def _write_csv(decided: Sequence[Decided], target: str) -> None:
+    rows, columns = choice_data.csv_rows(decided)
     if target == "-":
         csv_.write(rows, sys.stdout, columns)
         return

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
+    from edgebench.analysis.cost import Need
     from edgebench.report.recommendation import Recommendation
 
 
@@ -33,7 +34,10 @@ class Accessor:
         prices_usd: Mapping[str, float] | None = None,
         allow_tier: str | Sequence[str] = (),
         require_valid: bool = False,
+        sure: bool = False,
+        each_unit: bool = False,
         all_runs: bool = False,
+        need: Need | None = None,
     ) -> Recommendation:
         """As `edgebench.recommend`."""
         from edgebench.report import recommendation  # noqa: PLC0415 - when it is asked for
@@ -48,7 +52,10 @@ class Accessor:
             prices_usd=prices_usd,
             allow_tier=allow_tier,
             require_valid=require_valid,
+            sure=sure,
+            each_unit=each_unit,
             all_runs=all_runs,
+            need=need,
         )
 
     def compare(self, other: pd.DataFrame, metric: str = "latency_p50_ms") -> pd.DataFrame:

@@ -28,6 +28,7 @@ NEAREST = 5
 FEW = 12
 """So many that fell out are all shown, a line each."""
 _NAMED = 3
+_NO_PRICE = "its price is not known (--price DEVICE=USD)"
 _DIGITS = re.compile(r"\d[\d.,]*")
 
 
@@ -39,13 +40,14 @@ class Group(NamedTuple):
     """The nearest first."""
 
 
-def figures(answers: Sequence[Answer]) -> tuple[str, ...]:
-    """Names of the figures used: the objective, those under limits, and the price where known."""
+def figures(answers: Sequence[Answer], more: Sequence[str] = ()) -> tuple[str, ...]:
+    """Names of the figures used: the objective, those under limits, the price where known."""
     found: list[str] = []
     for answer in answers:
         found += [answer.objective.name, *(limit.name for limit in answer.constraints)]
         if any(one.candidate.figure(PRICE) for one in answer.standings):
             found.append(PRICE)
+    found += more
     return tuple(dict.fromkeys(found))
 
 
@@ -74,7 +76,8 @@ def long(figure: Figure | None) -> str:
     """A figure for a sentence: ``12.34 (95 %: 11.90 to 12.80)``."""
     if figure is None or not _has_ends(figure):
         return value(figure)
-    return f"{value(figure)} (95 %: {number(figure.low)} to {number(figure.high)})"
+    what = "" if figure.source else "95 %: "  # a cost's ends are its own kind, see its notes
+    return f"{value(figure)} ({what}{number(figure.low)} to {number(figure.high)})"
 
 
 def _has_ends(figure: Figure) -> bool:
@@ -132,6 +135,9 @@ def listed(names: Sequence[str]) -> str:
 
 
 def _cheapest(answer: Answer, best: Standing) -> str:
+    """The least price of a tie, where money is not what was ranked by."""
+    if answer.objective.name.endswith("_usd"):
+        return ""
     tied = [best, *(one for one in answer.ranked if one.candidate.name in best.ties)]
     prices = [(price.value, one) for one in tied if (price := one.candidate.figure(PRICE))]
     if len(prices) < len(tied):
@@ -152,7 +158,13 @@ def rank(standing: Standing, answer: Answer) -> str:
 
 def reasons(standing: Standing) -> list[str]:
     """Why a candidate fell out, each with its figures."""
-    return [plain(words) for words in (*standing.refusals, *map(break_words, standing.breaks))]
+    return [*refusals(standing), *(plain(break_words(one)) for one in standing.breaks)]
+
+
+def refusals(standing: Standing) -> list[str]:
+    """Why a candidate fell out whatever its figures."""
+    unknown = f"{PRICE} was not"
+    return [_NO_PRICE if words.startswith(unknown) else plain(words) for words in standing.refusals]
 
 
 def break_words(broken: Break) -> str:
@@ -160,7 +172,7 @@ def break_words(broken: Break) -> str:
     if broken.figure is not None:
         return broken.words
     if broken.constraint.name == PRICE:
-        return "its price is not known (--price DEVICE=USD)"
+        return _NO_PRICE
     return broken.words.removeprefix(f"{broken.constraint.words}: ")
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from edgebench.analysis import serving
+from edgebench.analysis import cost, serving
 from edgebench.analysis.candidates import Figure
 from edgebench.analysis.constraints import Break, Constraint
-from edgebench.analysis.recommend import Answer, Standing
+from edgebench.analysis.recommend import Answer, Change, Standing
 from edgebench.analysis.serving import Serving
-from edgebench.report import choice
+from edgebench.report import choice, cost_table, front
+from edgebench.report.choosing import Decided
 from edgebench.report.rows import Row, Value
 
 SCHEMA = 1
@@ -24,12 +25,20 @@ _UNITS = ("device_id", "run_id", "case_id", "imported_from")
 """Columns that its units differ in."""
 
 
-def to_json(answers: Sequence[Answer]) -> dict[str, object]:
+def to_json(decided: Sequence[Decided]) -> dict[str, object]:
     """Every answer with every candidate, as `json.dumps` takes it; None is not measured."""
-    names = choice.figures(answers)
+    answers = [one.answer for one in decided]
+    names = choice.figures(answers, _more(decided))
     return {
         "schema": SCHEMA,
-        "answers": [_answer(answer, names) for answer in answers],
+        "answers": [
+            _answer(one.answer, names)
+            | {
+                "front": front.to_json(one.front) if one.front else None,
+                "cost": cost_table.to_json(one.costs) if one.costs else None,
+            }
+            for one in decided
+        ],
         "serving_all": {
             "device": [_serving(one) for one in serving.of_answers(answers, serving.device)],
             "cell": [_serving(one) for one in serving.of_answers(answers, serving.cell)],
@@ -47,7 +56,27 @@ def _answer(answer: Answer, names: Sequence[str]) -> dict[str, object]:
         "sentence": choice.sentence(answer),
         "candidates": [_standing(one, names) for one in answer.standings],
         "changes": list(answer.changes),
+        "alternatives": [_change(one) for one in answer.alternatives],
     }
+
+
+def _change(one: Change) -> dict[str, object]:
+    return {
+        "candidate": one.candidate,
+        "kind": one.kind,
+        "figure": _figure(one.figure),
+        "to_tie": _finite(one.to_tie),
+        "to_win": _finite(one.to_win),
+        "breaks": [_break(broken) for broken in one.breaks],
+        "refusals": list(one.refusals),
+        "words": one.words,
+    }
+
+
+def _more(decided: Sequence[Decided]) -> tuple[str, ...]:
+    """Figures beside those of limits and objective: a front's, costs."""
+    fronts = [one.name for each in decided if each.front for one in each.front.objectives]
+    return (*fronts, *(cost.NAMES if any(each.costs for each in decided) else ()))
 
 
 def _limit(one: Constraint) -> dict[str, object]:
@@ -63,7 +92,7 @@ def _standing(one: Standing, names: Sequence[str]) -> dict[str, object]:
         "units": [{name: row.get(name) for name in _UNITS} for row in candidate.rows],
         "figures": {name: _figure(candidate.figure(name)) for name in names},
         "ties": list(one.ties),
-        "refusals": list(one.refusals),
+        "refusals": choice.refusals(one),
         "breaks": [_break(broken) for broken in one.breaks],
         "notes": list(one.notes),
     }
@@ -75,7 +104,9 @@ def _break(one: Break) -> dict[str, object]:
         "figure": _figure(one.figure),
         "excess": _finite(one.excess),
         "sure": one.sure,
-        "words": one.words,
+        "unit": one.unit or None,
+        "needed": _finite(one.needed),
+        "words": choice.break_words(one),
     }
 
 
@@ -99,13 +130,14 @@ def _serving(one: Serving) -> dict[str, object]:
     }
 
 
-def csv_rows(answers: Sequence[Answer]) -> tuple[list[Row], tuple[str, ...]]:
+def csv_rows(decided: Sequence[Decided]) -> tuple[list[Row], tuple[str, ...]]:
     """``(rows, columns)``: one row a candidate of an answer, the best first.
 
     Its figures are those used, each with the ends of its 95 % interval beside it; ``reasons`` are
     why it fell out, ``verdict`` is take, ranked or rejected.
     """
-    names = choice.figures(answers)
+    answers = [one.answer for one in decided]
+    names = choice.figures(answers, _more(decided))
     wide = tuple(part for name in names for part in (name, *_spread(answers, name)))
     columns = ("question", "rank", "verdict", "candidate", *_TELLS[:7], "units", *wide)
     columns = (*columns, "ties", "reasons", "notes", *_TELLS[7:], "imported_from")
@@ -162,7 +194,7 @@ def rejected_rows(answer: Answer, one: Standing) -> list[Row]:
         name: plain_value(one.candidate.row.get(name))
         for name in ("device", "backend", "precision")
     }
-    found: list[Row] = [base | {"reason": words} for words in one.refusals]
+    found: list[Row] = [base | {"reason": words} for words in choice.refusals(one)]
     for broken in one.breaks:
         figure = broken.figure
         found.append(

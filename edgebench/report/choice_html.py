@@ -7,22 +7,27 @@ from html import escape
 
 from edgebench.analysis.recommend import Answer, Standing
 from edgebench.errors import plain
-from edgebench.report import choice
+from edgebench.report import choice, choice_more
+from edgebench.report.choice_more import Beside
 from edgebench.report.choice_table import heading
+from edgebench.report.choosing import Decided
 
 _LINE = "border-bottom:1px solid rgba(128,128,128,.4);padding:.2em .6em;"
 """Grey that shows on white and on black; all other colours are the notebook's own."""
 _LEFT, _RIGHT = (f"{_LINE}text-align:{side}" for side in ("left", "right"))
 
 
-def text(answers: Sequence[Answer]) -> str:
+def text(decided: Sequence[Decided]) -> str:
     """One block an answer; of many candidates as many as in the terminal.
 
     Args:
-        answers: One a question.
+        decided: One a question.
     """
-    blocks = [_answer(answer) for answer in answers]
-    blocks.append(_list(choice.serving_lines(answers)))
+    blocks = []
+    for one in decided:
+        blocks.append(_answer(one.answer))
+        blocks += [_beside(beside) for beside in choice_more.tables(one)]
+    blocks.append(_list(choice.serving_lines([one.answer for one in decided])))
     return f'<div class="edgebench-recommendation">{"".join(blocks)}</div>'
 
 
@@ -45,24 +50,32 @@ def _answer(answer: Answer) -> str:
 def _table(answer: Answer, shown: Sequence[Standing]) -> str:
     names, told = choice.figures([answer]), choice.notes(shown)
     heads = ["", "candidate", *map(heading, names), *(["note"] if told.lines else [])]
-    lines = [_row(heads, "th")]
+    rows = []
     for one in shown:
         cells = [choice.rank(one, answer), one.candidate.name]
         cells += [choice.short(name, one.candidate.figure(name)) for name in names]
         cells += [told.marks.get(one.candidate.name, "")] if told.lines else []
-        lines.append(_row(cells, "td"))
-    notes = _list([f"{mark}: {words}" for mark, words in told.lines])
-    head, body = lines[0], "".join(lines[1:])
+        rows.append(cells)
+    return _grid(heads, rows, 1) + _list([f"{mark}: {words}" for mark, words in told.lines])
+
+
+def _beside(one: Beside) -> str:
+    return f"<p>{_safe(one.title)}</p>{_grid(one.heads, one.rows, 0)}{_list(one.lines)}"
+
+
+def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]], name_at: int) -> str:
+    """A table in which one column holds names and the others hold figures."""
+    body = "".join(_row(cells, "td", name_at) for cells in rows)
+    head = _row(heads, "th", name_at)
     return (
         '<table style="border-collapse:collapse">'
-        f"<thead>{head}</thead><tbody>{body}</tbody></table>{notes}"
+        f"<thead>{head}</thead><tbody>{body}</tbody></table>"
     )
 
 
-def _row(cells: Sequence[str], tag: str) -> str:
-    """A row whose second cell is a name and whose others are figures."""
+def _row(cells: Sequence[str], tag: str, name_at: int) -> str:
     made = (
-        f'<{tag} style="{_LEFT if place == 1 else _RIGHT}">{_safe(cell)}</{tag}>'
+        f'<{tag} style="{_LEFT if place == name_at else _RIGHT}">{_safe(cell)}</{tag}>'
         for place, cell in enumerate(cells)
     )
     return f"<tr>{''.join(made)}</tr>"

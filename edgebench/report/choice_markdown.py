@@ -6,19 +6,26 @@ from collections.abc import Sequence
 
 from edgebench.analysis.recommend import Answer, Standing
 from edgebench.errors import plain
-from edgebench.report import choice
+from edgebench.report import choice, choice_more
+from edgebench.report.choice_more import Beside
 from edgebench.report.choice_table import heading
+from edgebench.report.choosing import Decided
 
 
-def text(answers: Sequence[Answer], *, everything: bool = False) -> str:
+def text(decided: Sequence[Decided], *, everything: bool = False) -> str:
     """One section an answer; as many candidates as in the terminal.
 
     Args:
-        answers: One a question.
+        decided: One a question.
         everything: All candidates, instead of the best, the nearest and a count of the others.
     """
-    found = [line for answer in answers for line in _answer(answer, everything=everything)]
-    found += [f"- {inert(line)}" for line in choice.serving_lines(answers)]
+    found: list[str] = []
+    for one in decided:
+        found += _answer(one.answer, everything=everything)
+        for beside in choice_more.tables(one, everything=everything):
+            found += _beside(beside)
+    served = choice.serving_lines([one.answer for one in decided])
+    found += [f"- {inert(line)}" for line in served]
     return "\n".join(found).rstrip() + "\n"
 
 
@@ -58,6 +65,13 @@ def _table(answer: Answer, shown: Sequence[Standing]) -> list[str]:
         lines.append(_row(cells))
     notes = [f"- {mark}: {inert(words)}" for mark, words in told.lines]
     return [*lines, "", *notes, *([""] if notes else [])]
+
+
+def _beside(one: Beside) -> list[str]:
+    align = [":--", *("--:" for _ in one.heads[1:])]
+    rows = [_row([inert(name), *figures]) for name, *figures in one.rows]
+    head = [_row([inert(cell) for cell in one.heads]), _row(align)]
+    return [f"**{inert(one.title)}**", "", *head, *rows, "", *_list(one.lines)]
 
 
 def _row(cells: Sequence[str]) -> str:

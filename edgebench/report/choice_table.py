@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from edgebench.analysis.recommend import Answer, Standing
 from edgebench.errors import plain
-from edgebench.report import choice
+from edgebench.report import choice, choice_more, cost_table, front
+from edgebench.report.choosing import Decided
 from edgebench.report.columns import BY_NAME
 
 if TYPE_CHECKING:
@@ -21,23 +22,24 @@ _ROOM = 4
 _HEADINGS = {"price_usd": "USD"}
 
 
-def parts(answers: Sequence[Answer], *, everything: bool = False) -> list[RenderableType]:
-    """What a rich console prints of some answers, in order.
+def parts(decided: Sequence[Decided], *, everything: bool = False) -> list[RenderableType]:
+    """What a rich console prints of some decisions, in order.
 
     Args:
-        answers: One a question.
+        decided: One a question.
         everything: All candidates, instead of the best, the nearest and a count of the others.
     """
     from rich.text import Text  # noqa: PLC0415 - rich only where it draws
 
     found: list[RenderableType] = []
-    for answer in answers:
-        found += [*_answer(answer, everything=everything), Text()]
-    found += [_line(line) for line in choice.serving_lines(answers)]
-    return found if len(answers) > 1 else found[:-1]
+    for one in decided:
+        found += [*_answer(one.answer, everything=everything)]
+        found += [*_beside(one, everything=everything), Text()]
+    found += map(_line, choice.serving_lines([one.answer for one in decided]))
+    return found if len(decided) > 1 else found[:-1]
 
 
-def text(answers: Sequence[Answer], *, everything: bool = False, width: int = WIDTH) -> str:
+def text(decided: Sequence[Decided], *, everything: bool = False, width: int = WIDTH) -> str:
     """The same as plain text, ``width`` columns wide."""
     from rich.console import Console  # noqa: PLC0415 - rich only where it draws
 
@@ -46,9 +48,23 @@ def text(answers: Sequence[Answer], *, everything: bool = False, width: int = WI
     console = Console(
         file=stream, width=width, highlight=False, color_system=None, force_jupyter=False
     )
-    for part in parts(answers, everything=everything):
+    for part in parts(decided, everything=everything):
         console.print(part)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+
+def _beside(decided: Decided, *, everything: bool) -> list[RenderableType]:
+    """The front and the costs, those that were asked for."""
+    from rich.text import Text  # noqa: PLC0415 - rich only where it draws
+
+    found: list[RenderableType] = []
+    if (made := decided.front) is not None:
+        found += [Text(), _line(front.sentence(made)), Text(), front.table(made)]
+        found += map(_item, front.lines(made, everything=everything))
+    if shown := choice_more.costs(decided, everything=everything):
+        found += [Text(), _line(cost_table.sentence(shown[0].need)), Text()]
+        found += [cost_table.table(shown), *map(_item, cost_table.lines(shown))]
+    return found
 
 
 def _answer(answer: Answer, *, everything: bool) -> list[RenderableType]:
@@ -61,9 +77,9 @@ def _answer(answer: Answer, *, everything: bool) -> list[RenderableType]:
     if shown:
         told = choice.notes(shown)
         found += [Text(), table(answer, shown, told)]
+        if more := len(answer.ranked) - len(shown):
+            found.append(_line(f"and {more} more that rank (--all shows them)"))
         found += [_item(line, mark) for mark, line in told.lines]
-    if more := len(answer.ranked) - len(shown):
-        found.append(_line(f"and {more} more that rank (--all shows them)"))
     found += _section(_why(answer), choice.rejected_lines(answer, everything=everything))
     return found + _section("what would have to change", answer.changes)
 

@@ -1,23 +1,22 @@
-"""From rows to answers: what was asked, checked, and put to `edgebench.analysis.recommend`."""
+"""From rows to answers: what was asked, and everything that is decided of it."""
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from edgebench.analysis import candidates, published
+from edgebench.analysis import candidates, cost, pareto, published, tiers
 from edgebench.analysis.candidates import Candidate, Cells
-from edgebench.analysis.constraints import Constraint
-from edgebench.analysis.published import PRICE
-from edgebench.analysis.recommend import Answer, Objective, recommend
+from edgebench.analysis.constraints import Break, Constraint
+from edgebench.analysis.cost import Cost, Need
+from edgebench.analysis.pareto import Front, LeftOut
+from edgebench.analysis.recommend import Answer, Objective, Standing, recommend
 from edgebench.errors import UsageError, plain
 from edgebench.report.columns import BY_NAME, COLUMNS
 
 OBJECTIVE = Objective("latency_p50_ms")
-FACTS = (PRICE, "idle_w", "load_w", "npu_tops", "limit_degc")
-"""Published figures of devices that limits and objectives may name."""
+_FIGURES = frozenset(column.name for column in COLUMNS if column.kind != "str")
+_UNMEASURED = "was not measured"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +31,29 @@ class Asked:
     """By device; they go before published ones."""
     allow_tiers: tuple[str, ...] = ()
     require_valid: bool = False
+    sure: bool = False
+    each_unit: bool = False
+    front: tuple[Objective, ...] = ()
+    """Of these figures the front, too."""
+    need: Need | None = None
+    """What so many cameras cost, too; limits and objectives may then name those figures."""
 
 
-def objective(minimise: str | None, maximise: str | None) -> Objective:
-    """What to rank by; the median latency where nothing is said.
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """What was decided of one question."""
+
+    answer: Answer
+    costs: tuple[Cost, ...] = ()
+    """Of each candidate, in the order of the answer's standings; empty where nothing was needed."""
+    front: Front | None = None
+    """Of the candidates that rank; None where none was asked for, or nothing ranks."""
+
+
+def objective(
+    minimise: str | None, maximise: str | None, front: Sequence[Objective] = ()
+) -> Objective:
+    """What to rank by; the first of the front, or the median latency, where nothing is said.
 
     Raises:
         UsageError: Both are said.
@@ -44,11 +62,11 @@ def objective(minimise: str | None, maximise: str | None) -> Objective:
         raise UsageError("rank by one figure: minimise or maximise")
     if minimise or maximise:
         return Objective(maximise or minimise or "", more_is_better=bool(maximise))
-    return OBJECTIVE
+    return front[0] if front else OBJECTIVE
 
 
-def answers(rows: Sequence[Cells], asked: Asked) -> tuple[Answer, ...]:
-    """An answer for each question that the rows hold, in the order they came.
+def decide(rows: Sequence[Cells], asked: Asked) -> tuple[Decided, ...]:
+    """A decision for each question that the rows hold.
 
     Args:
         rows: The newest of each (device_id, case_id), or all runs.
@@ -58,54 +76,99 @@ def answers(rows: Sequence[Cells], asked: Asked) -> tuple[Answer, ...]:
         UsageError: A workload has no results, a figure does not exist, a price is none, or power
             figures of several tiers would be ranked together.
     """
-    _check_prices(asked.prices_usd)
+    _check_names(asked)
     wanted = _of_workloads(rows, asked.workloads)
-    told = published.of_devices((str(row["device"]) for row in wanted), asked.prices_usd)
-    groups = candidates.of_rows(wanted, told)
-    check_figures((asked.objective.name, *(limit.name for limit in asked.limits)), groups)
-    return tuple(
-        recommend(
-            group,
-            asked.limits,
-            asked.objective,
-            allow_tiers=asked.allow_tiers,
-            require_valid=asked.require_valid,
-        )
-        for group in groups
-    )
+    devices = sorted({str(row.get("device")) for row in wanted})
+    told = published.of_devices(devices, asked.prices_usd)
+    groups = candidates.of_rows(wanted, told, each_unit=asked.each_unit)
+    return tuple(_decided(group, wanted, asked) for group in groups)
+
+
+def answers(rows: Sequence[Cells], asked: Asked) -> tuple[Answer, ...]:
+    """The answers alone, see `decide`."""
+    return tuple(one.answer for one in decide(rows, asked))
+
+
+def _check_names(asked: Asked) -> None:
+    for name in (asked.objective.name, *(limit.name for limit in asked.limits)):
+        if name in BY_NAME and name not in _FIGURES:
+            raise UsageError(f"{name} is no number", remedy="limit and rank by figures")
+        if name in cost.NAMES and asked.need is None:
+            raise UsageError(f"{name} is of a need", remedy="state it: --cameras and --fps")
 
 
 def _of_workloads(rows: Sequence[Cells], wanted: Sequence[str]) -> list[Cells]:
-    known = sorted({str(row["workload"]) for row in rows})
+    known = sorted({str(row.get("workload")) for row in rows})
     for name in wanted:
         if name not in known:
             there = plain(", ".join(known))
             raise UsageError(f"there are no results of workload {name!r}", remedy=f"of: {there}")
     if not known:
         raise UsageError("there are no results", remedy="edgebench run makes some")
-    return [row for row in rows if not wanted or row["workload"] in wanted]
+    return [row for row in rows if not wanted or row.get("workload") in wanted]
 
 
-def check_figures(names: Iterable[str], groups: Sequence[Sequence[Candidate]]) -> None:
-    """Refuse a figure that nobody could have.
+def _decided(group: list[Candidate], rows: Sequence[Cells], asked: Asked) -> Decided:
+    costs: dict[str, Cost] = {}
+    if asked.need is not None:
+        found = cost.of_candidates(group, asked.need, rows)
+        costs = {one.candidate.name: one for one in found}
+        group = [_labelled(one) for one in found]
+    answer = recommend(
+        group,
+        asked.limits,
+        asked.objective,
+        allow_tiers=asked.allow_tiers,
+        require_valid=asked.require_valid,
+        sure=asked.sure,
+        known=_FIGURES | (frozenset(cost.NAMES) if costs else frozenset()),
+    )
+    if costs:
+        answer = replace(answer, standings=tuple(_why(one, costs) for one in answer.standings))
+    ordered = tuple(costs[one.candidate.name] for one in answer.standings) if costs else ()
+    return Decided(answer=answer, costs=ordered, front=_front(answer, asked))
 
-    Raises:
-        UsageError: It names the wrong one, and what may be meant.
-    """
-    told = {name for group in groups for one in group for name in one.told}
-    numbers = {column.name for column in COLUMNS if column.kind != "str"}
-    known = sorted({*told, *numbers, *FACTS})
+
+def _labelled(one: Cost) -> Candidate:
+    """The candidate with its costs, those that power is in of the tier that it is of."""
+    tier = one.draw.tier or ""
+    told = dict(one.told.told)
+    told |= {name: told[name]._replace(tier=tier) for name in cost.OF_POWER if name in told}
+    return replace(one.candidate, told=told)
+
+
+def _why(standing: Standing, costs: Mapping[str, Cost]) -> Standing:
+    """Why a cost is not known, in the place of that it was not measured."""
+    missing = costs[standing.candidate.name].missing
+
+    def told(words: str) -> str:
+        for name, reason in missing.items():
+            words = words.replace(f"{name} {_UNMEASURED}", f"{name} is not known: {reason}")
+        return words
+
+    def explained(one: Break) -> Break:
+        return one._replace(words=told(one.words)) if one.figure is None else one
+
+    return replace(
+        standing,
+        refusals=tuple(map(told, standing.refusals)),
+        breaks=tuple(map(explained, standing.breaks)),
+    )
+
+
+def _front(answer: Answer, asked: Asked) -> Front | None:
+    ranking = [one.candidate for one in answer.ranked]
+    if not asked.front or not ranking:
+        return None
+    names = [one.name for one in asked.front]
     for name in names:
-        if name in known:
-            continue
-        if name in BY_NAME:
-            raise UsageError(f"{name} is no number", remedy="limit and rank by figures")
-        near = difflib.get_close_matches(name, known, n=3)
-        remedy = f"perhaps {' or '.join(near)}" if near else "see edgebench report --list-columns"
-        raise UsageError(f"there is no figure {name!r}", remedy=remedy)
-
-
-def _check_prices(prices_usd: Mapping[str, float]) -> None:
-    for device, price in prices_usd.items():
-        if not 0 <= price < math.inf:
-            raise UsageError(f"{price} is no price of {device!r}", remedy="state it in US dollars")
+        if name not in _FIGURES and not any(one.figure(name) for one in ranking):
+            raise UsageError(f"no candidate has a figure {name!r}", remedy="see --list-columns")
+    tiers.check(ranking, names, asked.allow_tiers)
+    reasons = {one.name: tiers.outside(one, names, asked.allow_tiers) for one in ranking}
+    placed = [one for one in ranking if not reasons[one.name]]
+    others = tuple(LeftOut(one, (reasons[one.name],)) for one in ranking if reasons[one.name])
+    if not placed:
+        return None
+    front = pareto.front(placed, asked.front)
+    return replace(front, left_out=(*front.left_out, *others))

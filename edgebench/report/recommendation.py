@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgebench.analysis.constraints import Constraint, Sense
+from edgebench.analysis.cost import Need
 from edgebench.analysis.recommend import Answer
 from edgebench.errors import UsageError
 from edgebench.report import (
@@ -17,6 +18,7 @@ from edgebench.report import (
     choice_table,
     choosing,
 )
+from edgebench.report.choosing import Decided
 from edgebench.report.columns import BY_NAME
 from edgebench.report.frame import DTYPES, records, typed
 from edgebench.report.rows import Row
@@ -37,8 +39,13 @@ _REJECTED = (
 class Recommendation:
     """What to take, as answers and as frames; in a notebook it shows itself."""
 
-    answers: tuple[Answer, ...]
+    decided: tuple[Decided, ...]
     """One a question: a workload, and what is not usual about how it was measured."""
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """The answer to each question, with every candidate, its figures and its reasons."""
+        return tuple(one.answer for one in self.decided)
 
     @property
     def best(self) -> pd.DataFrame:
@@ -74,26 +81,26 @@ class Recommendation:
         return _frame(found, _REJECTED)
 
     def _standings(self, verdicts: set[str]) -> pd.DataFrame:
-        rows, columns = choice_data.csv_rows(self.answers)
+        rows, columns = choice_data.csv_rows(self.decided)
         found = [row for row in rows if row["verdict"] in verdicts]
         return _frame(found, [name for name in columns if name not in {"verdict", "reasons"}])
 
     def to_dict(self) -> dict[str, object]:
         """Everything, as ``edgebench recommend --json`` prints it."""
-        return choice_data.to_json(self.answers)
+        return choice_data.to_json(self.decided)
 
     def to_markdown(self) -> str:
         """As text for a pull request."""
-        return choice_markdown.text(self.answers)
+        return choice_markdown.text(self.decided)
 
     def __str__(self) -> str:
-        return choice_table.text(self.answers)
+        return choice_table.text(self.decided)
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        return choice_html.text(self.answers)
+        return choice_html.text(self.decided)
 
 
 def recommend(
@@ -107,7 +114,10 @@ def recommend(
     prices_usd: Mapping[str, float] | None = None,
     allow_tier: str | Sequence[str] = (),
     require_valid: bool = False,
+    sure: bool = False,
+    each_unit: bool = False,
     all_runs: bool = False,
+    need: Need | None = None,
 ) -> Recommendation:
     """Which device, runtime and precision to take, and why the others fell out.
 
@@ -123,8 +133,12 @@ def recommend(
         workload: Only this one, or these; else each that the frame has.
         prices_usd: By device; they go before published ones.
         allow_tier: Tiers of power whose figures may be ranked together, labelled.
-        require_valid: Suspect cells fall out, too.
+        require_valid: Suspect and imported cells fall out, too.
+        sure: Limits must be kept by the whole 95 % interval.
+        each_unit: Units of one kind of device are ranked each by itself, not as their mean.
         all_runs: Every run is a candidate of its own.
+        need: So many cameras (`edgebench.analysis.cost.Need`); their costs are told, and limits
+            and objectives may name them: ``cost_total_usd``, ``cost_power_w``.
 
     Raises:
         UsageError: The frame lacks a column of `load` or is empty, a figure or a workload does not
@@ -137,9 +151,12 @@ def recommend(
         prices_usd=prices_usd or {},
         allow_tiers=_words(allow_tier),
         require_valid=require_valid,
+        sure=sure,
+        each_unit=each_unit,
+        need=need,
     )
     rows = records(frame)
-    return Recommendation(choosing.answers(rows if all_runs else merge.latest(rows), asked))
+    return Recommendation(choosing.decide(rows if all_runs else merge.latest(rows), asked))
 
 
 def _limits(stated: Mapping[str, float] | None, sense: Sense) -> list[Constraint]:

@@ -19,7 +19,7 @@ from edgebench.stats import Interval
 if TYPE_CHECKING:
     from rich.table import Table
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _DIGITS = re.compile(r"[\d.]+")
 _SIGNIFICANT = 4
 _NAME = ("workload", "backend", "precision")
@@ -231,7 +231,7 @@ def _plus_minus(row: Row) -> str:
 
 
 def clean(text: str) -> str:
-    """The text with control characters (terminal commands among them) made visible and inert."""
+    """The text with control characters (of terminals, and of the direction) visible and inert."""
     return _CONTROL.sub("?", text)
 
 

@@ -91,16 +91,34 @@ def test_one_workload_of_several_can_be_asked_for(folder: Path) -> None:
     assert "mnist_cnn" not in done.stdout
 
 
+def test_the_front_and_the_costs_stand_beside_the_answer(folder: Path) -> None:
+    need = ("--cameras", "4", "--fps", "2", "--years", "5", "--hours", "8", "--kwh-usd", "0.3")
+    done = run("--pareto", "price_usd,latency_p50_ms", *need, cwd=folder)
+    assert "4 cameras at 2 frames/s for 5 years, 8 h a day" in done.stdout
+    assert "on the front" in done.stdout
+    assert done.stdout.splitlines()[1].startswith("take orange-pi-5")  # the front's first figure
+    done = run("--max", "cost_devices=1", *need, "--utilisation", "50%", "--json", cwd=folder)
+    (answer,) = json.loads(done.stdout)["answers"]
+    assert answer["cost"]["need"]["utilisation_ratio"] == 0.5
+    assert answer["front"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (("--max", "latency_p99_ms"), "is no limit"),
-        (("--max", "latncy_p99_ms=3"), "there is no figure 'latncy_p99_ms' (perhaps"),
+        (("--max", "latncy_p99_ms=3"), "no figure is named 'latncy_p99_ms' (did you mean"),
         (("--min", "backend=3"), "backend is no number"),
         (("--minimise", "load_ms", "--maximise", "throughput_ips"), "rank by one figure"),
         (("-w", "nothing"), "there are no results of workload 'nothing'"),
         (("--price", "80"), "'80' is no price"),
         (("--price", "raspberry-pi-5=-1"), "no price"),
+        (("--cameras", "40"), "add --cameras 40 --fps 10"),
+        (("--cost",), "add --cameras 40 --fps 10"),
+        (("--cameras", "0", "--fps", "10"), "cameras: 0 is not from 1"),
+        (("--pareto", "latency_p50_ms"), "no objectives of a front"),
+        (("--min", "cost_devices=1"), "cost_devices is of a need"),
+        (("--allow-tier", "walls"), "no tier of power is named 'walls'"),
         (("no-such-folder",), "no-such-folder"),
     ],
 )

@@ -9,7 +9,7 @@ import re
 from html.parser import HTMLParser
 
 import deciding
-from deciding import HOSTILE, decide, row
+from deciding import HOSTILE, decide, made, row
 
 from edgebench.report import choice_data, choice_html, choice_markdown, choosing, csv_
 
@@ -19,7 +19,7 @@ def test_json_holds_every_candidate_and_every_break_with_figure_bound_and_excess
         limits=deciding.bounds({"latency_p99_ms": 33, "price_usd": 100}), prices_usd={"b": 120.0}
     )
     rows = [row("raspberry-pi-5", 10.0), row("b", 40.0), row("c", 50.0)]
-    found = json.loads(json.dumps(choice_data.to_json(choosing.answers(rows, asked))))
+    found = json.loads(json.dumps(choice_data.to_json(choosing.decide(rows, asked))))
     (answer,) = found["answers"]
     assert found["schema"] == choice_data.SCHEMA
     assert answer["best"] == "raspberry-pi-5 litert int8"
@@ -34,18 +34,20 @@ def test_json_holds_every_candidate_and_every_break_with_figure_bound_and_excess
         "figure": None,
         "excess": None,
         "sure": False,
+        "unit": None,
+        "needed": None,
         "words": "",
     }
 
 
 def test_json_has_no_number_that_json_does_not_know() -> None:
     answers = [decide([row("a", 1.0, top1_ratio=float("nan")), row("b")], top1_ratio=0.9)]
-    json.dumps(choice_data.to_json(answers), allow_nan=False)
+    json.dumps(choice_data.to_json(made(answers)), allow_nan=False)
 
 
 def test_csv_has_a_row_a_candidate_its_figures_beside_their_ends_and_its_reasons() -> None:
     answer = decide([row("raspberry-pi-5", 10.0), row("b", 40.0)], latency_p99_ms=33)
-    rows, columns = choice_data.csv_rows([answer])
+    rows, columns = choice_data.csv_rows(made([answer]))
     stream = io.StringIO()
     csv_.write(rows, stream, columns)
     best, other = csv.DictReader(io.StringIO(stream.getvalue()))
@@ -57,7 +59,7 @@ def test_csv_has_a_row_a_candidate_its_figures_beside_their_ends_and_its_reasons
 
 
 def test_hostile_names_begin_no_formula_in_the_csv() -> None:
-    rows, columns = choice_data.csv_rows([decide([row("=cmd()|'/C calc'!A0"), row(HOSTILE)])])
+    rows, columns = choice_data.csv_rows(made([decide([row("=cmd()|'/C calc'!A0"), row(HOSTILE)])]))
     stream = io.StringIO()
     csv_.write(rows, stream, columns)
     for line in csv.reader(io.StringIO(stream.getvalue())):
@@ -66,7 +68,7 @@ def test_hostile_names_begin_no_formula_in_the_csv() -> None:
 
 def test_markdown_is_a_table_in_which_hostile_names_are_code_and_nothing_else() -> None:
     rows = [row(HOSTILE, 1.0), row("b", 50.0, backend=HOSTILE), row("c", 2.0)]
-    text = choice_markdown.text([decide(rows, latency_p99_ms=33)])
+    text = choice_markdown.text(made([decide(rows, latency_p99_ms=33)]))
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) == 4
     assert {line.count("|") for line in table} == {table[0].count("|")}
@@ -77,7 +79,7 @@ def test_markdown_is_a_table_in_which_hostile_names_are_code_and_nothing_else() 
 
 
 def test_markdown_says_when_nothing_keeps_the_limits() -> None:
-    text = choice_markdown.text([decide([row()], latency_p99_ms=1)])
+    text = choice_markdown.text(made([decide([row()], latency_p99_ms=1)]))
     assert "nothing keeps every limit" in text
     assert "nearest: board litert int8" in text
     assert "|" not in text
@@ -101,7 +103,7 @@ class _Tags(HTMLParser):
 def test_html_fetches_nothing_runs_nothing_and_leaves_colours_to_the_notebook() -> None:
     rows = [row(HOSTILE, 1.0), row("b", 50.0, status="failed", reason=HOSTILE), row("c", 2.0)]
     page = _Tags()
-    page.feed(choice_html.text([decide(rows, latency_p99_ms=33)]))
+    page.feed(choice_html.text(made([decide(rows, latency_p99_ms=33)])))
     allowed = {"div", "h4", "p", "strong", "ul", "li", "table", "thead", "tbody", "tr", "th", "td"}
     assert {tag for tag, _ in page.tags} <= allowed
     attributes = {name for _, attrs in page.tags for name, _ in attrs}
@@ -114,4 +116,4 @@ def test_html_fetches_nothing_runs_nothing_and_leaves_colours_to_the_notebook() 
 
 def test_html_of_a_rack_stays_small() -> None:
     answer = decide(deciding.rack(), latency_p99_ms=50, top1_ratio=0.9)
-    assert len(choice_html.text([answer])) < 20_000
+    assert len(choice_html.text(made([answer]))) < 20_000

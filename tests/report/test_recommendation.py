@@ -56,7 +56,8 @@ def test_best_ranked_and_rejected_are_frames_with_a_dtype_for_each_column(
         "float64",
     ]
     missing = found.rejected[found.rejected["figure"].isna()]
-    assert set(missing["reason"]) == {"top1_ratio was not measured"}
+    (reason,) = set(missing["reason"])
+    assert reason.startswith("top1_ratio was not measured")
     broken = found.rejected[found.rejected["constraint"] == "latency_p99_ms <= 33"]
     assert (broken["figure"] - broken["bound"] == broken["excess"]).all()
     assert list(broken["sure"]) == [True]
@@ -111,7 +112,10 @@ def test_it_shows_itself(frame: pd.DataFrame) -> None:
     [
         ({"max": {"latency_p99_ms": "33"}}, "'33' is no limit of latency_p99_ms"),
         ({"max": {"latency_p99_ms": float("nan")}}, "nan is no limit"),
-        ({"max": {"latncy_p99_ms": 33}}, "there is no figure 'latncy_p99_ms' .perhaps latency_p99"),
+        (
+            {"max": {"latncy_p99_ms": 33}},
+            "no figure is named 'latncy_p99_ms' .did you mean",
+        ),
         ({"workload": "x"}, "there are no results of workload 'x'"),
         ({"minimise": "rss_peak_mib", "maximise": "throughput_ips"}, "rank by one figure"),
     ],

@@ -1,0 +1,105 @@
+"""What stands beside an answer: the front of what ranks, and what so many cameras cost."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from deciding import HOSTILE, bounds, row
+
+from edgebench.analysis.cost import Need
+from edgebench.analysis.recommend import Objective
+from edgebench.errors import UsageError
+from edgebench.report import choice_data, choice_html, choice_markdown, choice_table, choosing
+from edgebench.report.choosing import Asked
+from edgebench.report.rows import Row
+
+FRONT = (Objective("latency_p50_ms"), Objective("top1_ratio", more_is_better=True))
+NEED = Need(cameras=40, rate_hz=10.0, kwh_usd=0.3)
+
+
+def watts(device: str, power_w: float, tier: str = "board_measured") -> Row:
+    """A cell whose power was measured: 100 frames a second, 1 W at rest."""
+    found: Row = {"power_tier": tier, "power_idle_w": 1.0, "power_launches": 6}
+    means = {"throughput_ips": 100.0, "power_w": power_w, "energy_net_mj": 10 * (power_w - 1)}
+    for name, mean in means.items():
+        stem, _, unit = name.rpartition("_")
+        found |= {name: mean, f"{stem}_lo_{unit}": 0.99 * mean, f"{stem}_hi_{unit}": 1.01 * mean}
+    return row(device) | found
+
+
+def test_the_front_is_of_what_keeps_the_limits_and_its_first_figure_ranks() -> None:
+    rows = [row("a", 10.0, top1_ratio=0.9), row("b", 20.0), row("c", 30.0), row("d", 1.0)]
+    rows[3]["top1_ratio"] = 0.1
+    asked = Asked(limits=bounds({"top1_ratio": 0.5}), front=FRONT)
+    (one,) = choosing.decide(rows, asked)
+    assert one.front is not None
+    assert [member.name for member in one.front.members] == ["a litert int8", "b litert int8"]
+    assert choosing.objective(None, None, FRONT) == FRONT[0]
+    text = choice_table.text([one])
+    assert "on the front" in text
+    assert "beaten by b litert int8 as it seems" in text
+
+
+def test_where_nothing_ranks_there_is_no_front() -> None:
+    (one,) = choosing.decide([row()], Asked(limits=bounds({"latency_p99_ms": 1}), front=FRONT))
+    assert one.front is None
+    assert json.loads(json.dumps(choice_data.to_json([one])))["answers"][0]["front"] is None
+
+
+def test_a_front_never_mixes_tiers_of_power() -> None:
+    rows = [watts("a", 5.0), watts("b", 6.0, "wall_measured")]
+    front = (Objective("latency_p50_ms"), Objective("power_w"))
+    with pytest.raises(UsageError, match=r"wall_measured \(b\) and board_measured \(a\)"):
+        choosing.decide(rows, Asked(front=front))
+    (one,) = choosing.decide(rows, Asked(front=front, allow_tiers=("wall_measured",)))
+    assert one.front is not None
+    assert [member.name for member in one.front.members] == ["b litert int8"]
+    assert [out.candidate.name for out in one.front.left_out] == ["a litert int8"]
+
+
+def test_a_front_of_a_figure_that_nobody_has_is_a_mistake() -> None:
+    with pytest.raises(UsageError, match="no candidate has a figure 'latncy'"):
+        choosing.decide([row()], Asked(front=(FRONT[0], Objective("latncy"))))
+
+
+def test_costs_can_be_limited_and_ranked_by_and_are_told_in_every_form() -> None:
+    rows = [watts("raspberry-pi-5", 5.0), watts("orange-pi-5", 50.0), watts("nobody-knows", 5.0)]
+    asked = Asked(
+        limits=bounds({"cost_power_w": 30}), objective=Objective("cost_total_usd"), need=NEED
+    )
+    (one,) = choosing.decide(rows, asked)
+    assert [s.candidate.name for s in one.answer.ranked] == ["raspberry-pi-5 litert int8"]
+    for form in (choice_table.text, choice_markdown.text, choice_html.text):
+        assert "40 cameras at 10 frames/s for 3 years" in " ".join(form([one]).split())
+    text = " ".join(choice_table.text([one]).split())
+    assert "nobody-knows litert int8: cost_total_usd is not known: no price of the device" in text
+    (answer,) = json.loads(json.dumps(choice_data.to_json([one])))["answers"]
+    assert answer["cost"]["need"]["cameras"] == 40
+    found, columns = choice_data.csv_rows([one])
+    assert {"cost_total_usd", "cost_devices"} <= {*columns}
+    assert (
+        found[0]["cost_total_usd"] == answer["candidates"][0]["figures"]["cost_total_usd"]["value"]
+    )
+
+
+def test_costs_that_power_is_in_never_mix_its_tiers() -> None:
+    rows = [watts("raspberry-pi-5", 5.0), watts("orange-pi-5", 6.0, "wall_measured")]
+    asked = Asked(objective=Objective("cost_total_usd"), need=NEED)
+    with pytest.raises(UsageError, match="wall_measured"):
+        choosing.decide(rows, asked)
+
+
+def test_a_cost_without_a_need_is_a_mistake() -> None:
+    with pytest.raises(UsageError, match="cost_total_usd is of a need"):
+        choosing.decide([row()], Asked(objective=Objective("cost_total_usd")))
+
+
+def test_hostile_names_are_inert_beside_an_answer_too() -> None:
+    asked = Asked(front=FRONT, need=NEED)
+    decided = choosing.decide([watts(HOSTILE, 5.0), watts("b", 5.0)], asked)
+    assert all(c.isprintable() or c == "\n" for c in choice_table.text(decided))
+    assert "</script>" not in choice_html.text(decided)
+    outside = re.sub(r"`[^`\n]*`", "", choice_markdown.text(decided))
+    assert not {"<", "@"} & {*outside}
