@@ -114,7 +114,7 @@ def _beyond(figure: Figure, best: Sequence[Figure], objective: Objective) -> flo
     """The value past which it is told apart from all of rank 1, as the better one."""
 
     def beside(at: float) -> bool:
-        return bool(Figures([_moved(figure, at), *best]).tied(0)[1:].any())
+        return len(Figures([_moved(figure, at), *best]).tied(0)) > 1
 
     edge = min(objective.sign * other.value for other in best) * objective.sign
     step = max(abs(edge), abs(figure.value - edge)) / 2**10

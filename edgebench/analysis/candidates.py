@@ -125,10 +125,12 @@ def _name(rows: Sequence[Cells], *, by_unit: bool) -> str:
 
 
 def _apart(found: list[Candidate], words: Sequence[str]) -> list[Candidate]:
-    """Add words, of each candidate, to the names that more than one of them has."""
-    times = Counter(one.name for one in found)
+    """Add words, of each candidate, to the same names whose words are not the same."""
+    ways: defaultdict[str, set[str]] = defaultdict(set)
+    for one, more in zip(found, words, strict=True):
+        ways[one.name].add(more)
     return [
-        replace(one, name=f"{one.name} {more}".strip()) if times[one.name] > 1 else one
+        replace(one, name=f"{one.name} {more}".strip()) if len(ways[one.name]) > 1 else one
         for one, more in zip(found, words, strict=True)
     ]
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgebench.analysis import apart, compare, questions, recommend
+from edgebench.analysis import apart, compare, questions, refusals
 from edgebench.analysis.candidates import Candidate, Figure
 from edgebench.analysis.recommend import Objective
 from edgebench.errors import UsageError
@@ -141,7 +141,8 @@ def _swept(unique: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _reasons(candidate: Candidate, objectives: Sequence[Objective]) -> tuple[str, ...]:
     """Why it cannot be placed: what keeps it from ranking, figures that are missing."""
-    alone = recommend.recommend((candidate,), (), objectives[0]).standings[0]
+    if unfit := refusals.unfit(candidate):
+        return unfit
     found = []
     for objective in objectives:
         figure = candidate.figure(objective.name)
@@ -149,8 +150,7 @@ def _reasons(candidate: Candidate, objectives: Sequence[Objective]) -> tuple[str
             found.append(f"{objective.name} was not measured")
         elif not math.isfinite(figure.value):
             found.append(f"{objective.name} is no finite number")
-    refused = tuple(words for words in alone.refusals if words not in found)
-    return refused or tuple(found)
+    return tuple(found)
 
 
 def _dominated(

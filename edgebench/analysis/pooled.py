@@ -89,7 +89,8 @@ def pooled(figures: Sequence[Figure]) -> Figure:
     value = math.exp(middle) if log else middle
     errors = [(side.error, side.df) for side in known if side.error is not None]
     if exact or len(errors) < len(known):
-        return found._replace(value=value, low=None, high=None, launches=0)
+        fewest = min(one.launches for one in figures)
+        return found._replace(value=value, low=None, high=None, launches=fewest)
     variance = math.fsum(error**2 for error, _ in errors)
     parts = math.fsum(error**4 / df for error, df in errors)
     # Whole, so that the interval gives the error back (`on_scale`); rounded to the careful side.

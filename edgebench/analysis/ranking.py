@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgebench.analysis.standings import Objective, Standing
 from edgebench.analysis.ties import Figures
@@ -27,19 +28,20 @@ def ranked(standings: Sequence[Standing], objective: Objective) -> list[Standing
     if not known:
         return []
     figures = Figures([figure for _, figure in known])
-    ties = [np.flatnonzero(figures.tied(place)).astype(np.int32) for place in range(len(known))]
+    ties = [figures.tied(place).astype(np.int32) for place in range(len(known))]
     ranks = _ranks(ties)
-    order = sorted(range(len(known)), key=lambda place: (ranks[place], place))
-    names = [one.candidate.name for one, _ in known]
+    order = np.lexsort((np.arange(len(known)), ranks))
+    place_of = np.argsort(order)
+    names = np.array([known[place][0].candidate.name for place in order], dtype=object)
     found = []
-    for place in order:
-        others = sorted((int(i) for i in ties[place] if i != place), key=lambda i: (ranks[i], i))
-        named = tuple(names[i] for i in others)
-        found.append(replace(known[place][0], rank=ranks[place], ties=named))
+    for now, place in enumerate(order):
+        others = np.sort(place_of[ties[place]])
+        named = tuple(names[others[others != now]].tolist())
+        found.append(replace(known[place][0], rank=int(ranks[place]), ties=named))
     return found
 
 
-def _ranks(ties: Sequence[np.typing.NDArray[np.int32]]) -> list[int]:
+def _ranks(ties: Sequence[NDArray[np.int32]]) -> NDArray[np.int64]:
     """A rank for each place, from the places that each is tied with."""
     found = np.zeros(len(ties), dtype=np.int64)
     rank = 0
@@ -48,4 +50,4 @@ def _ranks(ties: Sequence[np.typing.NDArray[np.int32]]) -> list[int]:
             rank += 1
             found[place] = rank
             found[mine[found[mine] == 0]] = rank
-    return [int(one) for one in found]
+    return found

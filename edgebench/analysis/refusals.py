@@ -12,20 +12,15 @@ _LONGEST_CHARACTERS = 120
 
 
 def of(candidate: Candidate, objective: str, *, require_valid: bool = False) -> tuple[str, ...]:
-    """Why a candidate does not rank, a line each; one unit that does not is enough.
+    """Why a candidate does not rank, a line each.
 
     Args:
         candidate: As any.
         objective: The figure that it would be ranked by.
         require_valid: Whether what is suspect, or imported and so not judged, falls out.
     """
-    whose = [(f"{unit}: " if len(candidate.rows) > 1 else "") for unit in candidate.units]
-    found = []
-    for unit, row in zip(whose, candidate.rows, strict=True):
-        if reason := _of_row(row, require_valid=require_valid):
-            found.append(f"{unit}{reason}")
-    if found:
-        return tuple(found)
+    if found := unfit(candidate, require_valid=require_valid):
+        return found
     if loads := pairing.obstacle_of(objective, candidate.row, {}):
         return (loads,)
     for unit, figure in candidate.by_unit(objective):
@@ -35,6 +30,21 @@ def of(candidate: Candidate, objective: str, *, require_valid: bool = False) -> 
             on = f" on {unit}" if unit and len(candidate.rows) > 1 else ""
             return (f"{objective} was not measured{on}" + (f" ({reason})" if reason else ""),)
     return ()
+
+
+def unfit(candidate: Candidate, *, require_valid: bool = False) -> tuple[str, ...]:
+    """Why nothing of a candidate may be ranked; one unit that does not is enough.
+
+    Args:
+        candidate: As any.
+        require_valid: Whether what is suspect, or imported and so not judged, falls out.
+    """
+    found = []
+    for unit, row in zip(candidate.units, candidate.rows, strict=True):
+        whose = f"{unit}: " if len(candidate.rows) > 1 else ""
+        if reason := _of_row(row, require_valid=require_valid):
+            found.append(f"{whose}{reason}")
+    return tuple(found)
 
 
 def notes(candidate: Candidate, objective: str) -> list[str]:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from edgebench.analysis.candidates import Candidate
-from edgebench.analysis.figure import own_tier, text
+from edgebench.analysis.figure import is_power, own_tier, text
 from edgebench.errors import UsageError
 from edgebench.metering import TIERS
 
@@ -17,6 +17,8 @@ _NAMED = 3
 
 def of(candidate: Candidate, name: str) -> frozenset[str]:
     """Tiers that a candidate's figure is of; empty where it has none or is of no power."""
+    if name not in candidate.told and not is_power(name) and not own_tier(name):
+        return frozenset()
     figures = (figure for _, figure in candidate.by_unit(name))
     return frozenset(figure.tier for figure in figures if figure is not None and figure.tier)
 

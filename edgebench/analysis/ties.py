@@ -24,6 +24,7 @@ from edgebench.stats import CONFIDENCE, student_t_quantile
 _Array = NDArray[np.float64]
 _DEGREE = 24
 """Of the polynomial through Student's quantiles: it is off by 2e-13 at most."""
+_LOG_MARGIN = math.log1p(MARGIN_RATIO)
 
 
 class _Scale(NamedTuple):
@@ -31,18 +32,29 @@ class _Scale(NamedTuple):
 
     value: _Array
     error: _Array
+    """Infinite where nothing tells it."""
     df: _Array
+    widest: float
+    """Student's quantile of the fewest degrees of freedom."""
 
-    def of(self, index: int, others: slice | NDArray[np.intp]) -> tuple[_Array, _Array]:
-        """Distance of some from one, and half of that distance's 95 % interval."""
-        distance = self.value[others] - self.value[index]
-        squares = self.error[index] ** 2, self.error[others] ** 2
-        variance = squares[0] + squares[1]
-        parts = squares[0] ** 2 / self.df[index] + squares[1] ** 2 / self.df[others]
+    def near(self, index: int, margin: _Array | float) -> NDArray[np.bool_]:
+        """Those that may be tied with one: all but what is too far off for any interval."""
+        half = self.widest * np.hypot(self.error[index], self.error)
+        distance = np.abs(self.value - self.value[index])
+        return np.asarray(distance <= np.maximum(half, margin))
+
+    def tied(
+        self, index: int, others: NDArray[np.intp], margin: _Array | float
+    ) -> NDArray[np.bool_]:
+        """Not told apart from one, or the whole interval of the distance inside the margin."""
+        one, some = self.error[index] ** 2, self.error[others] ** 2
+        variance = one + some
+        parts = one**2 / self.df[index] + some**2 / self.df[others]
         with np.errstate(invalid="ignore", divide="ignore"):
-            df = np.where(parts > 0, variance**2 / parts, np.inf)
-        half = np.where(variance > 0, _critical(df) * np.sqrt(variance), 0.0)
-        return distance, np.where(np.isnan(variance), np.inf, half)
+            df = np.where(np.isfinite(parts) & (parts > 0), variance**2 / parts, np.inf)
+        half = _critical(df) * np.sqrt(variance)
+        distance = np.abs(self.value[others] - self.value[index])
+        return np.asarray(distance <= np.maximum(half, margin - half))
 
 
 class Figures:
@@ -59,32 +71,36 @@ class Figures:
     def __init__(self, figures: Sequence[Figure]) -> None:
         self._raw = np.array([one.value for one in figures])
         self._exact = np.array([one.exact for one in figures])
-        is_linear = [one.spread == "linear" for one in figures]
-        sides = [
-            None if no else on_scale(f, log=True) for f, no in zip(figures, is_linear, strict=True)
-        ]
-        self._log = _scale(sides)
-        self._low, self._high = np.array([_ends(one) for one in figures]).reshape(-1, 2).T
         self._bounds = np.array([_is_bounds(one) for one in figures])
+        self._low, self._high = np.array([_ends(one) for one in figures]).reshape(-1, 2).T
+        logs = [None if f.spread == "linear" else on_scale(f, log=True) for f in figures]
+        self._has_log = np.array([side is not None for side in logs])
+        self._log = _scale(logs)
         self._linear = _scale([on_scale(one, log=False) for one in figures])
 
-    def tied(self, index: int, others: slice | NDArray[np.intp] = slice(None)) -> NDArray[np.bool_]:
-        """Whether each of some others is tied with one, itself included; shape (others,)."""
-        distance, half = self._linear.of(index, others)
-        smaller = np.minimum(np.abs(self._raw[index]), np.abs(self._raw[others]))
-        linear = _within(distance, half, MARGIN_RATIO * smaller)
-        distance, half = self._log.of(index, others)
-        by_ratio = _within(distance, half, np.full_like(half, np.log1p(MARGIN_RATIO)))
-        found = np.where(np.isnan(distance), linear, by_ratio)
-        shared = (self._low[index] <= self._high[others]) & (self._low[others] <= self._high[index])
-        found = np.where(self._bounds[index] | self._bounds[others], shared, found)
-        exact = self._exact[index] & self._exact[others]
-        return np.where(exact, self._raw[others] == self._raw[index], found)
+    def tied(self, index: int) -> NDArray[np.intp]:
+        """Places of all that are tied with one, its own included, in order."""
+        by_log = self._has_log & self._has_log[index]
+        smaller = MARGIN_RATIO * np.minimum(np.abs(self._raw), np.abs(self._raw[index]))
+        near = self._log.near(index, _LOG_MARGIN) if by_log.any() else by_log
+        if not by_log.all():
+            near = np.where(by_log, near, self._linear.near(index, smaller))
+        places = np.flatnonzero(near | self._bounds | self._bounds[index])
+        found = np.where(
+            by_log[places],
+            self._log.tied(index, places, _LOG_MARGIN),
+            self._linear.tied(index, places, smaller[places]),
+        )
+        low, high = self._low[places], self._high[places]
+        shared = (self._low[index] <= high) & (low <= self._high[index])
+        found = np.where(self._bounds[places] | self._bounds[index], shared, found)
+        exact = self._exact[places] & self._exact[index]
+        return places[np.where(exact, self._raw[places] == self._raw[index], found)]
 
 
 def tied(one: Figure, other: Figure) -> bool:
     """Whether two figures cannot be told apart, or are the same for every purpose."""
-    return bool(Figures([one, other]).tied(0)[1])
+    return 1 in Figures([one, other]).tied(0)
 
 
 def _is_bounds(figure: Figure) -> bool:
@@ -99,20 +115,12 @@ def _ends(figure: Figure) -> tuple[float, float]:
     return figure.low, figure.high
 
 
-def _within(distance: _Array, half: _Array, margin: _Array) -> NDArray[np.bool_]:
-    """Not told apart, or the whole interval inside the margin."""
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.abs(distance) <= np.maximum(half, margin - half))
-
-
 def _scale(sides: Sequence[Side | None]) -> _Scale:
     filled = [Side(math.nan, math.nan, 1.0) if side is None else side for side in sides]
-    errors = [math.nan if side.error is None else side.error for side in filled]
-    return _Scale(
-        np.array([side.value for side in filled]),
-        np.array(errors, dtype=np.float64),
-        np.array([max(side.df, 1.0) for side in filled]),
-    )
+    errors = [math.inf if side.error is None else side.error for side in filled]
+    df = np.array([max(side.df, 1.0) for side in filled])
+    widest = float(_critical(df.min(keepdims=True))[0]) if len(df) else 0.0
+    return _Scale(np.array([side.value for side in filled]), np.array(errors), df, widest)
 
 
 def _critical(df: _Array) -> _Array:
