@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from edgebench.analysis.constraints import Break
 from edgebench.analysis.figure import Figure, stated, told, told_beyond
 from edgebench.analysis.standings import Change, Objective, Standing
-from edgebench.analysis.ties import Figures, tied
+from edgebench.analysis.ties import Figures, margin_ratio, tied
 
 _BISECTIONS = 60
 _DOUBLINGS = 24
@@ -55,7 +55,7 @@ def _better(one: Standing, leader: Standing | None, objective: Objective) -> boo
     if leader is None or one.figure is None or leader.figure is None:
         return leader is None
     ahead = objective.sign * (one.figure.value - leader.figure.value) < 0
-    return ahead and not tied(one.figure, leader.figure)
+    return ahead and not tied(one.figure, leader.figure, margin_ratio(objective.name))
 
 
 def _of_rejected(one: Standing, figure: Figure, leader: Standing | None) -> Change:
@@ -90,7 +90,10 @@ def _of_runner_up(one: Standing, first: Sequence[Standing], objective: Objective
     if figure is None or leader is None:
         raise ValueError("what ranks has a figure")
     best = [other.figure for other in first if other.figure is not None]
-    to_tie = _between(leader.value, figure.value, lambda at: tied(_moved(figure, at), leader))
+    margin = margin_ratio(objective.name)
+    to_tie = _between(
+        leader.value, figure.value, lambda at: tied(_moved(figure, at), leader, margin)
+    )
     to_win = _beyond(figure, best, objective)
     verb = "rose" if objective.more_is_better else "fell"
     by = abs(figure.value - to_tie)
@@ -112,9 +115,10 @@ def _of_runner_up(one: Standing, first: Sequence[Standing], objective: Objective
 
 def _beyond(figure: Figure, best: Sequence[Figure], objective: Objective) -> float | None:
     """The value past which it is told apart from all of rank 1, as the better one."""
+    margin = margin_ratio(objective.name)
 
     def beside(at: float) -> bool:
-        return len(Figures([_moved(figure, at), *best]).tied(0)) > 1
+        return len(Figures([_moved(figure, at), *best], margin).tied(0)) > 1
 
     edge = min(objective.sign * other.value for other in best) * objective.sign
     step = max(abs(edge), abs(figure.value - edge)) / 2**10

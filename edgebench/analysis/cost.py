@@ -171,6 +171,7 @@ def estimate(candidate: Candidate, need: Need, known: Evidence | None = None) ->
         _spend(found, missing, candidate, _powered(found, missing, drawn, devices, need), need)
     else:
         missing = dict.fromkeys(NAMES, missing["cost_devices"])
+    found |= {n: found[n]._replace(tier=drawn.tier or "") for n in OF_POWER if n in found}
     return Cost(
         candidate=candidate,
         need=need,

@@ -12,6 +12,7 @@ from edgebench.stats import CONFIDENCE, student_t_quantile
 
 NORMAL = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
 """97.5 % quantile of the normal distribution."""
+_ROUNDING = 1e-9
 
 
 class UnitSpread(NamedTuple):
@@ -93,8 +94,9 @@ def pooled(figures: Sequence[Figure]) -> Figure:
         return found._replace(value=value, low=None, high=None, launches=fewest)
     variance = math.fsum(error**2 for error, _ in errors)
     parts = math.fsum(error**4 / df for error, df in errors)
-    # Whole, so that the interval gives the error back (`on_scale`); rounded to the careful side.
-    df = int(variance**2 / parts) if parts else int(min(df for _, df in errors))
+    # Whole, so that the interval gives the error back (`on_scale`); down is the careful side.
+    fewest_df = min(df for _, df in errors)
+    df = int(max(variance**2 / parts + _ROUNDING if parts else fewest_df, fewest_df))
     student = first.spread in {"log", "linear"}
     scale = student_t_quantile(0.5 + CONFIDENCE / 2, df) if student else NORMAL
     half = scale * math.sqrt(variance) / len(known)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgebench.analysis.standings import Objective, Standing
-from edgebench.analysis.ties import Figures
+from edgebench.analysis.ties import Figures, margin_ratio
 
 
 def ranked(standings: Sequence[Standing], objective: Objective) -> list[Standing]:
@@ -27,7 +27,7 @@ def ranked(standings: Sequence[Standing], objective: Objective) -> list[Standing
     known.sort(key=lambda pair: (objective.sign * pair[1].value, pair[0].candidate.name))
     if not known:
         return []
-    figures = Figures([figure for _, figure in known])
+    figures = Figures([figure for _, figure in known], margin_ratio(objective.name))
     ties = [figures.tied(place).astype(np.int32) for place in range(len(known))]
     ranks = _ranks(ties)
     order = np.lexsort((np.arange(len(known)), ranks))

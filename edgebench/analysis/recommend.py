@@ -13,7 +13,6 @@ from edgebench.analysis import (
     ranking,
     refusals,
     tiers,
-    ties,
 )
 from edgebench.analysis.candidates import Candidate
 from edgebench.analysis.constraints import Constraint
@@ -21,7 +20,7 @@ from edgebench.analysis.figure import text
 from edgebench.analysis.standings import Answer, Change, Objective, Standing
 from edgebench.errors import UsageError
 
-__all__ = ["Answer", "Change", "Objective", "Standing", "recommend", "tied"]
+__all__ = ["Answer", "Change", "Objective", "Standing", "recommend"]
 
 _SHOWN_CHANGES = 5
 
@@ -132,10 +131,3 @@ def _noted(
     found += refusals.notes(candidate, names[0])
     found.append(tiers.note(candidate, names, allowed))
     return replace(standing, notes=tuple(filter(None, found)))
-
-
-def tied(one: Standing, other: Standing) -> bool:
-    """Whether two cannot be told apart by the objective, or are the same for every purpose."""
-    if one.figure is None or other.figure is None:
-        return False
-    return ties.tied(one.figure, other.figure)

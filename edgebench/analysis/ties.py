@@ -16,7 +16,7 @@ import numpy as np
 from numpy.polynomial import Chebyshev
 from numpy.typing import NDArray
 
-from edgebench.analysis.compare import MARGIN_RATIO
+from edgebench.analysis.compare import MARGIN_RATIO, METRICS
 from edgebench.analysis.figure import Figure
 from edgebench.analysis.pooled import Side, on_scale
 from edgebench.stats import CONFIDENCE, student_t_quantile
@@ -24,7 +24,6 @@ from edgebench.stats import CONFIDENCE, student_t_quantile
 _Array = NDArray[np.float64]
 _DEGREE = 24
 """Of the polynomial through Student's quantiles: it is off by 2e-13 at most."""
-_LOG_MARGIN = math.log1p(MARGIN_RATIO)
 
 
 class _Scale(NamedTuple):
@@ -61,14 +60,15 @@ class Figures:
     """Figures of one name that are held against each other.
 
     Two are tied where the interval of their distance holds no distance (can't tell), or nothing
-    beyond 2 % (the same for every purpose). Ratios of what is above 0; differences of energies and
-    powers, and of whatever is 0 or less. Exact ones, such as prices, tie only if they are equal.
-    One without an interval ties with every other: nothing tells them apart. An interval without
-    launches behind it (a cost, made of several figures) is no estimate but bounds: it ties with
-    what reaches into it.
+    beyond the margin (the same for every purpose). Ratios of what is above 0; differences of
+    energies and powers, and of whatever is 0 or less. Exact ones, such as prices, tie only if they
+    are equal. One without an interval ties with every other: nothing tells them apart. An interval
+    without launches behind it (a cost, made of several figures) is no estimate but bounds: it ties
+    with what reaches into it.
     """
 
-    def __init__(self, figures: Sequence[Figure]) -> None:
+    def __init__(self, figures: Sequence[Figure], margin_ratio: float = MARGIN_RATIO) -> None:
+        self._margin_ratio, self._log_margin = margin_ratio, math.log1p(margin_ratio)
         self._raw = np.array([one.value for one in figures])
         self._exact = np.array([one.exact for one in figures])
         self._bounds = np.array([_is_bounds(one) for one in figures])
@@ -81,14 +81,14 @@ class Figures:
     def tied(self, index: int) -> NDArray[np.intp]:
         """Places of all that are tied with one, its own included, in order."""
         by_log = self._has_log & self._has_log[index]
-        smaller = MARGIN_RATIO * np.minimum(np.abs(self._raw), np.abs(self._raw[index]))
-        near = self._log.near(index, _LOG_MARGIN) if by_log.any() else by_log
+        smaller = self._margin_ratio * np.minimum(np.abs(self._raw), np.abs(self._raw[index]))
+        near = self._log.near(index, self._log_margin) if by_log.any() else by_log
         if not by_log.all():
             near = np.where(by_log, near, self._linear.near(index, smaller))
         places = np.flatnonzero(near | self._bounds | self._bounds[index])
         found = np.where(
             by_log[places],
-            self._log.tied(index, places, _LOG_MARGIN),
+            self._log.tied(index, places, self._log_margin),
             self._linear.tied(index, places, smaller[places]),
         )
         low, high = self._low[places], self._high[places]
@@ -98,9 +98,14 @@ class Figures:
         return places[np.where(exact, self._raw[places] == self._raw[index], found)]
 
 
-def tied(one: Figure, other: Figure) -> bool:
+def tied(one: Figure, other: Figure, margin_ratio: float = MARGIN_RATIO) -> bool:
     """Whether two figures cannot be told apart, or are the same for every purpose."""
-    return 1 in Figures([one, other]).tied(0)
+    return 1 in Figures([one, other], margin_ratio).tied(0)
+
+
+def margin_ratio(name: str) -> float:
+    """What is the same for every purpose of a figure: as `compare` has it, 2 % of most."""
+    return METRICS[name].margin_ratio if name in METRICS else MARGIN_RATIO
 
 
 def _is_bounds(figure: Figure) -> bool:

@@ -18,6 +18,7 @@ SCRIPTS = Path(__file__).resolve().parents[1] / "acceptance"
         ("power", ("ranges", "--runs", "40"), "FAIL  +3 % found"),
         ("coverage", ("pooled", "--runs", "40"), "FAIL  median's interval"),
         ("warmup", ("mser5",), "FAIL  flat left whole"),
+        ("choice_properties", ("--examples", "60"), "FAIL  keeps every limit"),
     ],
 )
 def test_a_planted_fault_fails(script: str, plant: tuple[str, ...], words: str) -> None:

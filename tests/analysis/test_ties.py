@@ -13,7 +13,7 @@ from edgebench.analysis import compare, energy
 from edgebench.analysis.candidates import Figure
 from edgebench.analysis.figure import Spread, figure_of
 from edgebench.analysis.pooled import on_scale, pooled, spread
-from edgebench.analysis.ties import Figures, tied
+from edgebench.analysis.ties import Figures, margin_ratio, tied
 from edgebench.stats import log_t_interval
 
 _VALUES = st.lists(st.floats(1, 100), min_size=2, max_size=8)
@@ -74,6 +74,13 @@ def test_what_differs_by_less_than_two_percent_for_sure_is_the_same() -> None:
     joule, more = (f._replace(spread="linear") for f in (one, other))
     assert tied(joule, more)
     assert not tied(joule, Figure(103, 102.9, 103.1, 6, spread="linear"))
+
+
+def test_frames_in_time_are_the_same_within_a_thousandth() -> None:
+    one, other = (Figure(v, v - 1e-4, v + 1e-4, 9, spread="pooled") for v in (0.99, 0.985))
+    assert tied(one, other)
+    assert not tied(one, other, margin_ratio("in_time_ratio"))
+    assert margin_ratio("load_ms") == margin_ratio("latency_p90_ms") == compare.MARGIN_RATIO
 
 
 def test_prices_tie_only_if_they_are_equal() -> None:
@@ -143,6 +150,13 @@ def test_units_are_pooled_by_their_own_errors() -> None:
     assert again is not None
     assert again.error == pytest.approx(math.hypot(*(e or 0.0 for e in errors)) / 2)
     assert both.launches - 1 == int(again.df) == 3  # not 4: the errors are not quite equal
+
+
+def test_a_unit_without_any_spread_leaves_the_other_its_freedom() -> None:
+    still, moving = Figure(-0.5, -0.5005, -0.4995, 2), Figure(0.0, 0.0, 0.0, 2)
+    both = pooled([f._replace(spread="linear") for f in (still, moving)])
+    assert both.launches == 2
+    assert (both.low, both.high) == pytest.approx((-0.25025, -0.24975))
 
 
 def test_units_that_judged_the_same_images_know_no_more_than_one() -> None:
