@@ -104,8 +104,8 @@ def command(
         need=costing.need(**bought),
     )
     rows, problems = gather.read(paths or (_RESULTS,), all_runs=all_runs)
-    for problem in problems:
-        click.echo(f"edgebench: {problem}", err=True)
+    for told in (*problems, *choosing.backwards(asked)):
+        click.echo(f"edgebench: {told}", err=True)
     decided = choosing.decide(rows, asked)
     _write(decided, as_json=as_json, as_markdown=as_markdown, csv_file=csv_file, all_=everything)
     return 0 if all(one.answer.ranked for one in decided) else EXIT_LIMIT

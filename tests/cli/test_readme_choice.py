@@ -27,3 +27,20 @@ def test_a_line_that_is_not_said_is_noticed(tmp_path: Path) -> None:
     plant(tmp_path)
     command, said = next(iter(COMMANDS.items()))
     assert answer(command, tmp_path) != said.replace("take raspberry-pi", "take banana-pi")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--min latency_p99_ms=5", "latency_p99_ms >= 5 keeps the worse ones: did you mean --max?"),
+        ("--max top1_ratio=0.96", "top1_ratio <= 0.96 keeps the worse ones: did you mean --min?"),
+        ("--minimise throughput_ips", "did you mean --maximise throughput_ips?"),
+        ("--maximise latency_p50_ms", "did you mean --minimise latency_p50_ms?"),
+        ("--min cpu_mhz=1000 --maximise npu_tops --max latency_p50_ms=60", ""),
+    ],
+)
+def test_who_asks_for_the_worse_is_asked_back(words: str, said: str, tmp_path: Path) -> None:
+    plant(tmp_path)
+    told = answer(f"edgebench recommend pi4 pi5 orin {words}", tmp_path)
+    assert said in told
+    assert ("did you mean" in told) == bool(said)
