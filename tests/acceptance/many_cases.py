@@ -1,4 +1,4 @@
-"""10,000 cases are read, compared and chosen among in a minute and a GiB, in proportion to fewer.
+"""10,000 cases are read, compared and chosen among in two minutes and a GiB, as 1,000 in a tenth.
 
 Planted runs (`edgebench.testing.fleet`): up to 20 devices x 5 backends x 4 precisions x 5 numbers
 of threads, a run a workload, 6 launches x 400 samples a case with a power pass: as many samples as
@@ -9,12 +9,13 @@ machine:
 
     python tests/acceptance/many_cases.py
 
-The limits: a minute is what a reader waits once for what took a night to measure (10,000 cases of
+The limits: two minutes are what one waits once for what took a night to measure (10,000 cases of
 `--quick` take eight hours), and 10 s what one waits for an answer about what is in memory; a GiB is
-what a small laptop has to spare. Growth is between the last two sizes, in proportion is 1.
+what a small laptop has to spare. Growth is that of CPU seconds between the last
+two sizes; in proportion is 1.
 
-`--plant pairs` holds each cell against each other one, which must not pass; `--sizes 30,100,300`
-looks at fewer.
+`--plant pairs` holds each cell against each other one, which must not pass: `--sizes 100,300`
+shows it in less than the hours that 10,000 would take.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from verdict import Verdict
@@ -43,7 +45,7 @@ DEVICES = 20
 BACKENDS = ("onnxruntime", "litert", "openvino", "ncnn", "mnn")
 THREADS = (1, 2, 3, 4, 8)
 LAUNCHES, SAMPLES = 6, 400
-READ_S, ANSWER_S = 60.0, 10.0
+READ_S, ANSWER_S = 120.0, 10.0
 MOST_MIB = 1024.0
 MOST_GROWTH = 1.2
 """Exponent: 1 is in proportion, 2 is each against each; the rest is what caches no longer hold."""
@@ -55,6 +57,15 @@ LIMITS_S = {
     "edgebench recommend": READ_S,
 }
 _KIB_PER_MIB = 1024
+
+
+class _Told(NamedTuple):
+    """What a step took."""
+
+    wall_s: float
+    cpu_s: float
+    mib: float
+    rows: int
 
 
 def plant(folder: Path, cases: int) -> None:
@@ -104,20 +115,22 @@ def _python(folder: Path, planted: str) -> Iterator[tuple[str, Callable[[], int]
 
     def recommend() -> int:
         assert frame is not None
-        from edgebench.analysis import candidates, constraints
-        from edgebench.analysis.recommend import Objective
-        from edgebench.analysis.recommend import recommend as choose
-        from edgebench.report.frame import _rows
-
-        limits = [constraints.parse("top1_ratio=0.7", "min")]
-        groups = candidates.of_rows(_rows(frame))
-        answers = [choose(group, limits, Objective("latency_p50_ms")) for group in groups]
+        answers = edgebench.recommend(frame, min={"top1_ratio": 0.7})
         if planted == "pairs":
-            pairs = itertools.combinations(frame["latency_p50_ms"].tolist(), 2)
-            assert sum(a < b for a, b in pairs) >= 0
-        return sum(len(answer.standings) for answer in answers)
+            _each_against_each(frame["latency_p50_ms"].tolist())
+        return sum(len(answer.standings) for answer in answers.answers)
 
     yield from (("load", load), ("compare", compare), ("recommend", recommend))
+
+
+def _each_against_each(values: Sequence[float]) -> None:
+    """The planted fault: what grows as the square of the cases."""
+    from edgebench.analysis.compare import Summary, summaries
+
+    for a, b in itertools.combinations(values, 2):
+        summaries(
+            Summary(a, 0.99 * a, 1.01 * a, LAUNCHES), Summary(b, 0.98 * b, 1.02 * b, LAUNCHES)
+        )
 
 
 def _commands(folder: Path, which: str) -> Iterator[tuple[str, Callable[[], int]]]:
@@ -125,10 +138,10 @@ def _commands(folder: Path, which: str) -> Iterator[tuple[str, Callable[[], int]
         from edgebench.cli.main import cli
 
         with redirect_stdout(StringIO()) as shown, redirect_stderr(StringIO()):
-            cli.main([which, str(folder)], standalone_mode=False)
+            cli.main([*which.split(), str(folder)], standalone_mode=False)
         return len(shown.getvalue().splitlines())
 
-    yield f"edgebench {which}", command
+    yield f"edgebench {which.split(maxsplit=1)[0]}", command
 
 
 def child(folder: Path, what: str, planted: str) -> None:
@@ -136,9 +149,10 @@ def child(folder: Path, what: str, planted: str) -> None:
     todo = _python(folder, planted) if what == "python" else _commands(folder, what)
     told = {}
     for name, step in todo:
-        begun = time.perf_counter()
+        begun, begun_cpu = time.perf_counter(), time.process_time()
         count = step()
-        told[name] = (time.perf_counter() - begun, peak_mib(), count)
+        cpu_s = time.process_time() - begun_cpu
+        told[name] = (time.perf_counter() - begun, cpu_s, peak_mib(), count)
     print(json.dumps(told))
 
 
@@ -149,16 +163,33 @@ def peak_mib() -> float:
     return int(line.split()[1]) / _KIB_PER_MIB
 
 
-def measured(folder: Path, planted: str) -> dict[str, tuple[float, float, int]]:
-    """``(seconds, peak MiB, rows)`` of each step, each process fresh."""
-    found: dict[str, tuple[float, float, int]] = {}
-    for what in ("python", "report", "recommend"):
+def measured(folder: Path, planted: str) -> dict[str, _Told]:
+    """Of each step, each process fresh."""
+    found: dict[str, _Told] = {}
+    for what in ("python", "report", "recommend --all"):
         command = [sys.executable, __file__, "--child", what, str(folder), "--plant", planted]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"FAIL  {what} of {folder.name} cases: {done.stderr[-2000:]}")
-        found |= {name: tuple(told) for name, told in json.loads(done.stdout).items()}
+        found |= {name: _Told(*told) for name, told in json.loads(done.stdout).items()}
     return found
+
+
+def judge(
+    verdict: Verdict, step: tuple[str, float], sizes: Sequence[int], told: Sequence[_Told]
+) -> None:
+    """Hold the largest size against the limits, and against the one before it."""
+    (name, limit_s), size, last = step, sizes[-1], told[-1]
+    what = f"{name}, {size} cases"
+    seconds = f"{last.wall_s:.1f} s"
+    verdict.check(what, seconds, f"<= {limit_s:g} s", passed=last.wall_s <= limit_s)
+    memory = f"{last.mib:.0f} MiB"
+    verdict.check(f"{what}, peak memory", memory, "<= 1 GiB", passed=last.mib <= MOST_MIB)
+    shown = f"{last.rows}"
+    verdict.check(f"{what}, rows or lines", shown, f">= {size}", passed=last.rows >= size)
+    growth = math.log(last.cpu_s / told[-2].cpu_s) / math.log(size / sizes[-2])
+    passed = growth <= MOST_GROWTH
+    verdict.check(f"{name} grows by size to the power of", f"{growth:.2f}", "<= 1.2", passed=passed)
 
 
 def main() -> int:
@@ -178,23 +209,12 @@ def main() -> int:
             folder = Path(root) / str(size)
             plant(folder, size)
             found.append(measured(folder, options.plant))
-            for name, (seconds, mib, count) in found[-1].items():
-                print(f"      {name}, {size} cases: {seconds:.2f} s, {mib:.0f} MiB, {count} rows")
+            for name, one in found[-1].items():
+                seconds = f"{one.wall_s:.2f} s ({one.cpu_s:.2f} s of a CPU)"
+                print(f"      {name}, {size} cases: {seconds}, {one.mib:.0f} MiB", flush=True)
     verdict = Verdict()
     for name, limit_s in LIMITS_S.items():
-        (before_s, *_), (seconds, mib, count) = found[-2][name], found[-1][name]
-        what = f"{name}, {sizes[-1]} cases"
-        verdict.check(what, f"{seconds:.1f} s", f"<= {limit_s:g} s", passed=seconds <= limit_s)
-        passed = mib <= MOST_MIB
-        verdict.check(f"{what}, peak memory", f"{mib:.0f} MiB", "<= 1 GiB", passed=passed)
-        verdict.check(
-            f"{what} are told of", f"{count}", f">= {sizes[-1]}", passed=count >= sizes[-1]
-        )
-        growth = math.log(seconds / before_s) / math.log(sizes[-1] / sizes[-2])
-        passed = growth <= MOST_GROWTH
-        verdict.check(
-            f"{name} grows by size to the power of", f"{growth:.2f}", "<= 1.2", passed=passed
-        )
+        judge(verdict, (name, limit_s), sizes, [each[name] for each in found])
     return verdict.exit_code
 
 
