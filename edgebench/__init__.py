@@ -61,5 +61,10 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - PEP 562 hook: any public na
     raise AttributeError(f"module 'edgebench' has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    """What a notebook completes to."""
+    return sorted({*globals(), *__all__})
+
+
 if hasattr(sys.modules.get("pandas"), "DataFrame"):  # it is there: frames get `frame.edgebench`
     importlib.import_module("edgebench.report.accessor")

@@ -107,6 +107,8 @@ def command(
     for problem in problems:
         click.echo(f"edgebench: {problem}", err=True)
     decided = choosing.decide(rows, asked)
+    for doubt in choosing.backwards(asked):
+        click.echo(f"edgebench: {doubt}", err=True)
     _write(decided, as_json=as_json, as_markdown=as_markdown, csv_file=csv_file, all_=everything)
     return 0 if all(one.answer.ranked for one in decided) else EXIT_LIMIT
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from edgebench.analysis import candidates, cost, pareto, published, tiers
+from edgebench.analysis import candidates, cost, directions, pareto, published, tiers
 from edgebench.analysis.candidates import Candidate, Cells
 from edgebench.analysis.constraints import Break, Constraint
 from edgebench.analysis.cost import Cost, Need
@@ -48,6 +48,20 @@ class Decided:
     """Of each candidate, in the order of the answer's standings; empty where nothing was needed."""
     front: Front | None = None
     """Of the candidates that rank; None where none was asked for, or nothing ranks."""
+
+
+def backwards(asked: Asked) -> list[str]:
+    """What of a question asks for the worse of a figure: no mistake, and seldom meant."""
+    found = []
+    for limit in asked.limits:
+        if directions.more_is_better(limit.name) is (limit.sense == "max"):
+            other = "min" if limit.sense == "max" else "max"
+            found.append(f"{limit.words} keeps the worse ones: did you mean --{other}?")
+    name, more = asked.objective
+    if directions.more_is_better(name) is not more and directions.more_is_better(name) is not None:
+        other = "minimise" if more else "maximise"
+        found.append(f"the worst {name} ranks first: did you mean --{other} {name}?")
+    return found
 
 
 def objective(

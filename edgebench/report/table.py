@@ -41,8 +41,8 @@ TASK = {
     "other": "",
 }
 """What answers of a task are judged by; empty: by nothing."""
-_WHOLE = ("workload", "backend", "latency_p50_ms")
-"""Columns that are not broken: where there is no room, `int8 (ran fp32)` takes a second line."""
+_WHOLE = ("workload", "backend", "power_tier")
+"""Columns that are not broken, as no figure is: `int8 (ran fp32)` takes a second line instead."""
 _WHOLE_CHARACTERS = 20
 _NAMED = 2
 """Cells named one by one before they are only counted."""
@@ -53,13 +53,17 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
 
     Args:
         rows: In the order shown.
-        columns: Names; the six defaults where empty.
+        columns: Names; where empty the six defaults, and each device has a heading of its own.
     """
     from rich import box  # noqa: PLC0415 - rich only where it draws
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
     names = list(columns) or default_columns(rows)
+    groups = [("", list(rows))]
+    if not columns and "device" in names:  # a column of names would leave figures no room
+        names.remove("device")
+        groups = _by_device(rows)
     # Two columns more, or words in the place of a figure, still fit into 80.
     gap = 0 if len(names) > len(DEFAULT) or {"outcome", "accuracy"} & {*names} else 1
     whose = str(rows[0].get("definition") or "") if rows else ""
@@ -74,16 +78,30 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
         column = BY_NAME[name]
         lines = [line for row in rows for line in cell(name, row).splitlines()]
         longest = max(map(len, lines), default=0)
+        if name == names[0]:
+            longest = max(longest, *(len(device) for device, _ in groups))
         table.add_column(
             column.heading or name,
             justify="left" if column.kind == "str" else "right",
             overflow="fold",
-            no_wrap=name in _WHOLE and longest <= _WHOLE_CHARACTERS,
+            no_wrap=column.kind != "str" or (name in _WHOLE and longest <= _WHOLE_CHARACTERS),
         )
-    for row in rows:
-        # Text, not str: a name with [brackets] is no markup, one with escapes no command.
-        table.add_row(*(Text(cell(name, row)) for name in names), style=_style(row))
+    # Text, not str: a name with [brackets] is no markup, one with escapes no command.
+    for device, mine in groups:
+        if device:
+            table.add_row(Text(device), style="bold")
+        for row in mine:
+            table.add_row(*(Text(cell(name, row)) for name in names), style=_style(row))
+        table.add_section()
     return table
+
+
+def _by_device(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """Rows of each kind of device, in the order they came."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(clean(str(row.get("device"))), []).append(row)
+    return list(found.items())
 
 
 def stages(rows: Sequence[Row]) -> Table | None:
@@ -175,6 +193,9 @@ def _label(row: Row, varying: Sequence[str]) -> str:
 def _varying(rows: Sequence[Row]) -> list[str]:
     """Axes on which the rows differ; the format only where nothing else tells two rows apart."""
     varying = [name for name in _AXES if len(_known(rows, name)) > 1]
+    units = {(row.get("device"), row.get("device_id")) for row in rows}
+    if {"device", "device_id"} <= {*varying} and len(units) == len({d for d, _ in units}):
+        varying.remove("device_id")  # one unit of each kind: its id tells nothing new
     if "parameters" in varying:  # each scenario has others: that alone tells nothing new
         pairs = {(row.get("scenario"), row.get("parameters")) for row in rows}
         if len(pairs) == len({scenario for scenario, _ in pairs}):
@@ -201,6 +222,8 @@ def cell(name: str, row: Row) -> str:
     if told and row.get("status") != "ok" and row.get(name) is None:
         return str(row.get("status"))
     text = number(row.get(name))
+    if name == "power_tier":
+        text = text.removesuffix("_measured")  # `wall` and `board`: two tiers beside each other
     if name == "accuracy":
         text = text.removesuffix(" weights")  # those of `random weights`, which then fits
     if name == "latency_p50_ms" and row.get("launches") != 1:

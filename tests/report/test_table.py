@@ -56,6 +56,31 @@ def test_the_longest_names_and_a_format_fit_and_are_not_broken() -> None:
         assert whole in words
 
 
+def test_devices_have_headings_and_no_figure_is_broken() -> None:
+    tiers = {"raspberry-pi-5": "wall_measured", "jetson-orin-nano": "board_measured"}
+    found: list[rows.Row] = [
+        {**CELL, "device": device, "device_id": "a", "precision": precision, "accelerator": where}
+        | {"power_tier": tier, "energy_gross_mj": 137.64, "fallback": None}
+        for device, tier in tiers.items()
+        for precision, where in (("fp32", "cpu"), ("int8_dynamic", "gpu"))
+    ]
+    lines = printed(found)
+    assert max(map(len, lines)) <= 80
+    heads = [line.strip() for line in lines if line.strip() in tiers]
+    assert heads == list(tiers)
+    for figure in ("0.009180", "0.04965", "137.6", "0.9890"):
+        assert sum(figure in line for line in lines) == len(found)
+    assert sum(" wall " in line for line in lines) == sum(" board " in line for line in lines) == 2
+
+
+def test_units_of_one_kind_are_told_apart_by_their_id() -> None:
+    found: list[rows.Row] = [{**CELL, "device": "pi", "device_id": name} for name in ("a", "b")]
+    assert "device_id" in table.default_columns(found)
+    apart: list[rows.Row] = [{**CELL, "device": n, "device_id": n} for n in ("pi", "\x1b[31mno")]
+    assert "device_id" not in table.default_columns(apart)
+    assert "\x1b" not in "".join(printed(apart))
+
+
 @pytest.mark.parametrize(
     ("low", "high", "shown"),
     [
