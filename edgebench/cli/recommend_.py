@@ -18,7 +18,7 @@ from edgebench.cli.main import EXIT_LIMIT
 from edgebench.cli.params import CommaList, flatten
 from edgebench.errors import UsageError
 from edgebench.report import choice_data, choice_markdown, choice_table, choosing, csv_, gather
-from edgebench.report.choosing import Decided
+from edgebench.report.choosing import Asked, Decided
 
 _RESULTS = Path("edgebench-results")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -91,7 +91,7 @@ def command(
     Exit code 1 where nothing keeps every limit.
     """
     front = directions.objectives(pareto) if pareto else ()
-    asked = choosing.Asked(
+    asked = Asked(
         limits=_limits(most, least),
         objective=choosing.objective(minimise, maximise, front),
         workloads=flatten(workloads),
@@ -103,14 +103,20 @@ def command(
         front=front,
         need=costing.need(**bought),
     )
+    decided = _decided(paths, asked, all_runs=all_runs)
+    _write(decided, as_json=as_json, as_markdown=as_markdown, csv_file=csv_file, all_=everything)
+    return 0 if all(one.answer.ranked for one in decided) else EXIT_LIMIT
+
+
+def _decided(paths: Sequence[Path], asked: Asked, *, all_runs: bool) -> Sequence[Decided]:
+    """The decisions; on stderr what could not be read, and what may have been meant otherwise."""
     rows, problems = gather.read(paths or (_RESULTS,), all_runs=all_runs)
     for problem in problems:
         click.echo(f"edgebench: {problem}", err=True)
     decided = choosing.decide(rows, asked)
     for doubt in choosing.backwards(asked):
         click.echo(f"edgebench: {doubt}", err=True)
-    _write(decided, as_json=as_json, as_markdown=as_markdown, csv_file=csv_file, all_=everything)
-    return 0 if all(one.answer.ranked for one in decided) else EXIT_LIMIT
+    return decided
 
 
 def _limits(most: Sequence[str], least: Sequence[str]) -> tuple[Constraint, ...]:
