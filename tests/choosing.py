@@ -202,7 +202,8 @@ def _beaten(answer: Answer, given: Asked, rng: random.Random, *, by: int) -> Can
     values = [one.figure.value for one in answer.ranked if one.figure is not None]
     value = values[by] if by == 0 else (min(values) if more else max(values))
     worse = value - rng.choice([0.0, 0.01, 20.0]) * (1 if more else -1) * max(abs(value), 1.0)
-    figure = Figure(worse, worse - 0.01, worse + 0.01, 6, exact=name == "price_usd")
+    tier = "board_measured" if name == "energy_net_mj" else ""
+    figure = Figure(worse, worse - 0.01, worse + 0.01, 6, exact=name == "price_usd", tier=tier)
     return Candidate(name=NEW, rows=like.rows, told={**like.told, name: figure})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from edgebench.analysis import pairing, tiers
 from edgebench.analysis.constraints import Break
 from edgebench.analysis.figure import Figure, stated, told, told_beyond
 from edgebench.analysis.standings import Change, Objective, Standing
@@ -15,15 +16,19 @@ _DOUBLINGS = 24
 _KINDS = ("objective", "limits", "mend")
 
 
-def of(standings: Sequence[Standing], objective: Objective) -> tuple[Change, ...]:
+def of(
+    standings: Sequence[Standing], objective: Objective, allowed: Sequence[str] = ()
+) -> tuple[Change, ...]:
     """Changes for the runner-up, and for all that fell out though they would be the best.
 
     The runner-up is the best of rank 2. Of what fell out only those are told whose objective is
-    surely better than the winner's; where nothing ranks, all that have one.
+    surely better than the winner's; where nothing ranks, all that have one. An objective that is
+    never held against the others' (another load, another tier of power) is no better one.
 
     Args:
         standings: In order, with ranks and ties.
         objective: As asked.
+        allowed: Tiers of power that count; see `edgebench.analysis.tiers.outside`.
     """
     first = [one for one in standings if one.rank == 1]
     runner_up = next((one for one in standings if one.rank == 2), None)  # noqa: PLR2004 - its rank
@@ -34,7 +39,8 @@ def of(standings: Sequence[Standing], objective: Objective) -> tuple[Change, ...
     found += [
         _of_rejected(one, one.figure, leader)
         for one in standings
-        if one.rank is None and one.figure is not None and _better(one, leader, objective)
+        if one.rank is None and one.figure is not None
+        if _comparable(one, objective, allowed) and _better(one, leader, objective)
     ]
     return tuple(sorted(found, key=_least))
 
@@ -50,6 +56,11 @@ def _share(broken: Break) -> float:
     return (broken.excess or 0.0) if ratio is None else ratio
 
 
+def _comparable(one: Standing, objective: Objective, allowed: Sequence[str]) -> bool:
+    other_load = pairing.obstacle_of(objective.name, one.candidate.row, {})
+    return not other_load and not tiers.outside(one.candidate, [objective.name], allowed)
+
+
 def _better(one: Standing, leader: Standing | None, objective: Objective) -> bool:
     """Whether its objective is surely better than the winner's."""
     if leader is None or one.figure is None or leader.figure is None:
@@ -61,7 +72,7 @@ def _better(one: Standing, leader: Standing | None, objective: Objective) -> boo
 def _of_rejected(one: Standing, figure: Figure, leader: Standing | None) -> Change:
     needs = [_need(broken) for broken in one.breaks]
     if one.refusals:
-        needs = [f"it were mended ({'; '.join(one.refusals)})", *needs]
+        needs = [f"it were mended ({'; '.join(one.refusals)}) and kept its figure", *needs]
     before = "would rank" if leader is None else f"would rank before {leader.candidate.name}"
     return Change(
         candidate=one.candidate.name,

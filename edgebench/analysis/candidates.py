@@ -77,7 +77,7 @@ def of_rows(
         told: By device, figures that are no column, see `edgebench.analysis.published`.
         each_unit: Every unit is a candidate of its own.
     """
-    groups = sorted(questions.grouped(rows), key=lambda group: _sorting(questions.key(group[0])))
+    groups = sorted(questions.grouped(rows), key=_order)
     return [_of_question(group, told or {}, each_unit=each_unit) for group in groups]
 
 
@@ -139,6 +139,11 @@ def _words(row: Cells, column: str) -> str:
     if column == "imported_from":
         return "imported" if text(row, column) else ""
     return text(row, column)
+
+
+def _order(group: Sequence[Cells]) -> tuple[str, ...]:
+    models = max((text(row, "source_sha256") for row in group), default="")
+    return _sorting([*questions.key(group[0]), models])
 
 
 def _identity(row: Cells) -> tuple[str, ...]:

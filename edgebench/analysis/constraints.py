@@ -140,10 +140,19 @@ def judge(candidate: Candidate, constraint: Constraint, *, sure: bool = False) -
             found.append(broken)
     if not found:
         return None
-    worst = max(found, key=lambda one: (one.excess is None, one.excess or 0.0))
+    # Not measured, then beyond, then what only its interval makes a break.
+    worst = max(found, key=lambda one: (one.figure is None, _is_beyond(one), one.excess or 0.0))
     if len(found) == 1:
         return worst
+    needed = [one.needed for one in found if one.needed is not None]
+    if worst.needed is not None:
+        all_keep = max(needed, key=constraint.beyond) if len(needed) == len(found) else None
+        worst = worst._replace(needed=all_keep)
     return worst._replace(words=f"{worst.words}; {len(found)} of {len(candidate.rows)} units")
+
+
+def _is_beyond(broken: Break) -> bool:
+    return broken.figure is not None and broken.constraint.beyond(broken.figure.value) > 0
 
 
 def note(candidate: Candidate, constraint: Constraint) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 _Row = TypeVar("_Row", bound=Mapping[str, object])
@@ -12,7 +12,10 @@ _SAME = (
     *("workload", "workload_version", "batch", "streams", "scenario", "parameters"),
     *("region", "image_sha256", "engine", "tuning"),
 )
-"""Cells that differ in one of these answer different questions and are not ranked together."""
+"""Cells that differ in one of these answer different questions and are not ranked together; nor are
+those of two models of one name."""
+_MODEL = "source_sha256"
+_HASH_DIGITS = 8
 ASKED = ("batch", "streams", "scenario", "region")
 """What an imported cell must tell to be ranked with measured ones; its engine is its tool, and its
 workload's version and tuning are words of our own."""
@@ -29,16 +32,46 @@ _SHOWN_IF_OTHER: dict[str, object] = {
 
 
 def key(row: Mapping[str, object]) -> tuple[object, ...]:
-    """What a cell was asked; cells with the same key may be ranked together."""
+    """What a cell was asked, whatever the model; see `grouped`."""
     return tuple(_asked(row, name) for name in _SAME)
 
 
 def grouped(rows: Iterable[_Row]) -> list[list[_Row]]:
-    """Rows by question, in the order they came."""
+    """Rows by question, in the order they came.
+
+    A model that is not told (imported rows) is taken for the only one of its name; of two of one
+    name it is neither.
+    """
     groups: defaultdict[tuple[object, ...], list[_Row]] = defaultdict(list)
     for row in rows:
         groups[key(row)].append(row)
-    return list(groups.values())
+    found: list[list[_Row]] = []
+    for group in groups.values():
+        by_model: defaultdict[str, list[_Row]] = defaultdict(list)
+        for row in group:
+            by_model[_model(row)].append(row)
+        several = len(by_model.keys() - {""}) > 1
+        found += by_model.values() if several else [group]
+    return found
+
+
+def names(rows: Sequence[Mapping[str, object]]) -> list[str]:
+    """Each row's words, with its model's hash where two models have one name."""
+    told = [words(row) for row in rows]
+    models: defaultdict[str, set[str]] = defaultdict(set)
+    for row, one in zip(rows, told, strict=True):
+        models[one].add(_model(row))
+    return [
+        f"{one}, model {_model(row)[:_HASH_DIGITS] or 'not told'}"
+        if len(models[one] - {""}) > 1
+        else one
+        for row, one in zip(rows, told, strict=True)
+    ]
+
+
+def _model(row: Mapping[str, object]) -> str:
+    found = row.get(_MODEL)
+    return found if isinstance(found, str) else ""
 
 
 def words(row: Mapping[str, object]) -> str:

@@ -65,7 +65,7 @@ def recommend(
     ]
     tiers.check([one.candidate for one in judged if not one.refusals], names, allow_tiers)
     standings = _in_order(judged, limits, objective, allow_tiers)
-    changes = alternatives.of(standings, objective)
+    changes = alternatives.of(standings, objective, allow_tiers)
     return Answer(
         question=questions.words(judged[0].candidate.row),
         objective=objective,

@@ -7,20 +7,40 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from edgebench.analysis.candidates import Candidate
-from edgebench.analysis.figure import is_power, own_tier, text
+from edgebench.analysis.figure import Cells, is_power, own_tier, text
 from edgebench.errors import UsageError
 from edgebench.metering import TIERS
 
+_ROW_TIER = "power_tier"
 _NAMED = 3
 """Devices of a tier that are named before they are only counted."""
+_PARTIAL = "partial_measured"
+_UNTOLD = "of a tier that nobody told"
+"""Imported power may come without one."""
 
 
 def of(candidate: Candidate, name: str) -> frozenset[str]:
     """Tiers that a candidate's figure is of; empty where it has none or is of no power."""
+    return frozenset(tier for _, tier in _by_unit(candidate, name))
+
+
+def _by_unit(candidate: Candidate, name: str) -> list[tuple[Cells, str]]:
     if name not in candidate.told and not is_power(name) and not own_tier(name):
-        return frozenset()
-    figures = (figure for _, figure in candidate.by_unit(name))
-    return frozenset(figure.tier for figure in figures if figure is not None and figure.tier)
+        return []
+    untold = _UNTOLD if is_power(name) else ""
+    figures = zip(candidate.rows, candidate.by_unit(name), strict=False)
+    found = [(row, figure.tier or untold) for row, (_, figure) in figures if figure is not None]
+    return [(row, tier) for row, tier in found if tier]
+
+
+def _seen(candidate: Candidate, name: str) -> frozenset[tuple[str, str]]:
+    """Tiers, each with what of the device its meter leaves out: unlike parts are unlike powers."""
+    found = _by_unit(candidate, name)
+    return frozenset((tier, _without(row, tier)) for row, tier in found)
+
+
+def _without(row: Cells, tier: str) -> str:
+    return text(row, "power_excludes") if text(row, _ROW_TIER) == tier else ""
 
 
 def check_allowed(tiers: Iterable[str]) -> None:
@@ -51,18 +71,30 @@ def check(candidates: Sequence[Candidate], names: Iterable[str], allowed: Sequen
     if allowed:
         return
     for name in names:
-        having: defaultdict[str, set[str]] = defaultdict(set)
+        having: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         for candidate in candidates:
-            for tier in of(candidate, name):
-                having[tier].add(str(candidate.row.get("device")))
+            for seen in _seen(candidate, name):
+                having[seen].add(str(candidate.row.get("device")))
         if len(having) > 1:
-            found = sorted(having, key=_order)
-            told = " and ".join(f"{tier} ({_devices(having[tier])})" for tier in found)
+            found = sorted(having, key=lambda seen: (_order(seen[0]), seen[1]))
+            told = " and ".join(f"{_words(*seen)} ({_devices(having[seen])})" for seen in found)
             raise UsageError(
                 f"{name} is {told}: they do not rank together",
-                remedy=f"--allow-tier {found[0]} takes that one, "
-                f"--allow-tier {','.join(found)} mixes them",
+                remedy=_remedy(list(dict.fromkeys(tier for tier, _ in found))),
             )
+
+
+def _words(tier: str, without: str) -> str:
+    return f"{tier} without {without}" if without else tier
+
+
+def _remedy(found: Sequence[str]) -> str:
+    known = [tier for tier in found if tier != _UNTOLD]
+    if len(known) == 1:
+        more = "" if known == found else ", or tell the other's: import --set power_tier=TIER"
+        return f"--allow-tier {known[0]} ranks all that are {known[0]}{more}"
+    mixed = f"--allow-tier {','.join(known)} mixes them"
+    return f"--allow-tier {known[0]} takes that one, {mixed}"
 
 
 def outside(candidate: Candidate, names: Iterable[str], allowed: Sequence[str]) -> str:
@@ -84,10 +116,14 @@ def note(candidate: Candidate, names: Iterable[str], allowed: Sequence[str]) -> 
         tiers = sorted(of(candidate, name), key=_order)
         if own_tier(name):
             return f"{name} is no measurement of power: {own_tier(name)}" if tiers else ""
-        if tiers and (len(allowed) > 1 or not tiers[0].endswith("_measured")):
-            return f"{name} is {' and '.join(tiers)}"
-        if tiers and (without := text(candidate.row, "power_excludes")):
-            return f"{name} is {' and '.join(tiers)}, without {without}"
+        parts = sorted({without for _, without in _seen(candidate, name) if without})
+        if _PARTIAL in tiers:
+            parts = parts or ["a part of the device"]
+        whole = not parts and len(allowed) <= 1
+        if tiers and not (whole and tiers[0].endswith("_measured")):
+            without = f", without {' and without '.join(parts)}" if parts else ""
+            more = ": the device takes more" if _PARTIAL in tiers else ""
+            return f"{name} is {' and '.join(tiers)}{without}{more}"
     return ""
 
 

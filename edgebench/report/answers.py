@@ -51,16 +51,17 @@ def fastest(rows: Sequence[Row]) -> list[Answer]:
     Only cells that are ok and valid are ranked. A cell without an interval cannot be told apart
     from any other.
     """
-    return [_answer(mine) for mine in questions.grouped(rows)]
+    groups = questions.grouped(rows)
+    names = questions.names([group[0] for group in groups])
+    return [_answer(*each) for each in zip(groups, names, strict=True)]
 
 
-def _answer(rows: Sequence[Row]) -> Answer:
+def _answer(rows: Sequence[Row], name: str) -> Answer:
     by = _measure(rows[0])
     timed = [row for row in rows if _figure(row, by) is not None]
     timed.sort(key=lambda row: _figure(row, by) or 0.0, reverse=by.highest)
     valid = [row for row in timed if row["status"] == "ok" and row["validity"] == "valid"]
     others = tuple(row for row in timed if row not in valid)
-    name = questions.words(rows[0])
     if not valid:
         return Answer(workload=name, best=None, by=by, rows=tuple(rows), unranked=others)
     best, *rest = valid

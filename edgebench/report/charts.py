@@ -169,7 +169,7 @@ def measured(frame: pd.DataFrame) -> pd.DataFrame:
     """
     whole = frame.astype(object).where(frame.notna(), None)
     rows = [{str(k): v for k, v in row.items()} for row in whole.to_dict("records")]
-    cells = frame.assign(cell=labels(rows), question=[questions.words(row) for row in rows])
+    cells = frame.assign(cell=labels(rows), question=questions.names(rows))
     comparable = np.array([answers.by_latency(row) for row in rows], dtype=bool)
     return cells[(cells["latency_p50_ms"] > 0) & comparable]
 

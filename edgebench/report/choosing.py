@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from edgebench.analysis import candidates, cost, directions, pareto, published, tiers
+from edgebench.analysis import candidates, cost, directions, pareto, published, questions, tiers
 from edgebench.analysis.candidates import Candidate, Cells
 from edgebench.analysis.constraints import Break, Constraint
 from edgebench.analysis.cost import Cost, Need
@@ -95,7 +95,11 @@ def decide(rows: Sequence[Cells], asked: Asked) -> tuple[Decided, ...]:
     devices = sorted({str(row.get("device")) for row in wanted})
     told = published.of_devices(devices, asked.prices_usd)
     groups = candidates.of_rows(wanted, told, each_unit=asked.each_unit)
-    return tuple(_decided(group, wanted, asked) for group in groups)
+    questioned = questions.names([group[0].row for group in groups])
+    return tuple(
+        _decided(group, wanted, asked, question)
+        for group, question in zip(groups, questioned, strict=True)
+    )
 
 
 def answers(rows: Sequence[Cells], asked: Asked) -> tuple[Answer, ...]:
@@ -122,7 +126,9 @@ def _of_workloads(rows: Sequence[Cells], wanted: Sequence[str]) -> list[Cells]:
     return [row for row in rows if not wanted or row.get("workload") in wanted]
 
 
-def _decided(group: list[Candidate], rows: Sequence[Cells], asked: Asked) -> Decided:
+def _decided(
+    group: list[Candidate], rows: Sequence[Cells], asked: Asked, question: str
+) -> Decided:
     costs: dict[str, Cost] = {}
     if asked.need is not None:
         found = cost.of_candidates(group, asked.need, rows)
@@ -137,6 +143,7 @@ def _decided(group: list[Candidate], rows: Sequence[Cells], asked: Asked) -> Dec
         sure=asked.sure,
         known=_FIGURES | (frozenset(cost.NAMES) if costs else frozenset()),
     )
+    answer = replace(answer, question=question)
     if costs:
         answer = replace(answer, standings=tuple(_why(one, costs) for one in answer.standings))
     ordered = tuple(costs[one.candidate.name] for one in answer.standings) if costs else ()
@@ -177,4 +184,5 @@ def _front(answer: Answer, asked: Asked) -> Front | None:
     if not placed:
         return None
     front = pareto.front(placed, asked.front)
-    return replace(front, left_out=(*front.left_out, *others))
+    left_out = (*front.left_out, *others)
+    return replace(front, question=answer.question, left_out=left_out)

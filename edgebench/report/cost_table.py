@@ -148,12 +148,14 @@ def _runs(places: Sequence[int]) -> str:
 
 def rows(costs: Iterable[Cost]) -> list[Row]:
     """One row a candidate with `COLUMNS`; None where a figure is not known, `reasons` tell why."""
-    return [_row(one) for one in costs]
+    known = list(costs)
+    asked = questions.names([one.candidate.row for one in known])
+    return [_row(*each) for each in zip(known, asked, strict=True)]
 
 
-def _row(one: Cost) -> Row:
+def _row(one: Cost, question: str) -> Row:
     row: Row = dict.fromkeys(COLUMNS)
-    row |= {"question": questions.words(one.candidate.row), "candidate": one.candidate.name}
+    row |= {"question": question, "candidate": one.candidate.name}
     for name in _TELLS:
         value = one.candidate.row.get(name)
         row[name] = value if value is None or isinstance(value, (str, int, float)) else str(value)

@@ -38,3 +38,18 @@ def test_what_it_tells_otherwise_parts_it() -> None:
 
 def test_a_measured_cell_is_never_given_what_it_lacks() -> None:
     assert questions.key({**MEASURED, "tuning": None}) != questions.key(MEASURED)
+
+
+def test_two_models_of_one_name_are_two_questions_and_the_words_tell_which() -> None:
+    rows = [{**MEASURED, "source_sha256": digit * 64} for digit in "ab"]
+    assert len(questions.grouped(rows)) == 2
+    assert questions.names(rows) == ["mnist_cnn, model aaaaaaaa", "mnist_cnn, model bbbbbbbb"]
+    assert questions.names(rows[:1]) == ["mnist_cnn"]
+
+
+def test_an_imported_cell_is_of_the_only_model_of_its_name_and_of_neither_of_two() -> None:
+    one, other = ({**MEASURED, "source_sha256": digit * 64} for digit in "ab")
+    imported = {**IMPORTED, **ASKED}
+    assert len(questions.grouped([imported, one])) == 1
+    assert [len(group) for group in questions.grouped([one, imported, other])] == [1, 1, 1]
+    assert questions.names([one, imported, other])[1] == "mnist_cnn, model not told"
