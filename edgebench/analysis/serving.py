@@ -9,7 +9,8 @@ from edgebench.analysis.candidates import Candidate
 from edgebench.analysis.recommend import Answer, Standing
 
 Key = Callable[[Candidate], Hashable]
-_CELL = ("device", "backend", "precision", "accelerator", "threads", "options")
+_BOARD = ("device", "device_setup")
+_CELL = (*_BOARD, "backend", "precision", "accelerator", "threads", "options")
 
 
 class Serving(NamedTuple):
@@ -23,8 +24,8 @@ class Serving(NamedTuple):
 
 
 def device(candidate: Candidate) -> Hashable:
-    """One board, whatever runs on it: its best cell is taken for each question."""
-    return candidate.row.get("device")
+    """One board, set up alike, whatever runs on it: its best cell is taken for each question."""
+    return tuple(candidate.row.get(name) for name in _BOARD)
 
 
 def cell(candidate: Candidate) -> Hashable:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgebench.analysis import questions
+from edgebench.analysis import pairing, questions, ties
+from edgebench.analysis.figure import figure_of
 from edgebench.report.rows import Row
 
 
@@ -40,16 +41,17 @@ class Answer:
     rows: tuple[Row, ...] = ()
     """All that were asked the same."""
     rivals: tuple[Row, ...] = ()
-    """Valid cells whose interval reaches into the best one's: not told apart from it."""
+    """Valid cells that are not told apart from it, as `edgebench recommend` judges ties."""
     unranked: tuple[Row, ...] = ()
-    """Cells with figures that are suspect, invalid or incomplete, the best figure first."""
+    """Cells with figures that are suspect, invalid, incomplete or ran otherwise than asked, the
+    best figure first."""
 
 
 def fastest(rows: Sequence[Row]) -> list[Answer]:
     """An answer for each workload (and batch, scenario ...), in the order the rows came.
 
-    Only cells that are ok and valid are ranked. A cell without an interval cannot be told apart
-    from any other.
+    Only cells that are ok and valid and ran as asked are ranked. A cell without an interval cannot
+    be told apart from any other.
     """
     groups = questions.grouped(rows)
     names = questions.names([group[0] for group in groups])
@@ -60,12 +62,12 @@ def _answer(rows: Sequence[Row], name: str) -> Answer:
     by = _measure(rows[0])
     timed = [row for row in rows if _figure(row, by) is not None]
     timed.sort(key=lambda row: _figure(row, by) or 0.0, reverse=by.highest)
-    valid = [row for row in timed if row["status"] == "ok" and row["validity"] == "valid"]
+    valid = [row for row in timed if _counts(row)]
     others = tuple(row for row in timed if row not in valid)
     if not valid:
         return Answer(workload=name, best=None, by=by, rows=tuple(rows), unranked=others)
     best, *rest = valid
-    rivals = tuple(row for row in rest if _overlap(best, row, by))
+    rivals = tuple(row for row in rest if _tied(best, row, by))
     return Answer(workload=name, best=best, by=by, rows=tuple(rows), rivals=rivals, unranked=others)
 
 
@@ -73,7 +75,7 @@ def _measure(row: Row) -> Measure:
     """Where a scenario looks for the most, the best cell is not the one of the lowest latency."""
     if row.get("scenario") == "offline":
         return _THROUGHPUT
-    searched = "rate_hz" not in str(row.get("parameters")) and row.get("engine") != "loadgen"
+    searched = pairing.obstacle_of(f"{_LATENCY.stem}_{_LATENCY.unit}", row, {})
     return _RATE if row.get("scenario") == "server" and searched else _LATENCY
 
 
@@ -82,15 +84,16 @@ def by_latency(row: Row) -> bool:
     return _measure(row) is _LATENCY
 
 
-def _figure(row: Row, by: Measure, part: str = "") -> float | None:
-    value = row.get(f"{by.stem}{part}_{by.unit}")
+def _figure(row: Row, by: Measure) -> float | None:
+    value = row.get(f"{by.stem}_{by.unit}")
     return value if isinstance(value, float) else None
 
 
-def _overlap(best: Row, other: Row, by: Measure) -> bool:
-    """Whether the better end of the other's interval reaches into the best one's."""
-    inner, outer = ("_lo", "_hi") if by.highest else ("_hi", "_lo")
-    mine, theirs = _figure(best, by, inner), _figure(other, by, outer)
-    if mine is None or theirs is None:
-        return True
-    return theirs >= mine if by.highest else theirs <= mine
+def _counts(row: Row) -> bool:
+    return row["status"] == "ok" and row["validity"] == "valid" and not row.get("fallback")
+
+
+def _tied(best: Row, other: Row, by: Measure) -> bool:
+    name = f"{by.stem}_{by.unit}"
+    mine, theirs = figure_of(best, name), figure_of(other, name)
+    return mine is None or theirs is None or ties.tied(mine, theirs, ties.margin_ratio(name))

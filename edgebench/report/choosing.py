@@ -126,9 +126,7 @@ def _of_workloads(rows: Sequence[Cells], wanted: Sequence[str]) -> list[Cells]:
     return [row for row in rows if not wanted or row.get("workload") in wanted]
 
 
-def _decided(
-    group: list[Candidate], rows: Sequence[Cells], asked: Asked, question: str
-) -> Decided:
+def _decided(group: list[Candidate], rows: Sequence[Cells], asked: Asked, question: str) -> Decided:
     costs: dict[str, Cost] = {}
     if asked.need is not None:
         found = cost.of_candidates(group, asked.need, rows)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from edgebench.analysis.candidates import of_rows
+from edgebench.analysis.recommend import Objective, recommend
 from edgebench.report import answers
 from edgebench.report.rows import Row
 
@@ -70,3 +72,28 @@ def test_where_the_most_is_looked_for_the_most_wins_not_the_lowest_latency(
     (found,) = answers.fastest([quick, near, slow])
     assert found.best is slow
     assert [rival["backend"] for rival in found.rivals] == ["c"]
+
+
+def test_the_page_ties_what_a_recommendation_ties() -> None:
+    """Intervals that overlap a little are told apart by Welch's t, as everywhere else."""
+    rows = [row("a", 0.98, 1.0, 1.02), row("b", 1.01, 1.035, 1.06), row("c", 0.99, 1.01, 1.03)]
+    timed = [{**one, "launches": 6} for one in rows]
+    (page,) = answers.fastest(timed)
+    (candidates,) = of_rows([{**one, "device": "d", "device_id": "d"} for one in timed])
+    first = recommend(candidates, (), Objective("latency_p50_ms")).ranked[0]
+    assert [f"d {rival['backend']} None" for rival in page.rivals] == list(first.ties)
+
+
+def test_what_ran_otherwise_than_asked_is_not_the_fastest() -> None:
+    other: Row = {"precision": "fp16", "fallback": "precision"}
+    (found,) = answers.fastest([row("a", 1, 1.0, 1) | other, row("b", 2, 2.0, 2)])
+    assert found.best is not None
+    assert found.best["backend"] == "b"
+    assert [one["backend"] for one in found.unranked] == ["a"]
+
+
+def test_a_server_of_another_engine_that_chose_its_rate_is_not_ranked_by_latency() -> None:
+    loadgen: Row = {"scenario": "server", "engine": "loadgen", "parameters": "bound_ms=100"}
+    (found,) = answers.fastest([row("a", 1, 1.0, 1) | loadgen])
+    assert found.best is None
+    assert not answers.by_latency(found.rows[0])

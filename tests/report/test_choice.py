@@ -144,6 +144,15 @@ def test_where_no_device_serves_all_that_is_said() -> None:
     assert choice.serving_lines(answers)[0] == "no one device keeps the limits of all 2"
 
 
+def test_a_board_that_serves_all_is_set_up_alike_for_all() -> None:
+    rows = [
+        row("a", workload="one", device_setup="2 of 4 CPUs"),
+        row("a", workload="two", device_setup="4 of 8 CPUs"),
+    ]
+    answers = choosing.answers(rows, choosing.Asked())
+    assert choice.serving_lines(answers)[0] == "no one device keeps the limits of all 2"
+
+
 def test_what_is_to_be_large_is_told_as_such() -> None:
     rows = [
         row(device, throughput_ips=ips, workload=workload)

@@ -59,6 +59,6 @@ def _claim(material: Material, row: Row, by: answers.Measure) -> dict[str, str]:
         "noun": by.noun,
         "accuracy": _accuracy(row),
         "ran": ran if ran != row.get("precision") else "",
-        "verdict": verdict(row),
+        "verdict": "not what was asked" if row.get("fallback") else verdict(row),
         "why": clean(str(row.get("reason") or row.get("caveats") or "")),
     }
