@@ -22,7 +22,8 @@ def of(candidate: Candidate, objective: str, *, require_valid: bool = False) -> 
     if found := unfit(candidate, require_valid=require_valid):
         return found
     if loads := pairing.obstacle_of(objective, candidate.row, {}):
-        return (loads,)
+        reason, _, instead = loads.rpartition(": compare ")
+        return (f"{reason}: --maximise {instead} ranks these",)
     for unit, figure in candidate.by_unit(objective):
         if figure is None:
             row = candidate.rows[candidate.units.index(unit) if unit else 0]

@@ -19,6 +19,7 @@ from edgebench.cli.params import CommaList, flatten
 from edgebench.errors import UsageError
 from edgebench.report import choice_data, choice_markdown, choice_table, choosing, csv_, gather
 from edgebench.report.choosing import Asked, Decided
+from edgebench.store import merge
 
 _RESULTS = Path("edgebench-results")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -110,7 +111,8 @@ def command(
 
 def _decided(paths: Sequence[Path], asked: Asked, *, all_runs: bool) -> Sequence[Decided]:
     """The decisions; on stderr what could not be read, and what may have been meant otherwise."""
-    rows, problems = gather.read(paths or (_RESULTS,), all_runs=all_runs)
+    rows, problems = gather.read(paths or (_RESULTS,), all_runs=True)
+    rows = rows if all_runs else merge.latest(rows, each_setup=True)
     for problem in problems:
         click.echo(f"edgebench: {problem}", err=True)
     decided = choosing.decide(rows, asked)

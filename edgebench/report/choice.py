@@ -285,6 +285,9 @@ def serving_lines(answers: Sequence[Answer]) -> list[str]:
     """Where there are several questions: what would serve them all."""
     if len(answers) <= 1:
         return []
+    empty = sum(not answer.ranked for answer in answers)
+    if empty:
+        return [f"nothing serves all {len(answers)}: of {empty} of them nothing can be chosen"]
     found = []
     for what, key in (("device", serving.device), ("device, runtime and setting", serving.cell)):
         able = serving.of_answers(answers, key)

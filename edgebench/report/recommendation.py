@@ -134,7 +134,7 @@ def recommend(
         require_valid: Suspect and imported cells fall out, too.
         sure: Limits must be kept by the whole 95 % interval.
         each_unit: Units of one kind of device are ranked each by itself, not as their mean.
-        all_runs: Every run is a candidate, not only the latest of each (device_id, case_id).
+        all_runs: Every run is a candidate, not only the latest of each unit, setup and case.
         need: So many cameras; limits and objectives may then name their costs.
 
     Raises:
@@ -151,7 +151,7 @@ def recommend(
         each_unit=each_unit,
         need=need,
     )
-    rows = records(frame) if all_runs else merge.latest(records(frame))
+    rows = records(frame) if all_runs else merge.latest(records(frame), each_setup=True)
     return Recommendation(choosing.decide(rows, asked))
 
 

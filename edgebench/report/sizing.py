@@ -139,7 +139,7 @@ def _groups(
     *,
     each_unit: bool,
 ) -> tuple[list[Cells], list[list[Candidate]]]:
-    rows: list[Cells] = [*merge.latest(records(frame))]
+    rows: list[Cells] = [*merge.latest(records(frame), each_setup=True)]
     wanted = _words(workload)
     known = sorted({str(row["workload"]) for row in rows})
     for name in wanted:

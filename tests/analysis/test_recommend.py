@@ -190,7 +190,9 @@ def test_costs_bring_the_tier_of_the_power_that_they_are_made_of() -> None:
 
 def test_a_latency_where_each_bears_another_rate_does_not_rank() -> None:
     answer = chosen([cell("a", 5.0, scenario="server", parameters="bound_ms=10")])
-    assert "measured at the rate that it bears" in refusals(answer)["a"]
+    assert refusals(answer)["a"] == (
+        "server: each was measured at the rate that it bears: --maximise server_rate_hz ranks these"
+    )
 
 
 def test_an_unknown_objective_and_an_empty_choice_are_refused() -> None:

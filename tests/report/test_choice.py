@@ -144,6 +144,14 @@ def test_where_no_device_serves_all_that_is_said() -> None:
     assert choice.serving_lines(answers)[0] == "no one device keeps the limits of all 2"
 
 
+def test_where_one_question_has_no_answer_the_limits_are_not_blamed_for_it() -> None:
+    rows = [row("a"), row("a", scenario="offline")]
+    answers = choosing.answers(rows, choosing.Asked())
+    assert choice.serving_lines(answers) == [
+        "nothing serves all 2: of 1 of them nothing can be chosen"
+    ]
+
+
 def test_a_board_that_serves_all_is_set_up_alike_for_all() -> None:
     rows = [
         row("a", workload="one", device_setup="2 of 4 CPUs"),

@@ -72,6 +72,18 @@ def test_the_latest_run_counts_unless_all_are_asked_for(frame: pd.DataFrame) -> 
     assert len(edgebench.recommend(only, all_runs=True).ranked) == 2
 
 
+def test_an_older_run_under_another_limit_is_a_candidate_too(frame: pd.DataFrame) -> None:
+    rows = frame[frame["device"] == "raspberry-pi-5"].copy()
+    rows["device_setup"] = ["quota of 1 CPUs", None][: len(rows)]
+    found = edgebench.recommend(rows)
+    assert sorted(
+        str(one.candidate.row["device_setup"] or "") for one in found.answers[0].ranked
+    ) == [
+        "",
+        "quota of 1 CPUs",
+    ]
+
+
 def test_a_frame_decides_as_its_rows_do_through_the_accessor(frame: pd.DataFrame) -> None:
     mine = frame[frame["backend"] == "onnxruntime"]
     asked: dict[str, Any] = {
