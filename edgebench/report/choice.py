@@ -122,7 +122,11 @@ def second_lines(answer: Answer) -> list[str]:
     if not best.ties:
         return []
     which = listed(best.ties)
-    line = f"{which} cannot be told apart from it by {answer.objective.name}"
+    name = answer.objective.name
+    line = f"{which} cannot be told apart from it by {name}"
+    if best.figure is not None and best.figure.exact:
+        has = "has" if len(best.ties) == 1 else "have"
+        line = f"{which} {has} the same {name}; the faster ones stand first"
     return [plain(f"{line}{_cheapest(answer, best)}")]
 
 

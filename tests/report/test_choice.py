@@ -144,6 +144,16 @@ def test_where_no_device_serves_all_that_is_said() -> None:
     assert choice.serving_lines(answers)[0] == "no one device keeps the limits of all 2"
 
 
+def test_equal_prices_are_told_as_equal_and_the_faster_one_is_taken() -> None:
+    rows = [row("a", 20.0), row("a", 10.0, backend="ncnn"), row("a", 30.0, backend="mnn")]
+    asked = choosing.Asked(objective=Objective("price_usd"), prices_usd={"a": 80.0})
+    (answer,) = choosing.answers(rows, asked)
+    assert choice.sentence(answer).startswith("take a ncnn int8")
+    assert choice.second_lines(answer) == [
+        "a litert int8 and a mnn int8 have the same price_usd; the faster ones stand first"
+    ]
+
+
 def test_where_one_question_has_no_answer_the_limits_are_not_blamed_for_it() -> None:
     rows = [row("a"), row("a", scenario="offline")]
     answers = choosing.answers(rows, choosing.Asked())
