@@ -145,3 +145,10 @@ def test_frames_of_something_else_are_refused(frame: pd.DataFrame) -> None:
 )
 def test_frames_have_it_whichever_was_imported_first(code: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", [name for name in edgebench.__all__ if name != "__version__"])
+def test_without_pandas_a_line_says_what_to_install(name: str) -> None:
+    code = f"import sys; sys.modules['pandas'] = None; import edgebench; edgebench.{name}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1].endswith("(pip install 'edgebench[report]')")
