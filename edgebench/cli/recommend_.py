@@ -41,7 +41,14 @@ def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _
 @click.option("--min", "least", multiple=True, metavar="FIGURE=N", help="No less than this.")
 @click.option("--minimise", metavar="FIGURE", help="Rank by this (latency_p50_ms).")
 @click.option("--maximise", metavar="FIGURE", help="Rank by the most of this.")
-@click.option("-w", "--workload", "workloads", multiple=True, type=CommaList(), help="Only these.")
+@click.option(
+    "-w",
+    "--workload",
+    "workloads",
+    multiple=True,
+    type=CommaList(),
+    help="Only these workloads.",
+)
 @click.option("--price", "prices", multiple=True, metavar="DEVICE=USD", help="What it costs you.")
 @click.option("--pareto", metavar="FIGURE,...", help="The front of these figures, too.")
 @_options(*costing.OPTIONS)
