@@ -150,6 +150,9 @@ def _write(
     csv_file: str | None,
     all_: bool,
 ) -> None:
+    forms = {"--json": as_json, "--markdown": as_markdown, "--csv -": csv_file == "-"}
+    if len(asked := [form for form, wanted in forms.items() if wanted]) > 1:
+        raise UsageError(f"{' and '.join(asked)} would both be stdout", remedy="ask for one")
     if as_json:
         click.echo(json.dumps(choice_data.to_json(decided), indent=1, allow_nan=False))
     if as_markdown:

@@ -55,6 +55,12 @@ def test_where_nothing_keeps_the_limits_that_is_said_first_and_exit_is_1(folder:
     assert "take raspberry-pi-5" in done.stdout
 
 
+@pytest.mark.parametrize("other", [("--markdown",), ("--csv", "-")])
+def test_two_forms_do_not_share_stdout(folder: Path, other: tuple[str, ...]) -> None:
+    done = run("--json", *other, cwd=folder, code=2)
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+
+
 def test_a_reader_that_has_gone_is_no_limit_that_is_broken(folder: Path) -> None:
     read, write = os.pipe()
     os.close(read)

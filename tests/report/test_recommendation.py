@@ -113,6 +113,7 @@ def test_it_shows_itself(frame: pd.DataFrame) -> None:
     [
         ({"max": {"latency_p99_ms": "33"}}, "'33' is no limit of latency_p99_ms"),
         ({"max": {"latency_p99_ms": float("nan")}}, "nan is no limit"),
+        ({"max": "latency_p99_ms=33"}, "'latency_p99_ms=33' are no limits .write max="),
         (
             {"max": {"latncy_p99_ms": 33}},
             "no figure is named 'latncy_p99_ms' .did you mean",
@@ -133,6 +134,8 @@ def test_frames_of_something_else_are_refused(frame: pd.DataFrame) -> None:
         edgebench.recommend([])  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="there are no results"):
         edgebench.recommend(frame[:0])
+    with pytest.raises(UsageError, match=r"a str is no frame .use edgebench.load"):
+        edgebench.history("edgebench-results")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
