@@ -56,6 +56,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - PEP 562 hook: any public name
     if name in _HOMES:  # pandas only when asked for
+        importlib.import_module("edgebench.report.frame")  # says in a line that pandas is missing
         module, _, own = _HOMES[name].partition(":")
         return getattr(importlib.import_module(f"edgebench.report.{module}"), own)
     raise AttributeError(f"module 'edgebench' has no attribute {name!r}")

@@ -46,7 +46,7 @@ class Break(NamedTuple):
     sure: bool
     """Whether the whole interval lies beyond; a figure without a spread is taken as it is."""
     words: str
-    """In one line: ``latency_p99_ms 41.2 > 33 by 8.2 (25 %)``."""
+    """In one line: ``latency_p99_ms 41.2 > 33 by 8.2 (25%)``."""
     unit: str = ""
     """The unit that it is of, where the candidate has several."""
     needed: float | None = None
@@ -218,4 +218,4 @@ def _percent(excess: float, bound: float) -> str:
     if not bound:
         return ""
     share = _PERCENT * excess / abs(bound)
-    return f" ({share:.0f} %)" if share >= 1 else f" ({share:.1g} %)"
+    return f" ({share:.0f}%)" if share >= 1 else f" ({share:.1g}%)"

@@ -21,6 +21,7 @@ from edgebench.analysis import capacity, draw, ranges
 from edgebench.analysis.candidates import Candidate, Cells, Figure
 from edgebench.analysis.capacity import Capacity, Evidence
 from edgebench.analysis.draw import Draw
+from edgebench.analysis.figure import told
 from edgebench.analysis.published import PRICE
 from edgebench.errors import UsageError
 
@@ -34,7 +35,7 @@ OF_POWER = (
     "cost_per_million_usd",
 )
 """Those of them that power is in: they are of a tier, and are not ranked across tiers."""
-NO_TARIFF = "the price of a kWh was not stated"
+NO_TARIFF = "the price of a kWh was not stated (--kwh-usd)"
 _NO_SPREAD = "spread not known"
 _DAYS_PER_YEAR = 365.25
 _HOURS_PER_DAY = 24.0
@@ -98,12 +99,17 @@ class Need:
         return self.frames_hz * self.hours * _S_PER_HOUR / _MILLION
 
     @property
+    def words(self) -> str:
+        """``40 cameras at 10 frames/s``."""
+        return f"{self.cameras} camera{'s' * (self.cameras > 1)} at {self.rate_hz:g} frames/s"
+
+    @property
     def assumptions(self) -> tuple[str, ...]:
         """What holds for every candidate, a line each."""
         tariff = f"{self.kwh_usd:g} USD, as stated" if self.kwh_usd is not None else "not stated"
         rest = "" if not self.resting_hours else "; the devices idle for the rest of the day"
         return (
-            f"{self.cameras} cameras at {self.rate_hz:g} frames/s each, none split between devices",
+            f"{self.words} each, none split between devices",
             f"{self.hours_per_day:g} h a day for {self.years:g} years of 365.25 days{rest}",
             f"{self.utilisation_ratio:.0%} of the capacity's lower end is planned for",
             f"price of a kWh: {tariff}",
@@ -287,4 +293,5 @@ def spread(rate_hz: Capacity) -> str:
     if figure is None:
         return "-"
     ends = None if figure.exact else ranges.ends(figure)
-    return f"{figure.value:.4g} ({f'{ends[0]:.4g} to {ends[1]:.4g}' if ends else _NO_SPREAD})"
+    between = f"{told(ends[0])} to {told(ends[1])}" if ends else _NO_SPREAD
+    return f"{told(figure.value)} ({between})"

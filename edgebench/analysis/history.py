@@ -23,8 +23,6 @@ _ONE_CASE = (
 )
 """What stays the same in a history; a new version of the workload or another file of the model is
 what may have changed its level."""
-NEEDED = (*_ONE_CASE, "run_id", "started_at_utc", "status")
-"""Columns without which there is no history."""
 _ALSO = ("workload_version", "source_sha256", "device_setup", "validity")
 """What is looked at beside what `compare` names, at a change."""
 _OTHER_PROTOCOL = "ab"

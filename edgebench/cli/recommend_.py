@@ -42,7 +42,14 @@ def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _
 @click.option("--min", "least", multiple=True, metavar="FIGURE=N", help="No less than this.")
 @click.option("--minimise", metavar="FIGURE", help="Rank by this (latency_p50_ms).")
 @click.option("--maximise", metavar="FIGURE", help="Rank by the most of this.")
-@click.option("-w", "--workload", "workloads", multiple=True, type=CommaList(), help="Only these.")
+@click.option(
+    "-w",
+    "--workload",
+    "workloads",
+    multiple=True,
+    type=CommaList(),
+    help="Only these workloads.",
+)
 @click.option("--price", "prices", multiple=True, metavar="DEVICE=USD", help="What it costs you.")
 @click.option("--pareto", metavar="FIGURE,...", help="The front of these figures, too.")
 @_options(*costing.OPTIONS)
@@ -145,6 +152,9 @@ def _write(
     csv_file: str | None,
     all_: bool,
 ) -> None:
+    forms = {"--json": as_json, "--markdown": as_markdown, "--csv -": csv_file == "-"}
+    if len(asked := [form for form, wanted in forms.items() if wanted]) > 1:
+        raise UsageError(f"{' and '.join(asked)} would both be stdout", remedy="ask for one")
     if as_json:
         click.echo(json.dumps(choice_data.to_json(decided), indent=1, allow_nan=False))
     if as_markdown:

@@ -36,8 +36,12 @@ def console(*, stderr: bool = False) -> Console:
     """A rich console; 80 columns wide where nobody looks (a pipe, a file)."""
     from rich.console import Console
 
+    class Piped(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would end in exit code 1, which is a limit that is broken
+
     stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else _PLAIN_WIDTH)
+    return Piped(stderr=stderr, highlight=False, width=None if stream.isatty() else _PLAIN_WIDTH)
 
 
 def size(planned: Plan, preset: Preset) -> str:

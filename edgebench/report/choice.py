@@ -13,10 +13,12 @@ from typing import NamedTuple
 from edgebench.analysis import serving
 from edgebench.analysis.candidates import Figure
 from edgebench.analysis.constraints import Break
+from edgebench.analysis.figure import stated
 from edgebench.analysis.published import PRICE
 from edgebench.analysis.recommend import Answer, Standing
 from edgebench.analysis.serving import Serving
 from edgebench.errors import plain
+from edgebench.report.columns import BY_NAME
 from edgebench.report.figures import plus_minus
 from edgebench.report.table import number
 from edgebench.stats import Interval
@@ -28,6 +30,7 @@ NEAREST = 5
 FEW = 12
 """So many that fell out are all shown, a line each."""
 _NAMED = 3
+_HEADINGS = {"price_usd": "USD"}
 _NO_PRICE = "its price is not known (--price DEVICE=USD)"
 _DIGITS = re.compile(r"\d[\d.,]*")
 
@@ -51,6 +54,12 @@ def figures(answers: Sequence[Answer], more: Sequence[str] = ()) -> tuple[str, .
     return tuple(dict.fromkeys(found))
 
 
+def heading(name: str) -> str:
+    """A figure's short name, as in the table of `edgebench report`."""
+    column = BY_NAME.get(name)
+    return plain((column.heading if column else "") or _HEADINGS.get(name, name))
+
+
 def value(figure: Figure | None) -> str:
     """``12.34``; a price or a count without zeros that nobody measured; ``-`` if unknown."""
     if figure is None or not math.isfinite(figure.value):
@@ -61,7 +70,9 @@ def value(figure: Figure | None) -> str:
 
 
 def short(name: str, figure: Figure | None) -> str:
-    """A figure for a table: ``12.34 ±3%``, and of a ratio ``0.981 ±0.012``."""
+    """A figure for a table: ``12.34 ±3%``; of a ratio ``0.981 ±0.012``; ``>=23.20``."""
+    if figure is not None and figure.high == math.inf and figure.low is not None:
+        return f">={number(figure.low)}"  # of a meter that does not see all
     if figure is None or not figure.value or not _has_ends(figure):
         return value(figure)
     low, high = figure.low or 0.0, figure.high or 0.0
@@ -93,7 +104,7 @@ def sentence(answer: Answer) -> str:
     best = answer.ranked[0]
     kept = [
         f"{limit.name} {value(best.candidate.figure(limit.name))} "
-        f"{'<=' if limit.sense == 'max' else '>='} {limit.bound:g}"
+        f"{'<=' if limit.sense == 'max' else '>='} {stated(limit.bound)}"
         for limit in answer.constraints
     ]
     keeping = f", keeping {', '.join(kept)}" if kept else ""
@@ -161,8 +172,9 @@ def rank(standing: Standing, answer: Answer) -> str:
 
 
 def reasons(standing: Standing) -> list[str]:
-    """Why a candidate fell out, each with its figures."""
-    return [*refusals(standing), *(plain(break_words(one)) for one in standing.breaks)]
+    """Why a candidate fell out, each with its figures, and no reason twice."""
+    broken = (plain(break_words(one)) for one in standing.breaks)
+    return list(dict.fromkeys((*refusals(standing), *broken)))
 
 
 def refusals(standing: Standing) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from edgebench.analysis import cost, serving
@@ -12,15 +11,11 @@ from edgebench.analysis.recommend import Answer, Change, Standing
 from edgebench.analysis.serving import Serving
 from edgebench.report import choice, cost_table, front
 from edgebench.report.choosing import Decided
-from edgebench.report.rows import Row, Value
+from edgebench.report.rows import Row
 
 SCHEMA = 1
 """Of the JSON; keys are added without a new number, and never change their meaning."""
-_TELLS = (
-    *("device", "device_setup", "backend", "precision", "accelerator", "threads", "options"),
-    *("validity", "power_tier"),
-)
-"""Columns that tell what a candidate is."""
+_TELLS = (*front.TELLS, "validity", "power_tier")
 _UNITS = ("device_id", "run_id", "case_id", "imported_from")
 """Columns that its units differ in."""
 
@@ -65,8 +60,8 @@ def _change(one: Change) -> dict[str, object]:
         "candidate": one.candidate,
         "kind": one.kind,
         "figure": _figure(one.figure),
-        "to_tie": _finite(one.to_tie),
-        "to_win": _finite(one.to_win),
+        "to_tie": front.finite(one.to_tie),
+        "to_win": front.finite(one.to_win),
         "breaks": [_break(broken) for broken in one.breaks],
         "refusals": list(one.refusals),
         "words": one.words,
@@ -102,10 +97,10 @@ def _break(one: Break) -> dict[str, object]:
     return {
         "limit": _limit(one.constraint),
         "figure": _figure(one.figure),
-        "excess": _finite(one.excess),
+        "excess": front.finite(one.excess),
         "sure": one.sure,
         "unit": one.unit or None,
-        "needed": _finite(one.needed),
+        "needed": front.finite(one.needed),
         "words": choice.break_words(one),
     }
 
@@ -113,13 +108,8 @@ def _break(one: Break) -> dict[str, object]:
 def _figure(figure: Figure | None) -> dict[str, object] | None:
     if figure is None:
         return None
-    ends = {name: _finite(getattr(figure, name)) for name in ("value", "low", "high")}
+    ends = {name: front.finite(getattr(figure, name)) for name in ("value", "low", "high")}
     return figure._asdict() | ends
-
-
-def _finite(value: float | None) -> float | None:
-    """JSON has no infinity; what is no number was not measured."""
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _serving(one: Serving) -> dict[str, object]:
@@ -144,17 +134,11 @@ def csv_rows(decided: Sequence[Decided]) -> tuple[list[Row], tuple[str, ...]]:
     return [_row(answer, one, names) for answer in answers for one in answer.standings], columns
 
 
-def ends(name: str) -> tuple[str, str]:
-    """``latency_p50_lo_ms`` and ``latency_p50_hi_ms``, as columns are called."""
-    stem, _, unit = name.rpartition("_")
-    return f"{stem}_lo_{unit}", f"{stem}_hi_{unit}"
-
-
 def _spread(answers: Sequence[Answer], name: str) -> tuple[str, ...]:
     """The ends of its interval; a price and a count have none."""
     told = (one.candidate.figure(name) for answer in answers for one in answer.standings)
     known = [figure for figure in told if figure is not None]
-    return () if known and all(figure.exact for figure in known) else ends(name)
+    return () if known and all(figure.exact for figure in known) else front.ends(name)
 
 
 def verdict(answer: Answer, one: Standing) -> str:
@@ -177,13 +161,9 @@ def _row(answer: Answer, one: Standing, names: Sequence[str]) -> Row:
         "notes": "; ".join(one.notes) or None,
     }
     for name in (*_TELLS, "imported_from"):
-        row[name] = plain_value(candidate.row.get(name))
+        row[name] = front.plain_value(candidate.row.get(name))
     for name in names:
-        figure = candidate.figure(name)
-        low, high = ends(name)
-        row[name] = _finite(figure.value) if figure else None
-        row[low] = _finite(figure.low) if figure else None
-        row[high] = _finite(figure.high) if figure else None
+        row |= front.cells(name, candidate.figure(name))
     return row
 
 
@@ -191,7 +171,7 @@ def rejected_rows(answer: Answer, one: Standing) -> list[Row]:
     """A row for each reason why a candidate fell out; figures in the constraint's unit."""
     base: Row = {"question": answer.question, "candidate": one.candidate.name}
     base |= {
-        name: plain_value(one.candidate.row.get(name))
+        name: front.plain_value(one.candidate.row.get(name))
         for name in ("device", "backend", "precision")
     }
     found: list[Row] = [base | {"reason": words} for words in choice.refusals(one)]
@@ -201,16 +181,11 @@ def rejected_rows(answer: Answer, one: Standing) -> list[Row]:
             base
             | {
                 "constraint": broken.constraint.words,
-                "figure": _finite(figure.value) if figure else None,
+                "figure": front.finite(figure.value) if figure else None,
                 "bound": broken.constraint.bound,
-                "excess": _finite(broken.excess),
+                "excess": front.finite(broken.excess),
                 "sure": broken.sure if figure else None,
                 "reason": choice.break_words(broken),
             }
         )
     return found
-
-
-def plain_value(value: object) -> Value:
-    """As a cell of a table."""
-    return value if value is None or isinstance(value, (str, int, float)) else str(value)

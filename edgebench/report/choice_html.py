@@ -8,8 +8,8 @@ from html import escape
 from edgebench.analysis.recommend import Answer, Standing
 from edgebench.errors import plain
 from edgebench.report import choice, choice_more
+from edgebench.report.choice import heading
 from edgebench.report.choice_more import Beside
-from edgebench.report.choice_table import heading
 from edgebench.report.choosing import Decided
 
 _LINE = "border-bottom:1px solid rgba(128,128,128,.4);padding:.2em .6em;"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from edgebench.analysis.recommend import Answer, Standing
 from edgebench.errors import plain
 from edgebench.report import choice, choice_more
+from edgebench.report.choice import heading
 from edgebench.report.choice_more import Beside
-from edgebench.report.choice_table import heading
 from edgebench.report.choosing import Decided
 
 

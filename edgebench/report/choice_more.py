@@ -34,16 +34,17 @@ def tables(decided: Decided, *, everything: bool = False) -> list[Beside]:
         made = decided.front
         names = [one.name for one in made.objectives]
         rows = tuple(
-            (one.name, *(front.short(one.figure(name)) for name in names)) for one in made.members
+            (one.name, *(choice.short(name, one.figure(name)) for name in names))
+            for one in made.members
         )
-        heads = ("on the front", *map(front.heading, names))
+        heads = ("on the front", *map(choice.heading, names))
         lines = tuple(front.lines(made, everything=everything))
         found.append(Beside(front.sentence(made), heads, rows, lines))
     if shown := costs(decided, everything=everything):
         names = [name for name in cost.NAMES if any(name in one.figures for one in shown)]
         rows = tuple(
-            (one.candidate.name, *(choice.value(one.figures.get(name)) for name in names))
-            for one in shown
+            (f"({place}) {one.candidate.name}", *(choice.value(one.figures.get(n)) for n in names))
+            for place, one in enumerate(shown, 1)
         )
         lines = tuple(cost_table.lines(shown))
         found.append(Beside(cost_table.sentence(shown[0].need), ("candidate", *names), rows, lines))

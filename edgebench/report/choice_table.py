@@ -10,7 +10,6 @@ from edgebench.analysis.recommend import Answer, Standing
 from edgebench.errors import plain
 from edgebench.report import choice, choice_more, cost_table, front
 from edgebench.report.choosing import Decided
-from edgebench.report.columns import BY_NAME
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 WIDTH = 80
 _ROOM = 4
 """Figures that fit beside a name with their intervals."""
-_HEADINGS = {"price_usd": "USD"}
 
 
 def parts(decided: Sequence[Decided], *, everything: bool = False) -> list[RenderableType]:
@@ -126,7 +124,7 @@ def table(answer: Answer, shown: Sequence[Standing], told: choice.Notes) -> Tabl
     grid.add_column("", justify="right")
     grid.add_column("candidate", overflow="fold")
     for name in names:
-        grid.add_column(heading(name), justify="right", overflow="fold")
+        grid.add_column(choice.heading(name), justify="right", overflow="fold")
     if told.lines:
         grid.add_column("note", justify="right", overflow="fold")
     for one in shown:
@@ -138,9 +136,3 @@ def table(answer: Answer, shown: Sequence[Standing], told: choice.Notes) -> Tabl
         cells += [told.marks.get(one.candidate.name, "")] if told.lines else []
         grid.add_row(*(Text(plain(cell)) for cell in cells))
     return grid
-
-
-def heading(name: str) -> str:
-    """A figure's short name, as in the table of `edgebench report`."""
-    column = BY_NAME.get(name)
-    return plain((column.heading if column else "") or _HEADINGS.get(name, name))

@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _TENFOLD = 9
-_TELLS = ("device", "device_setup", "backend", "precision", "accelerator", "threads", "options")
 _CAPACITY = "capacity_hz"
 COLUMNS = (
-    *("question", "candidate", *_TELLS, _CAPACITY, *front.ends(_CAPACITY), "capacity_basis"),
+    *("question", "candidate", *front.TELLS, _CAPACITY, *front.ends(_CAPACITY), "capacity_basis"),
     *(part for name in NAMES for part in (name, *front.ends(name))),
     *("cost_power_tier", "cost_power_basis", "reasons", "notes"),
 )
@@ -30,7 +29,7 @@ COLUMNS = (
 def sentence(need: Need) -> str:
     """What was asked, in a line."""
     return (
-        f"{need.cameras} cameras at {need.rate_hz:g} frames/s for {need.years:g} years, "
+        f"{need.words} for {need.years:g} year{'s' * (need.years != 1)}, "
         f"{need.hours_per_day:g} h a day"
     )
 
@@ -44,13 +43,13 @@ def table(costs: Sequence[Cost]) -> Table:
     priced = costs[0].need.kwh_usd is not None
     shown = [*_COMMON, *(_PRICED if priced else _UNPRICED)]
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
-    grid.add_column("", justify="right", no_wrap=True)
+    grid.add_column("", justify="right", no_wrap=True)  # no ranks: the notes below name them
     grid.add_column("candidate", overflow="fold", vertical="bottom")
     for heading, _, _ in shown:
         grid.add_column(heading, justify="right", no_wrap=True)
     for place, one in enumerate(costs, 1):
         words = (tell(one.figures.get(name)) for _, name, tell in shown)
-        grid.add_row(*(Text(clean(cell)) for cell in (str(place), one.candidate.name, *words)))
+        grid.add_row(*(Text(clean(cell)) for cell in (f"({place})", one.candidate.name, *words)))
     return grid
 
 
@@ -71,7 +70,7 @@ def _share(figure: Figure | None) -> str:
     """``62%``; ``x12`` where there is room for ten times as much and more."""
     if figure is None:
         return "-"
-    return f"{figure.value:.0%}" if figure.value < _TENFOLD else f"x{figure.value + 1:.3g}"
+    return f"{figure.value:.0%}" if figure.value < _TENFOLD else f"x{figure.value + 1:,.0f}"
 
 
 def _small(figure: Figure | None) -> str:
@@ -156,9 +155,8 @@ def rows(costs: Iterable[Cost]) -> list[Row]:
 def _row(one: Cost, question: str) -> Row:
     row: Row = dict.fromkeys(COLUMNS)
     row |= {"question": question, "candidate": one.candidate.name}
-    for name in _TELLS:
-        value = one.candidate.row.get(name)
-        row[name] = value if value is None or isinstance(value, (str, int, float)) else str(value)
+    for name in front.TELLS:
+        row[name] = front.plain_value(one.candidate.row.get(name))
     row |= front.cells(_CAPACITY, one.capacity.rate_hz)
     for name in NAMES:
         row |= front.cells(name, one.figures.get(name))

@@ -6,21 +6,19 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from edgebench.analysis import ranges
 from edgebench.analysis.candidates import Candidate, Figure
 from edgebench.analysis.pareto import Dominated, Front
 from edgebench.analysis.recommend import Objective
-from edgebench.report.columns import BY_NAME
-from edgebench.report.figures import plus_minus
+from edgebench.report import choice
 from edgebench.report.rows import Row, Value
-from edgebench.report.table import clean, number
-from edgebench.stats import Interval
+from edgebench.report.table import clean
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 MEMBER, DOMINATED, LEFT_OUT = "member", "dominated", "left out"
-_TELLS = ("device", "device_setup", "backend", "precision", "accelerator", "threads", "options")
+TELLS = ("device", "device_setup", "backend", "precision", "accelerator", "threads", "options")
+"""Columns that tell what a candidate is."""
 _FEW = 5
 
 
@@ -48,31 +46,11 @@ def table(front: Front) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     grid.add_column("on the front", overflow="fold")
     for one in front.objectives:
-        grid.add_column(heading(one.name), justify="right", overflow="fold")
+        grid.add_column(choice.heading(one.name), justify="right", overflow="fold")
     for member in front.members:
-        figures = (short(member.figure(one.name)) for one in front.objectives)
+        figures = (choice.short(one.name, member.figure(one.name)) for one in front.objectives)
         grid.add_row(*(Text(clean(cell)) for cell in (member.name, *figures)))
     return grid
-
-
-def heading(name: str) -> str:
-    """A figure's short name, as in the table of `edgebench report`."""
-    column = BY_NAME.get(name)
-    return clean((column.heading if column else "") or name)
-
-
-def short(figure: Figure | None) -> str:
-    """``12.34 ±3%``; a price as it is; of what has a least and no most ``>=23.2``."""
-    ends = ranges.ends(figure) if figure is not None else None
-    if figure is None or not math.isfinite(figure.value):
-        return "-"
-    if figure.exact:
-        return f"{figure.value:.10g}"
-    if ends is None or not figure.value:
-        return number(figure.value)
-    if math.isinf(ends[1]):
-        return f">={number(ends[0])}"
-    return f"{number(figure.value)} {plus_minus(Interval(abs(figure.value), *ends), tenths=True)}"
 
 
 def lines(front: Front, *, everything: bool = False) -> list[str]:
@@ -102,7 +80,7 @@ def columns(fronts: Sequence[Front]) -> tuple[str, ...]:
     """Of `rows`: what tells a candidate, where it is, each objective with the ends."""
     names = dict.fromkeys(one.name for front in fronts for one in front.objectives)
     wide = tuple(part for name in names for part in (name, *ends(name)))
-    return ("question", "candidate", *_TELLS, "place", "beaten_by", "sure", *wide, "reasons")
+    return ("question", "candidate", *TELLS, "place", "beaten_by", "sure", *wide, "reasons")
 
 
 def ends(name: str) -> tuple[str, str]:
@@ -128,7 +106,7 @@ def rows(fronts: Sequence[Front]) -> list[Row]:
 def _row(front: Front, candidate: Candidate, place: str) -> Row:
     row: Row = dict.fromkeys(columns((front,)))
     row |= {"question": front.question, "candidate": candidate.name, "place": place}
-    row |= {name: _value(candidate.row.get(name)) for name in _TELLS}
+    row |= {name: plain_value(candidate.row.get(name)) for name in TELLS}
     for one in front.objectives:
         row |= cells(one.name, candidate.figure(one.name))
     return row
@@ -139,15 +117,16 @@ def cells(name: str, figure: Figure | None) -> Row:
     low, high = ends(name)
     if figure is None:
         return dict.fromkeys((name, low, high))
-    return {name: _finite(figure.value), low: _finite(figure.low), high: _finite(figure.high)}
+    return {name: finite(figure.value), low: finite(figure.low), high: finite(figure.high)}
 
 
-def _finite(value: float | None) -> float | None:
+def finite(value: float | None) -> float | None:
     """JSON has no infinity; what is no number was not measured."""
     return value if value is not None and math.isfinite(value) else None
 
 
-def _value(value: object) -> Value:
+def plain_value(value: object) -> Value:
+    """As a cell of a table."""
     return value if value is None or isinstance(value, (str, int, float)) else str(value)
 
 

@@ -66,15 +66,10 @@ def frame(found: pd.DataFrame, metric: str = DEFAULT_METRIC) -> pd.DataFrame:
     """
     import pandas as pd  # noqa: PLC0415 - `edgebench history` does without
 
+    from edgebench.report.frame import records  # noqa: PLC0415 - as above
+
     check_metric(metric)
-    lacking = [name for name in (metric, *history.NEEDED) if name not in found.columns]
-    if lacking:
-        raise UsageError(
-            f"the frame has no column {lacking[0]!r}", remedy="use a frame of edgebench.load"
-        )
-    whole = found.astype(object).where(found.notna(), None)
-    records = [{str(k): v for k, v in row.items()} for row in whole.to_dict("records")]
-    told = history.of_rows(records, metric)
+    told = history.of_rows(records(found), metric)
     return pd.DataFrame([row for one in told for row in rows(one)], columns=list(FRAME))
 
 

@@ -156,13 +156,15 @@ def recommend(
 
 
 def _limits(stated: Mapping[str, float] | None, sense: Sense) -> list[Constraint]:
+    example = f"write {sense}={{'latency_p99_ms': 33}}"
+    if not isinstance(stated or {}, Mapping):
+        raise UsageError(f"{stated!r} are no limits", remedy=example)
     for name, bound in (stated or {}).items():
         try:
             known = math.isfinite(bound)
         except TypeError:
             known = False
         if not known:
-            example = f"write {sense}={{'latency_p99_ms': 33}}"
             raise UsageError(f"{bound!r} is no limit of {name}", remedy=example)
     return [Constraint(name, sense, float(bound)) for name, bound in (stated or {}).items()]
 

@@ -56,8 +56,9 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
         columns: Names; where empty the six defaults, and each device has a heading of its own.
     """
     from rich import box  # noqa: PLC0415 - rich only where it draws
-    from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
+
+    from edgebench.report.headed import Headed  # noqa: PLC0415 - as above
 
     names = list(columns) or default_columns(rows)
     groups = [("", list(rows))]
@@ -67,7 +68,7 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
     # Two columns more, or words in the place of a figure, still fit into 80.
     gap = 0 if len(names) > len(DEFAULT) or {"outcome", "accuracy"} & {*names} else 1
     whose = str(rows[0].get("definition") or "") if rows else ""
-    table = Table(
+    table = Headed(
         title=Text(whose) if whose else None,
         box=box.SIMPLE_HEAD,
         pad_edge=False,
@@ -78,10 +79,11 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
         column = BY_NAME[name]
         lines = [line for row in rows for line in cell(name, row).splitlines()]
         longest = max(map(len, lines), default=0)
-        if name == names[0]:
-            longest = max(longest, *(len(device) for device, _ in groups))
+        heading = column.heading or name
+        if not gap and len(heading) > longest:
+            heading = heading.replace(" ", "\n")  # `gross mJ` on two lines rather than `precisio`
         table.add_column(
-            column.heading or name,
+            heading,
             justify="left" if column.kind == "str" else "right",
             overflow="fold",
             no_wrap=column.kind != "str" or (name in _WHOLE and longest <= _WHOLE_CHARACTERS),
@@ -89,7 +91,7 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
     # Text, not str: a name with [brackets] is no markup, one with escapes no command.
     for device, mine in groups:
         if device:
-            table.add_row(Text(device), style="bold")
+            table.add_heading(device)
         for row in mine:
             table.add_row(*(Text(cell(name, row)) for name in names), style=_style(row))
         table.add_section()

@@ -50,7 +50,9 @@ def column(name: str) -> Column:
         raise UsageError(f"{name} is told by edgebench alone")
     found = _BY_NAME.get(name)
     if found is None:
-        known = "see `edgebench report --list-columns`"
+        known = (
+            "`edgebench report --list-columns`; a name of a file's own is told by --map COLUMN=NAME"
+        )
         raise UsageError(
             f"there is no column {plain(name[:80])!r}", remedy=_near(name, _BY_NAME, known)
         )

@@ -71,18 +71,18 @@ def test_equality_keeps_a_limit(sense: constraints.Sense) -> None:
 def test_a_break_says_by_how_much_and_whether_that_is_sure() -> None:
     surely = judge(candidate(row(**spread("latency_p50_ms", 12.5, 0.01))), P50)
     assert surely is not None
-    assert surely.words == "latency_p50_ms 12.5 > 10 by 2.5 (25 %)"
+    assert surely.words == "latency_p50_ms 12.5 > 10 by 2.5 (25%)"
     assert (surely.sure, surely.excess, surely.excess_ratio) == (True, 2.5, 0.25)
     perhaps = judge(candidate(row(**spread("latency_p50_ms", 10.1, 0.05))), P50)
     assert perhaps is not None
     assert not perhaps.sure
-    assert perhaps.words.endswith("(1 %), within its interval")
+    assert perhaps.words.endswith("(1%), within its interval")
     little = judge(candidate(row(latency_p50_ms=10.00001)), P50)
     assert little is not None
     assert little.words.startswith("latency_p50_ms 10.00001 > 10 by 0.00001")
     least = judge(candidate(row(top1_ratio=0.6)), Constraint("top1_ratio", "min", 0.7))
     assert least is not None
-    assert least.words.startswith("top1_ratio 0.6 < 0.7 by 0.1 (14 %)")
+    assert least.words.startswith("top1_ratio 0.6 < 0.7 by 0.1 (14%)")
 
 
 def test_a_limit_of_nothing_has_no_percentage() -> None:
@@ -154,7 +154,7 @@ def test_one_unit_that_breaks_a_limit_breaks_it_for_its_kind() -> None:
     units = [row(device_id=unit, latency_p50_ms=ms) for unit, ms in (("a", 5.0), ("b", 12.0))]
     broken = judge(candidate(*units), P50)
     assert broken is not None
-    assert (broken.unit, broken.words) == ("b", "latency_p50_ms 12 > 10 by 2 (20 %) on b")
+    assert (broken.unit, broken.words) == ("b", "latency_p50_ms 12 > 10 by 2 (20%) on b")
     worse = judge(candidate(*units, row(device_id="c", latency_p50_ms=20.0)), P50)
     assert worse is not None
     assert worse.unit == "c"

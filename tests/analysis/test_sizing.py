@@ -142,7 +142,7 @@ def test_without_a_price_there_are_kwh_and_no_purchase() -> None:
 def test_without_the_price_of_a_kwh_there_are_kwh_and_no_total() -> None:
     found = cost.estimate(board(**RATE, **POWER), Need(cameras=10, rate_hz=30))
     assert value(found, "electricity_kwh") == pytest.approx(610.1136)
-    assert found.missing["cost_total_usd"] == "the price of a kWh was not stated"
+    assert found.missing["cost_total_usd"] == cost.NO_TARIFF
     assert "cost_electricity_usd" in found.missing
 
 

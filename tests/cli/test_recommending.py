@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,21 @@ def test_where_nothing_keeps_the_limits_that_is_said_first_and_exit_is_1(folder:
     assert done.stdout.splitlines()[1].startswith("nothing keeps every limit")
     done = run("edgebench-results", "other", "--max", "latency_p99_ms=50", cwd=folder, code=1)
     assert "take raspberry-pi-5" in done.stdout
+
+
+@pytest.mark.parametrize("other", [("--markdown",), ("--csv", "-")])
+def test_two_forms_do_not_share_stdout(folder: Path, other: tuple[str, ...]) -> None:
+    done = run("--json", *other, cwd=folder, code=2)
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+
+
+def test_a_reader_that_has_gone_is_no_limit_that_is_broken(folder: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "edgebench.cli.main", "recommend"]
+    with os.fdopen(write, "w") as gone:
+        done = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, cwd=folder, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_json_is_all_of_stdout_and_keeps_the_exit_code(folder: Path) -> None:

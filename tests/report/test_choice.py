@@ -224,6 +224,20 @@ def test_a_price_that_nobody_knows_is_a_reason_that_says_how_to_state_it() -> No
     assert line == "a litert int8: its price is not known (--price DEVICE=USD)"
 
 
+def test_a_reason_that_is_one_of_the_objective_and_of_a_limit_is_told_once() -> None:
+    asked = choosing.Asked(
+        limits=deciding.bounds({"price_usd": 100}), objective=Objective("price_usd")
+    )
+    (answer,) = choosing.answers([row("a"), row("raspberry-pi-5")], asked)
+    (line,) = choice.rejected_lines(answer)
+    assert line.count("its price is not known") == 1
+
+
+def test_a_large_bound_keeps_its_digits_in_the_answer() -> None:
+    answer = decide([row()], latency_p99_ms=2_000_000)
+    assert choice.sentence(answer).endswith("<= 2000000")
+
+
 def test_a_workload_without_results_and_a_price_that_is_none_are_mistakes() -> None:
     with pytest.raises(UsageError, match="no results of workload 'x'"):
         choosing.answers([row()], choosing.Asked(workloads=("x",)))

@@ -11,7 +11,14 @@ from deciding import HOSTILE, bounds, row
 from edgebench.analysis.cost import Need
 from edgebench.analysis.recommend import Objective
 from edgebench.errors import UsageError
-from edgebench.report import choice_data, choice_html, choice_markdown, choice_table, choosing
+from edgebench.report import (
+    choice,
+    choice_data,
+    choice_html,
+    choice_markdown,
+    choice_table,
+    choosing,
+)
 from edgebench.report.choosing import Asked
 from edgebench.report.rows import Row
 
@@ -82,6 +89,20 @@ def test_costs_can_be_limited_and_ranked_by_and_are_told_in_every_form() -> None
     assert (
         found[0]["cost_total_usd"] == answer["candidates"][0]["figures"]["cost_total_usd"]["value"]
     )
+
+
+def test_notes_on_costs_name_rows_that_every_form_numbers() -> None:
+    decided = choosing.decide([row("a"), row("b", 20.0)], Asked(need=NEED))
+    shown = choice_markdown.text(decided), choice_html.text(decided)
+    for one, told in zip(shown, ("| `(2) b litert int8`", ">(2) b litert int8<"), strict=True):
+        assert told in one
+
+
+def test_what_only_lacks_a_tariff_says_how_to_state_it() -> None:
+    need = Need(cameras=1, rate_hz=1)
+    asked = Asked(objective=Objective("cost_total_usd"), need=need)
+    (decided,) = choosing.decide([watts("raspberry-pi-5", 5.0)], asked)
+    assert "(--kwh-usd)" in choice.rejected_lines(decided.answer)[0]
 
 
 def test_costs_that_power_is_in_never_mix_its_tiers() -> None:

@@ -8,7 +8,7 @@ import math
 
 import pytest
 from boards import CELL as BARE
-from boards import ENVELOPE, POWER, PRICE, RATE
+from boards import ENVELOPE, POWER, PRICE, RATE, board
 from rich.console import Console
 
 from edgebench.analysis import cost
@@ -44,7 +44,7 @@ def drawn(found: list[Cost]) -> str:
 
 
 def row_of(text: str, place: int) -> list[str]:
-    return next(line.split() for line in text.splitlines() if line.startswith(f"{place} "))
+    return next(line.split() for line in text.splitlines() if line.startswith(f"({place}) "))
 
 
 @pytest.mark.parametrize("kwh_usd", [None, 0.3])
@@ -81,6 +81,14 @@ def test_labels_and_assumptions_are_told_beside_the_figures() -> None:
     assert "(3) power: partial_measured, without memory: at least this" in lines
     assert "(4) no price of the device is known" in lines
     assert set(NEED.assumptions) < set(lines)
+
+
+def test_one_camera_of_much_too_fast_a_device_is_told_in_plain_numbers() -> None:
+    fast = board(throughput_ips=74_400.0, throughput_lo_ips=73_700.0, throughput_hi_ips=75_100.0)
+    text = drawn(cost.of_candidates([fast], Need(cameras=1, rate_hz=15, years=1)))
+    assert "1 camera at 15 frames/s for 1 year, 24 h a day" in text
+    assert "x4,913" in row_of(text, 1)
+    assert "frames/s that one unit does: (1) 74400 (73700 to 75100)" in " ".join(text.split())
 
 
 def test_without_the_price_of_a_kwh_the_kwh_are_shown() -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from edgebench.analysis import directions, pareto
 from edgebench.analysis.candidates import Candidate, Figure
-from edgebench.report import csv_, front
+from edgebench.report import choice, csv_, front
 
 OK: dict[str, object] = {
     "workload": "mnist_cnn",
@@ -97,9 +97,10 @@ def test_json_is_json() -> None:
 
 def test_what_has_a_least_and_no_most_is_shown_so_and_is_no_number_in_json() -> None:
     figure = Figure(23.2, 23.2, math.inf)
-    assert front.short(figure) == ">=23.20"
+    assert choice.short("cost_power_w", figure) == ">=23.20"
     assert front.cells("cost_power_w", figure)["cost_power_hi_w"] is None
-    assert (front.short(None), front.short(Figure(math.nan))) == ("-", "-")
+    nothing = (None, Figure(math.nan))
+    assert [choice.short("power_w", one) for one in nothing] == ["-", "-"]
 
 
 def test_names_that_would_steer_a_terminal_or_a_spreadsheet_are_inert() -> None:

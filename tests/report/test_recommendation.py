@@ -125,6 +125,7 @@ def test_it_shows_itself(frame: pd.DataFrame) -> None:
     [
         ({"max": {"latency_p99_ms": "33"}}, "'33' is no limit of latency_p99_ms"),
         ({"max": {"latency_p99_ms": float("nan")}}, "nan is no limit"),
+        ({"max": "latency_p99_ms=33"}, "'latency_p99_ms=33' are no limits .write max="),
         (
             {"max": {"latncy_p99_ms": 33}},
             "no figure is named 'latncy_p99_ms' .did you mean",
@@ -145,6 +146,8 @@ def test_frames_of_something_else_are_refused(frame: pd.DataFrame) -> None:
         edgebench.recommend([])  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="there are no results"):
         edgebench.recommend(frame[:0])
+    with pytest.raises(UsageError, match=r"a str is no frame .use edgebench.load"):
+        edgebench.history("edgebench-results")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -157,3 +160,10 @@ def test_frames_of_something_else_are_refused(frame: pd.DataFrame) -> None:
 )
 def test_frames_have_it_whichever_was_imported_first(code: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("name", [name for name in edgebench.__all__ if name != "__version__"])
+def test_without_pandas_a_line_says_what_to_install(name: str) -> None:
+    code = f"import sys; sys.modules['pandas'] = None; import edgebench; edgebench.{name}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1].endswith("(pip install 'edgebench[report]')")

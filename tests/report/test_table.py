@@ -73,6 +73,24 @@ def test_devices_have_headings_and_no_figure_is_broken() -> None:
     assert sum(" wall " in line for line in lines) == sum(" board " in line for line in lines) == 2
 
 
+def test_a_long_name_of_a_device_takes_no_room_from_any_column() -> None:
+    figures: rows.Row = {"latency_p50_ms": 0.06441, "latency_p50_lo_ms": 0.0633}
+    figures |= {"latency_p50_hi_ms": 0.0656, "latency_p99_ms": 0.06819, "energy_gross_mj": 0.3614}
+    cell = {**CELL, **figures, "workload": "mnist_cnn", "fallback": None, "precision": "int8"}
+    kinds = ("x" * 30, "y" * 90)
+    found = [
+        {**cell, "device": device, "accelerator": where, "power_tier": tier}
+        for device, where, tier in zip(
+            kinds, "cg", ("wall_measured", "board_measured"), strict=True
+        )
+    ]
+    lines = printed(found)
+    assert max(map(len, lines)) <= 80
+    assert "precision" in lines[1]
+    assert sum(" int8 " in line for line in lines) == 2
+    assert [line for line in lines if line[:3] in {"xxx", "yyy"}] == ["x" * 30, "y" * 80]
+
+
 def test_units_of_one_kind_are_told_apart_by_their_id() -> None:
     found: list[rows.Row] = [{**CELL, "device": "pi", "device_id": name} for name in ("a", "b")]
     assert "device_id" in table.default_columns(found)
