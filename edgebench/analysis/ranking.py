@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgebench.analysis.figure import Figure
 from edgebench.analysis.standings import Objective, Standing
 from edgebench.analysis.ties import Figures, margin_ratio
+
+_FASTEST = "latency_p50_ms"
 
 
 def ranked(standings: Sequence[Standing], objective: Objective) -> list[Standing]:
@@ -24,7 +28,7 @@ def ranked(standings: Sequence[Standing], objective: Objective) -> list[Standing
         objective: As asked.
     """
     known = [(one, one.figure) for one in standings if one.figure is not None]
-    known.sort(key=lambda pair: (objective.sign * pair[1].value, pair[0].candidate.name))
+    known.sort(key=lambda pair: (objective.sign * pair[1].value, *_then(pair[0], pair[1])))
     if not known:
         return []
     figures = Figures([figure for _, figure in known], margin_ratio(objective.name))
@@ -39,6 +43,12 @@ def ranked(standings: Sequence[Standing], objective: Objective) -> list[Standing
         named = tuple(names[others[others != now]].tolist())
         found.append(replace(known[place][0], rank=int(ranks[place]), ties=named))
     return found
+
+
+def _then(standing: Standing, figure: Figure) -> tuple[float, str]:
+    """Of the same price the fastest first (a board's cells cost the same), then by name."""
+    latency = standing.candidate.figure(_FASTEST) if figure.exact else None
+    return math.inf if latency is None else latency.value, standing.candidate.name
 
 
 def _ranks(ties: Sequence[NDArray[np.int32]]) -> NDArray[np.int64]:
