@@ -133,6 +133,12 @@ class Cost:
     notes: tuple[str, ...]
     """What these figures rest on, a line each; `Need.assumptions` comes on top."""
 
+    def explained(self, words: str) -> str:
+        """Words on its candidate, in which a cost was not measured, with why it is not known."""
+        for name, reason in self.missing.items():
+            words = words.replace(f"{name} was not measured", f"{name} is not known: {reason}")
+        return words
+
     @property
     def told(self) -> Candidate:
         """The candidate, with these figures among what is told of it."""
@@ -285,6 +291,8 @@ def _notes(candidate: Candidate, rate_hz: Capacity, drawn: Draw) -> Iterable[str
         yield "waiting is in that capacity: all of it is planned for"
     if row.get("region") == "invoke":
         yield "decoding and resizing of images are not in it (region invoke)"
+    if (batch := capacity.batch(row)) > 1 and row.get("scenario") != "offline":
+        yield f"a frame waits until its batch of {batch} is full"
     yield from rate_hz.notes
     if drawn.tier is None:
         return

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edgebench.analysis import compare, naming, questions, refusals, tiers, ties
 from edgebench.analysis.candidates import Candidate, Figure
+from edgebench.analysis.cost import Cost
 from edgebench.analysis.standings import Objective
 from edgebench.errors import UsageError
 
@@ -116,6 +117,21 @@ def front(
         left_out=tuple(left_out),
         close=_close(placed, np.flatnonzero(best)),
     )
+
+
+def explained(front: Front, costs: Mapping[str, Cost]) -> Front:
+    """The same, with why costs are not known in the place of that they were not measured.
+
+    Args:
+        front: Of candidates that were told their costs, or of others.
+        costs: By name; those that there are.
+    """
+    left_out = []
+    for one in front.left_out:
+        of_it = costs.get(one.candidate.name)
+        reasons = tuple(map(of_it.explained, one.reasons)) if of_it else one.reasons
+        left_out.append(one._replace(reasons=reasons))
+    return replace(front, left_out=tuple(left_out))
 
 
 def _reasons(

@@ -80,7 +80,7 @@ def tables(decided: Decided, *, everything: bool = False) -> list[Beside]:
         rows = tuple(
             (
                 f"{cost_table.mark(place)}: {one.candidate.name}",
-                *(choice.value(one.figures.get(name)) for name in names),
+                *(cost_table.cell(name, one.figures.get(name)) for name in names),
             )
             for place, one in enumerate(shown, 1)
         )

@@ -16,7 +16,6 @@ from edgebench.report.columns import BY_NAME, COLUMNS
 
 OBJECTIVE = Objective("latency_p50_ms")
 _FIGURES = frozenset(column.name for column in COLUMNS if column.kind != "str")
-_UNMEASURED = "was not measured"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,27 +161,27 @@ def _decided(group: Sequence[Candidate], found: Sequence[Cost], asked: Asked) ->
         known=_known(asked),
     )
     if costs:
-        answer = replace(answer, standings=tuple(_why(one, costs) for one in answer.standings))
+        answer = replace(
+            answer,
+            standings=tuple(_why(one, costs[one.candidate.name]) for one in answer.standings),
+        )
     ordered = tuple(costs[one.candidate.name] for one in answer.standings) if costs else ()
     front = _front(answer, asked)
+    if front is not None:
+        front = pareto.explained(front, costs)
     return Decided(answer=answer, costs=ordered, front=front, allow_tiers=asked.allow_tiers)
 
 
-def _why(standing: Standing, costs: Mapping[str, Cost]) -> Standing:
+def _why(standing: Standing, one: Cost) -> Standing:
     """Why a cost is not known, in the place of that it was not measured."""
-    missing = costs[standing.candidate.name].missing
 
-    def told(words: str) -> str:
-        for name, reason in missing.items():
-            words = words.replace(f"{name} {_UNMEASURED}", f"{name} is not known: {reason}")
-        return words
-
-    def explained(one: Break) -> Break:
-        return one._replace(words=told(one.words)) if one.figure is None else one
+    def explained(broken: Break) -> Break:
+        unknown = broken.figure is None
+        return broken._replace(words=one.explained(broken.words)) if unknown else broken
 
     return replace(
         standing,
-        refusals=tuple(map(told, standing.refusals)),
+        refusals=tuple(map(one.explained, standing.refusals)),
         breaks=tuple(map(explained, standing.breaks)),
     )
 

@@ -114,7 +114,13 @@ _PRICED: tuple[tuple[str, str, _Tell], ...] = (
     ("USD\nin all", "cost_total_usd", _watts),
     ("USD per\nmillion", "cost_per_million_usd", _small),
 )
+_TELLS_OF = {name: tell for _, name, tell in (*_COMMON, *_PRICED)}
 _UNPRICED: tuple[tuple[str, str, _Tell], ...] = (("kWh", "cost_electricity_kwh", _watts),)
+
+
+def cell(name: str, figure: Figure | None) -> str:
+    """A cost as the terminal's table has it, with its ends where they are told apart."""
+    return _TELLS_OF.get(name, _watts)(figure)
 
 
 def lines(costs: Sequence[Cost]) -> list[str]:

@@ -67,17 +67,19 @@ def pareto(
     """
     wanted = _objectives(objectives)
     rows, groups = _groups(frame, workload, prices_usd, each_unit=each_unit)
-    if need is not None:
-        known_rows = capacity.evidence(rows)
-        groups = [[costs.estimate(one, need, known_rows).told for one in some] for some in groups]
-    elif of_need := [one.name for one in wanted if one.name in costs.NAMES]:
+    of_need = [one.name for one in wanted if one.name in costs.NAMES]
+    if need is None and of_need:
         raise UsageError(f"{of_need[0]} is of a need", remedy="state it: need=Need(...)")
     known = _FIGURES | frozenset(costs.NAMES if need else ())
     tiers = _words(allow_tier)
     how = functools.partial(fronts.front, require_valid=require_valid, known=known)
-    found = [how(some, wanted, allow_tiers=tiers) for some in groups]
-    columns = front.columns(found)
-    return typed(front.rows(found), {name: _kind(name) for name in columns})
+    evidence = capacity.evidence(rows if need else ())
+    found = []
+    for some in groups:
+        spent = [costs.estimate(one, need, evidence) for one in some] if need else []
+        made = how([one.told for one in spent] or some, wanted, allow_tiers=tiers)
+        found.append(fronts.explained(made, {one.candidate.name: one for one in spent}))
+    return typed(front.rows(found), {name: _kind(name) for name in front.columns(found)})
 
 
 def cost(

@@ -144,6 +144,34 @@ def test_marks_below_the_costs_are_those_of_the_rows_in_every_form() -> None:
     assert "\na   raspberry-pi-" in choice_table.text(decided)
 
 
+def test_a_meter_that_does_not_see_all_is_told_so_in_every_form() -> None:
+    """101/s * 80 % hold 8 cameras: 5 boards of 0.99 W and 400/s of 0.0396 J: 20.79 W, no most."""
+    partial = watts("raspberry-pi-5", 5.0, "partial_measured") | {"power_excludes": "memory"}
+    decided = choosing.decide([partial], Asked(objective=Objective("cost_power_w"), need=NEED))
+    assert ": cost_power_w at least 20.79\n" in choice_table.text(decided)
+    for form in (choice_table.text, choice_markdown.text, choice_html.text):
+        text = form(decided).replace("&gt;", ">")
+        assert text.count(">=20.79") == 2
+
+
+def test_who_holds_no_camera_has_no_place_on_a_front_and_is_told_why() -> None:
+    rows = [watts("raspberry-pi-5", 5.0), watts("raspberry-pi-4", 6.0)]
+    need = Need(cameras=2, rate_hz=90.0)
+    asked = Asked(front=(FRONT[0], Objective("cost_devices")), need=need, objective=FRONT[0])
+    (one,) = choosing.decide(rows, asked)
+    assert one.front is not None
+    words = "cost_devices is not known: one camera needs 90/s, it does 99/s, of which 80% is "
+    assert all(out.reasons[0].startswith(words) for out in one.front.left_out)
+    assert len(one.front.left_out) == 2
+
+
+def test_a_batch_tells_that_frames_wait_for_it_and_no_price_is_without_end() -> None:
+    decided = choosing.decide([watts("raspberry-pi-5", 5.0) | {"batch": 8}], Asked(need=NEED))
+    assert "a frame waits until its batch of 8 is full" in choice_more.cost_lines(decided[0])
+    with pytest.raises(UsageError, match=r"no price of raspberry-pi-5 \(from 0 to 1,000,000,000"):
+        choosing.decide([row("raspberry-pi-5")], Asked(prices_usd={"raspberry-pi-5": 1e308}))
+
+
 def test_cells_of_one_board_cost_the_same_and_the_fastest_stands_first() -> None:
     slow, fast = row("raspberry-pi-5", 20.0), row("raspberry-pi-5", 9.0, backend="onnxruntime")
     for rows in ([slow, fast], [fast, slow]):
