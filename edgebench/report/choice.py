@@ -17,7 +17,7 @@ from edgebench.analysis.published import PRICE
 from edgebench.analysis.recommend import Answer, Standing
 from edgebench.analysis.serving import Serving
 from edgebench.errors import plain
-from edgebench.report.figures import plus_minus
+from edgebench.report.figures import lopsided, plus_minus
 from edgebench.report.table import number
 from edgebench.stats import Interval
 
@@ -68,6 +68,8 @@ def short(name: str, figure: Figure | None) -> str:
     if name.endswith("_ratio"):
         half = max(figure.value - low, high - figure.value)
         return f"{figure.value:.3f} ±{half:.3f}"
+    if not figure.launches and lopsided(low, figure.value, high):
+        return f"{number(low)}-{number(high)}"
     interval = Interval(abs(figure.value), low, high)
     return f"{value(figure)} {plus_minus(interval, tenths=True)}"
 

@@ -11,7 +11,7 @@ from edgebench.analysis.candidates import Candidate, Figure
 from edgebench.analysis.pareto import Dominated, Front
 from edgebench.analysis.recommend import Objective
 from edgebench.report.columns import BY_NAME
-from edgebench.report.figures import plus_minus
+from edgebench.report.figures import lopsided, plus_minus
 from edgebench.report.rows import Row, Value
 from edgebench.report.table import clean, number
 from edgebench.stats import Interval
@@ -72,6 +72,8 @@ def short(figure: Figure | None) -> str:
         return number(figure.value)
     if math.isinf(ends[1]):
         return f">={number(ends[0])}"
+    if not figure.launches and lopsided(ends[0], figure.value, ends[1]):
+        return f"{number(ends[0])}-{number(ends[1])}"
     return f"{number(figure.value)} {plus_minus(Interval(abs(figure.value), *ends), tenths=True)}"
 
 

@@ -23,6 +23,7 @@ from edgebench.report.choosing import Asked
 from edgebench.report.rows import Row
 
 FRONT = (Objective("latency_p50_ms"), Objective("top1_ratio", more_is_better=True))
+BOUGHT = Objective("cost_purchase_usd")
 NEED = Need(cameras=40, rate_hz=10.0, kwh_usd=0.3)
 
 
@@ -152,6 +153,14 @@ def test_a_meter_that_does_not_see_all_is_told_so_in_every_form() -> None:
     for form in (choice_table.text, choice_markdown.text, choice_html.text):
         text = form(decided).replace("&gt;", ">")
         assert text.count(">=20.79") == 2
+
+
+def test_a_cost_that_stands_at_an_end_of_its_range_is_told_as_the_range() -> None:
+    """80 % of 99/s hold 7 cameras: 6 boards, 480 USD; at best 101/s hold 8: 5 boards, 400 USD."""
+    asked = Asked(objective=BOUGHT, need=NEED, front=(FRONT[0], BOUGHT))
+    text = choice_table.text(choosing.decide([watts("raspberry-pi-5", 5.0)], asked))
+    assert text.count("400.0-480.0") == 2
+    assert "480.0 ±" not in text
 
 
 def test_who_holds_no_camera_has_no_place_on_a_front_and_is_told_why() -> None:
