@@ -125,23 +125,27 @@ def _back_to_back(candidate: Candidate, known: Evidence) -> Capacity:
         r.get("device_id") for r in candidate.rows
     ):
         notes = (f"sustained was measured on another unit: {kept.row.get('device_id')}",)
-    words = f"sustained: {min(1.0, share.value):.0%} of the first minute's speed is kept"
-    return Capacity(_derated(rate_hz, share), words, notes=notes)
+    return Capacity(_derated(rate_hz, share), _kept(share), notes=notes)
+
+
+def _kept(share: Figure) -> str:
+    once = "" if ranges.ends(share) else ", in one launch"
+    return f"sustained: {min(1.0, share.value):.0%} of the first minute's speed is kept{once}"
 
 
 def _derated(rate_hz: Figure, share: Figure) -> Figure:
     """A rate times the share of it that is kept, which is at most all of it.
 
-    Both lower ends together are less likely than either: the interval is on the careful side.
+    Both lower ends together are less likely than either: the interval is on the careful side. Of a
+    share whose spread is not known (one launch) the rate's own spread is left, so that a device
+    that slows down is never planned for with more than one of which that is not known.
     """
-
-    def times(rate: float | None, kept: float | None) -> float | None:
-        return None if rate is None or kept is None else rate * min(1.0, kept)
-
+    known = ranges.ends(share) or (share.value, share.value)
+    low, high = (min(1.0, end) for end in known)
     return Figure(
         rate_hz.value * min(1.0, share.value),
-        times(rate_hz.low, share.low),
-        times(rate_hz.high, share.high),
+        None if rate_hz.low is None else rate_hz.low * low,
+        None if rate_hz.high is None else rate_hz.high * high,
     )
 
 
@@ -153,8 +157,6 @@ def _sustained(candidate: Candidate, known: Evidence) -> Capacity:
     if rate_hz is None or whole is None or end is None or not end.value > 0:
         return Capacity(None, "sustained_p50_ms was not measured: it needs 3 whole minutes")
     share = Figure(whole.value / end.value)
-    if rate_hz.low is not None:
-        share = Figure(share.value, share.value, share.value)
     return Capacity(_derated(rate_hz, share), "sustained: the last third of its minutes")
 
 
@@ -169,8 +171,7 @@ def _server(candidate: Candidate, known: Evidence) -> Capacity:
     share = kept.figure("burst_sustained_ratio") if kept is not None else None
     if share is None:
         return Capacity(frames, f"{words}; {NOT_SUSTAINED}", with_waiting=True)
-    told = f"{words}; sustained: {min(1.0, share.value):.0%} of the first minute's speed is kept"
-    return Capacity(_derated(frames, share), told, with_waiting=True)
+    return Capacity(_derated(frames, share), f"{words}; {_kept(share)}", with_waiting=True)
 
 
 def _offline(candidate: Candidate, known: Evidence) -> Capacity:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from edgebench.analysis import capacity, draw, ranges
@@ -25,6 +25,7 @@ from edgebench.analysis.figure import told
 from edgebench.analysis.published import PRICE
 from edgebench.errors import UsageError
 
+PURCHASE, TOTAL = "cost_purchase_usd", "cost_total_usd"
 NAMES = (
     *("cost_devices", "cost_cameras_per_device", "cost_headroom_ratio", "cost_power_w"),
     *("cost_purchase_usd", "cost_electricity_kwh", "cost_electricity_usd", "cost_total_usd"),
@@ -107,11 +108,12 @@ class Need:
     def assumptions(self) -> tuple[str, ...]:
         """What holds for every candidate, a line each."""
         tariff = f"{self.kwh_usd:g} USD, as stated" if self.kwh_usd is not None else "not stated"
+        share = f"{self.utilisation_ratio:.0%}"
         rest = "" if not self.resting_hours else "; the devices idle for the rest of the day"
         return (
             f"{self.words} each, none split between devices",
             f"{self.hours_per_day:g} h a day for {self.years:g} years of 365.25 days{rest}",
-            f"{self.utilisation_ratio:.0%} of the capacity's lower end is planned for",
+            f"{share} of the capacity's lower end is planned for, all of it where waiting is in it",
             f"price of a kWh: {tariff}",
             "no supplies, network, storage, cooling, spares, work or interest are counted",
         )
@@ -137,15 +139,16 @@ class Cost:
     notes: tuple[str, ...]
     """What these figures rest on, a line each; `Need.assumptions` comes on top."""
 
+    def explained(self, words: str) -> str:
+        """Words on its candidate, in which a cost was not measured, with why it is not known."""
+        for name, reason in self.missing.items():
+            words = words.replace(f"{name} was not measured", f"{name} is not known: {reason}")
+        return words
+
     @property
     def told(self) -> Candidate:
         """The candidate, with these figures among what is told of it."""
         return replace(self.candidate, told={**self.candidate.told, **self.figures})
-
-
-def figures(candidate: Candidate, need: Need, known: Evidence | None = None) -> dict[str, Figure]:
-    """The figures alone, see `estimate`."""
-    return estimate(candidate, need, known).figures
 
 
 def of_candidates(
@@ -160,6 +163,19 @@ def of_candidates(
     """
     known = capacity.evidence(rows)
     return [estimate(one, need, known) for one in candidates]
+
+
+def comparable(costs: Iterable[Cost], allowed: Sequence[str] = ()) -> str:
+    """The money by which candidates can be held against each other; empty where there is none.
+
+    That is all of it where everyone's is known whose devices have a price, and its power is of one
+    tier or of tiers that are let in; else the purchase, which no power is in.
+    """
+    priced = [one for one in costs if PURCHASE in one.figures]
+    tiers = {one.draw.tier for one in priced}
+    if priced and (allowed or len(tiers) == 1) and all(TOTAL in one.figures for one in priced):
+        return TOTAL
+    return PURCHASE if priced else ""
 
 
 def estimate(candidate: Candidate, need: Need, known: Evidence | None = None) -> Cost:
@@ -254,7 +270,7 @@ def _spend(
         found["cost_electricity_usd"] = electricity
     price = candidate.told.get(PRICE)
     if price is None or not 0 <= price.value < math.inf:
-        words = "no price of the device is known"
+        words = "no price of the device is known (--price DEVICE=USD)"
         missing["cost_purchase_usd"] = words
         for name in ("cost_total_usd", "cost_per_million_usd"):
             missing[name] = "; ".join(filter(None, [words, missing.get(name)]))
@@ -277,8 +293,12 @@ def _notes(candidate: Candidate, rate_hz: Capacity, drawn: Draw) -> Iterable[str
     if rate_hz.rate_hz is not None:
         yield f"capacity: {rate_hz.basis}"
         yield f"a device runs one process, threads={row.get('threads')}, as measured"
+    if rate_hz.with_waiting:
+        yield "waiting is in that capacity: all of it is planned for"
     if row.get("region") == "invoke":
         yield "decoding and resizing of images are not in it (region invoke)"
+    if (batch := capacity.batch(row)) > 1 and row.get("scenario") != "offline":
+        yield f"a frame waits until its batch of {batch} is full"
     yield from rate_hz.notes
     if drawn.tier is None:
         return

@@ -8,8 +8,8 @@ any other one.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edgebench.analysis import compare, naming, questions, refusals, tiers, ties
 from edgebench.analysis.candidates import Candidate, Figure
+from edgebench.analysis.cost import Cost
 from edgebench.analysis.standings import Objective
 from edgebench.errors import UsageError
 
@@ -55,6 +56,9 @@ class Front:
     """In the same order."""
     left_out: tuple[LeftOut, ...]
     """By name."""
+    close: Mapping[str, str] = field(default_factory=dict)
+    """Members that may be on it by noise alone: by name, the nearest member that is told apart as
+    worse in no objective."""
 
 
 class _Placed(NamedTuple):
@@ -77,7 +81,7 @@ def front(
     """The front of candidates that answer the same question.
 
     Members are found in O(n log n) for two objectives and in O(n * members) for more; naming who
-    beats whom takes O(n * members) always.
+    beats whom, and who is close to whom, takes O(n * members) always.
 
     Args:
         candidates: Of one question, in any order.
@@ -111,7 +115,23 @@ def front(
         members=tuple(placed.candidates[i] for i in np.flatnonzero(best)),
         dominated=_dominated(placed, best),
         left_out=tuple(left_out),
+        close=_close(placed, np.flatnonzero(best)),
     )
+
+
+def explained(front: Front, costs: Mapping[str, Cost]) -> Front:
+    """The same, with why costs are not known in the place of that they were not measured.
+
+    Args:
+        front: Of candidates that were told their costs, or of others.
+        costs: By name; those that there are.
+    """
+    left_out = []
+    for one in front.left_out:
+        of_it = costs.get(one.candidate.name)
+        reasons = tuple(map(of_it.explained, one.reasons)) if of_it else one.reasons
+        left_out.append(one._replace(reasons=reasons))
+    return replace(front, left_out=tuple(left_out))
 
 
 def _reasons(
@@ -200,6 +220,25 @@ def _dominated(placed: _Placed, best: NDArray[np.bool_]) -> tuple[Dominated, ...
         nearest = [j for _, _, j in sorted(zip(away, names, beat.tolist(), strict=True))]
         found.append(_named(placed, int(i), nearest))
     return tuple(found)
+
+
+def _close(placed: _Placed, members: NDArray[np.intp]) -> dict[str, str]:
+    points = placed.points[members]
+    columns = [
+        ties.Figures(some) for some in zip(*(placed.figures[i] for i in members), strict=True)
+    ]
+    found = {}
+    for i, member in enumerate(members):
+        as_good = points <= points[i]
+        for k, figures in enumerate(columns):
+            as_good[figures.tied(i), k] = True
+        others = np.flatnonzero(as_good.all(axis=1))
+        others = others[others != i]
+        if len(others):
+            nearest = others[np.argmin(_distance(points[others], points[i]))]
+            name = placed.candidates[member].name
+            found[name] = placed.candidates[members[nearest]].name
+    return found
 
 
 def _distance(members: NDArray[np.float64], point: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterable, Mapping
 
 from edgebench import resources
@@ -11,6 +10,7 @@ from edgebench.analysis.figure import PRICE, Figure
 from edgebench.errors import UsageError
 from edgebench.specs import DeviceSpec
 
+_MOST_USD = 1_000_000_000
 __all__ = ["PRICE", "of_device", "of_devices"]
 
 
@@ -51,8 +51,10 @@ def of_devices(
 def _check(prices: Mapping[str, float], kinds: Iterable[str]) -> None:
     known = list(kinds)
     for name, price in prices.items():
-        if not (math.isfinite(price) and price >= 0):
-            raise UsageError(f"{price:g} USD is no price of {name}", remedy="0 or more")
+        if not 0 <= price <= _MOST_USD:
+            raise UsageError(
+                f"{price:g} USD is no price of {name}", remedy=f"from 0 to {_MOST_USD:,}"
+            )
         if name not in known:
             like = difflib.get_close_matches(name, known) or known
             raise UsageError(

@@ -40,7 +40,7 @@ def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--max", "most", multiple=True, metavar="FIGURE=N", help="No more than this.")
 @click.option("--min", "least", multiple=True, metavar="FIGURE=N", help="No less than this.")
-@click.option("--minimise", metavar="FIGURE", help="Rank by this (latency_p50_ms).")
+@click.option("--minimise", metavar="FIGURE", help="Rank by this; else by what it costs, or p50.")
 @click.option("--maximise", metavar="FIGURE", help="Rank by the most of this.")
 @click.option(
     "-w",

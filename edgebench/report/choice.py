@@ -19,7 +19,7 @@ from edgebench.analysis.recommend import Answer, Standing
 from edgebench.analysis.serving import Serving
 from edgebench.errors import plain
 from edgebench.report.columns import BY_NAME
-from edgebench.report.figures import plus_minus
+from edgebench.report.figures import lopsided, plus_minus
 from edgebench.report.table import number
 from edgebench.stats import Interval
 
@@ -71,14 +71,14 @@ def value(figure: Figure | None) -> str:
 
 def short(name: str, figure: Figure | None) -> str:
     """A figure for a table: ``12.34 ±3%``; of a ratio ``0.981 ±0.012``; ``>=23.20``."""
-    if figure is not None and figure.high == math.inf and figure.low is not None:
-        return f">={number(figure.low)}"  # of a meter that does not see all
     if figure is None or not figure.value or not _has_ends(figure):
-        return value(figure)
+        return f">={value(least)}" if (least := _least(figure)) else value(figure)
     low, high = figure.low or 0.0, figure.high or 0.0
     if name.endswith("_ratio"):
         half = max(figure.value - low, high - figure.value)
         return f"{figure.value:.3f} ±{half:.3f}"
+    if not figure.launches and lopsided(low, figure.value, high):
+        return f"{number(low)}-{number(high)}"
     interval = Interval(abs(figure.value), low, high)
     return f"{value(figure)} {plus_minus(interval, tenths=True)}"
 
@@ -86,9 +86,16 @@ def short(name: str, figure: Figure | None) -> str:
 def long(figure: Figure | None) -> str:
     """A figure for a sentence: ``12.34 (95 %: 11.90 to 12.80)``."""
     if figure is None or not _has_ends(figure):
-        return value(figure)
+        return f"at least {value(least)}" if (least := _least(figure)) else value(figure)
     what = "" if figure.source else "95 %: "  # a cost's ends are its own kind, see its notes
     return f"{value(figure)} ({what}{number(figure.low)} to {number(figure.high)})"
+
+
+def _least(figure: Figure | None) -> Figure | None:
+    """The lower end of what has no upper one: of a meter that does not see all."""
+    if figure is None or figure.low is None or figure.high is None or not math.isinf(figure.high):
+        return None
+    return Figure(figure.low)
 
 
 def _has_ends(figure: Figure) -> bool:

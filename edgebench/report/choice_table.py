@@ -57,11 +57,13 @@ def _beside(decided: Decided, *, everything: bool) -> list[RenderableType]:
 
     found: list[RenderableType] = []
     if (made := decided.front) is not None:
-        found += [Text(), _line(front.sentence(made)), Text(), front.table(made)]
+        found += [Text(), _line(front.sentence(made)), Text()]
+        found += [front.table(made)] if made.members else []
         found += map(_item, front.lines(made, everything=everything))
     if shown := choice_more.costs(decided, everything=everything):
         found += [Text(), _line(cost_table.sentence(shown[0].need)), Text()]
-        found += [cost_table.table(shown), *map(_item, cost_table.lines(shown))]
+        found += [cost_table.table(shown)]
+        found += map(_item, choice_more.cost_lines(decided, everything=everything))
     return found
 
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from edgebench.analysis import candidates, cost, directions, pareto, published, questions, tiers
+from edgebench.analysis import (
+    candidates,
+    capacity,
+    cost,
+    directions,
+    pareto,
+    published,
+    questions,
+    refusals,
+)
 from edgebench.analysis.candidates import Candidate, Cells
 from edgebench.analysis.constraints import Break, Constraint
 from edgebench.analysis.cost import Cost, Need
-from edgebench.analysis.pareto import Front, LeftOut
+from edgebench.analysis.pareto import Front
 from edgebench.analysis.recommend import Answer, Objective, Standing, recommend
 from edgebench.errors import UsageError, plain
 from edgebench.report.columns import BY_NAME, COLUMNS
 
 OBJECTIVE = Objective("latency_p50_ms")
 _FIGURES = frozenset(column.name for column in COLUMNS if column.kind != "str")
-_UNMEASURED = "was not measured"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +32,9 @@ class Asked:
     """A decision to make."""
 
     limits: tuple[Constraint, ...] = ()
-    objective: Objective = OBJECTIVE
+    objective: Objective | None = None
+    """None: what so many cameras cost (`edgebench.analysis.cost.comparable`) where there is a need
+    and that is known, else the median latency."""
     workloads: tuple[str, ...] = ()
     """Empty: each one that there are results of."""
     prices_usd: Mapping[str, float] = field(default_factory=dict)
@@ -45,9 +55,14 @@ class Decided:
 
     answer: Answer
     costs: tuple[Cost, ...] = ()
-    """Of each candidate, in the order of the answer's standings; empty where nothing was needed."""
+    """Of each candidate, in the order of the answer's standings; empty where nothing was needed.
+    Several tiers of power may be among them, each told: no cost that holds power ranks them."""
     front: Front | None = None
     """Of the candidates that rank; None where none was asked for, or nothing ranks."""
+    allow_tiers: tuple[str, ...] = ()
+    """As asked."""
+    named: bool = True
+    """Whether what to rank by was said."""
 
 
 def backwards(asked: Asked) -> list[str]:
@@ -57,7 +72,7 @@ def backwards(asked: Asked) -> list[str]:
         if directions.more_is_better(limit.name) is (limit.sense == "max"):
             other = "min" if limit.sense == "max" else "max"
             found.append(f"{limit.words} keeps the worse ones: did you mean --{other}?")
-    name, more = asked.objective
+    name, more = asked.objective or OBJECTIVE
     if directions.more_is_better(name) is not more and directions.more_is_better(name) is not None:
         other = "minimise" if more else "maximise"
         found.append(f"the worst {name} ranks first: did you mean --{other} {name}?")
@@ -66,8 +81,8 @@ def backwards(asked: Asked) -> list[str]:
 
 def objective(
     minimise: str | None, maximise: str | None, front: Sequence[Objective] = ()
-) -> Objective:
-    """What to rank by; the first of the front, or the median latency, where nothing is said.
+) -> Objective | None:
+    """What to rank by; the first of the front, or None, where nothing is said.
 
     Raises:
         UsageError: Both are said.
@@ -76,7 +91,7 @@ def objective(
         raise UsageError("rank by one figure: minimise or maximise")
     if minimise or maximise:
         return Objective(maximise or minimise or "", more_is_better=bool(maximise))
-    return front[0] if front else OBJECTIVE
+    return front[0] if front else None
 
 
 def decide(rows: Sequence[Cells], asked: Asked) -> tuple[Decided, ...]:
@@ -96,10 +111,33 @@ def decide(rows: Sequence[Cells], asked: Asked) -> tuple[Decided, ...]:
     told = published.of_devices(devices, asked.prices_usd)
     groups = candidates.of_rows(wanted, told, each_unit=asked.each_unit)
     questioned = questions.names([group[0].row for group in groups])
-    return tuple(
-        _decided(group, wanted, asked, question)
-        for group, question in zip(groups, questioned, strict=True)
+    if asked.need is None:
+        return tuple(
+            _decided(group, (), asked, question)
+            for group, question in zip(groups, questioned, strict=True)
+        )
+    known = capacity.evidence(wanted)
+    found = [[cost.estimate(one, asked.need, known) for one in group] for group in groups]
+    named = asked.objective is not None
+    if not named:
+        asked = replace(asked, objective=_cheapest(found, asked))
+    made = (
+        _decided([one.told for one in some], some, asked, question)
+        for some, question in zip(found, questioned, strict=True)
     )
+    return tuple(replace(one, named=named) for one in made)
+
+
+def _cheapest(costs: Iterable[Sequence[Cost]], asked: Asked) -> Objective:
+    """What who buys means that says nothing else: the least money, in all questions alike."""
+    fit = [
+        one
+        for some in costs
+        for one in some
+        if not refusals.unfit(one.candidate, require_valid=asked.require_valid)
+    ]
+    name = cost.comparable(fit, asked.allow_tiers)
+    return Objective(name) if name else OBJECTIVE
 
 
 def answers(rows: Sequence[Cells], asked: Asked) -> tuple[Answer, ...]:
@@ -108,7 +146,8 @@ def answers(rows: Sequence[Cells], asked: Asked) -> tuple[Answer, ...]:
 
 
 def _check_names(asked: Asked) -> None:
-    for name in (asked.objective.name, *(limit.name for limit in asked.limits)):
+    named = (asked.objective or OBJECTIVE).name
+    for name in (named, *(limit.name for limit in asked.limits)):
         if name in BY_NAME and name not in _FIGURES:
             raise UsageError(f"{name} is no number", remedy="limit and rank by figures")
         if name in cost.NAMES and asked.need is None:
@@ -126,43 +165,42 @@ def _of_workloads(rows: Sequence[Cells], wanted: Sequence[str]) -> list[Cells]:
     return [row for row in rows if not wanted or row.get("workload") in wanted]
 
 
-def _decided(group: list[Candidate], rows: Sequence[Cells], asked: Asked, question: str) -> Decided:
-    costs: dict[str, Cost] = {}
-    if asked.need is not None:
-        found = cost.of_candidates(group, asked.need, rows)
-        costs = {one.candidate.name: one for one in found}
-        group = [one.told for one in found]
+def _decided(
+    group: Sequence[Candidate], found: Sequence[Cost], asked: Asked, question: str
+) -> Decided:
+    costs = {one.candidate.name: one for one in found}
     answer = recommend(
         group,
         asked.limits,
-        asked.objective,
+        asked.objective or OBJECTIVE,
         allow_tiers=asked.allow_tiers,
         require_valid=asked.require_valid,
         sure=asked.sure,
-        known=_FIGURES | (frozenset(cost.NAMES) if costs else frozenset()),
+        known=_known(asked),
     )
     answer = replace(answer, question=question)
     if costs:
-        answer = replace(answer, standings=tuple(_why(one, costs) for one in answer.standings))
+        answer = replace(
+            answer,
+            standings=tuple(_why(one, costs[one.candidate.name]) for one in answer.standings),
+        )
     ordered = tuple(costs[one.candidate.name] for one in answer.standings) if costs else ()
-    return Decided(answer=answer, costs=ordered, front=_front(answer, asked))
+    front = _front(answer, asked)
+    if front is not None:
+        front = pareto.explained(front, costs)
+    return Decided(answer=answer, costs=ordered, front=front, allow_tiers=asked.allow_tiers)
 
 
-def _why(standing: Standing, costs: Mapping[str, Cost]) -> Standing:
+def _why(standing: Standing, one: Cost) -> Standing:
     """Why a cost is not known, in the place of that it was not measured."""
-    missing = costs[standing.candidate.name].missing
 
-    def told(words: str) -> str:
-        for name, reason in missing.items():
-            words = words.replace(f"{name} {_UNMEASURED}", f"{name} is not known: {reason}")
-        return words
-
-    def explained(one: Break) -> Break:
-        return one._replace(words=told(one.words)) if one.figure is None else one
+    def explained(broken: Break) -> Break:
+        unknown = broken.figure is None
+        return broken._replace(words=one.explained(broken.words)) if unknown else broken
 
     return replace(
         standing,
-        refusals=tuple(map(told, standing.refusals)),
+        refusals=tuple(map(one.explained, standing.refusals)),
         breaks=tuple(map(explained, standing.breaks)),
     )
 
@@ -171,16 +209,16 @@ def _front(answer: Answer, asked: Asked) -> Front | None:
     ranking = [one.candidate for one in answer.ranked]
     if not asked.front or not ranking:
         return None
-    names = [one.name for one in asked.front]
-    for name in names:
-        if name not in _FIGURES and not any(one.figure(name) for one in ranking):
-            raise UsageError(f"no candidate has a figure {name!r}", remedy="see --list-columns")
-    tiers.check(ranking, names, asked.allow_tiers)
-    reasons = {one.name: tiers.outside(one, names, asked.allow_tiers) for one in ranking}
-    placed = [one for one in ranking if not reasons[one.name]]
-    others = tuple(LeftOut(one, (reasons[one.name],)) for one in ranking if reasons[one.name])
-    if not placed:
-        return None
-    front = pareto.front(placed, asked.front)
-    left_out = (*front.left_out, *others)
-    return replace(front, question=answer.question, left_out=left_out)
+    front = pareto.front(
+        ranking,
+        asked.front,
+        allow_tiers=asked.allow_tiers,
+        require_valid=asked.require_valid,
+        known=_known(asked),
+    )
+    return replace(front, question=answer.question)
+
+
+def _known(asked: Asked) -> frozenset[str]:
+    """Names of all figures that there are, measured or not."""
+    return _FIGURES | frozenset(cost.NAMES if asked.need else ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 from edgebench.analysis import cost, draw, questions, ranges
@@ -49,8 +50,17 @@ def table(costs: Sequence[Cost]) -> Table:
         grid.add_column(heading, justify="right", no_wrap=True)
     for place, one in enumerate(costs, 1):
         words = (tell(one.figures.get(name)) for _, name, tell in shown)
-        grid.add_row(*(Text(clean(cell)) for cell in (f"({place})", one.candidate.name, *words)))
+        grid.add_row(*(Text(clean(cell)) for cell in (mark(place), one.candidate.name, *words)))
     return grid
+
+
+def mark(place: int) -> str:
+    """``a`` of the first row, ``z`` of the 26th, ``aa`` after it: no digits, which ranks are."""
+    letters = ""
+    while place:
+        place, letter = divmod(place - 1, len(ascii_lowercase))
+        letters = ascii_lowercase[letter] + letters
+    return letters
 
 
 def _count(figure: Figure | None) -> str:
@@ -103,14 +113,20 @@ _PRICED: tuple[tuple[str, str, _Tell], ...] = (
     ("USD\nin all", "cost_total_usd", _watts),
     ("USD per\nmillion", "cost_per_million_usd", _small),
 )
+_TELLS_OF = {name: tell for _, name, tell in (*_COMMON, *_PRICED)}
 _UNPRICED: tuple[tuple[str, str, _Tell], ...] = (("kWh", "cost_electricity_kwh", _watts),)
 
 
+def cell(name: str, figure: Figure | None) -> str:
+    """A cost as the terminal's table has it, with its ends where they are told apart."""
+    return _TELLS_OF.get(name, _watts)(figure)
+
+
 def lines(costs: Sequence[Cost]) -> list[str]:
-    """What is missing and why, and all that the figures rest on, by the table's row numbers."""
+    """What is missing and why, and all that the figures rest on, by the marks of the rows."""
     found = []
     if known := [(place, one) for place, one in enumerate(costs, 1) if one.capacity.rate_hz]:
-        each = ", ".join(f"({place}) {cost.spread(one.capacity)}" for place, one in known)
+        each = ", ".join(f"({mark(place)}) {cost.spread(one.capacity)}" for place, one in known)
         found.append(f"frames/s that one unit does: {each}")
     told = [(place, words) for place, one in enumerate(costs, 1) for words in _told(one)]
     found += _said_once(told, len(costs))
@@ -135,14 +151,14 @@ def _said_once(pairs: Iterable[tuple[int, str]], everyone: int) -> list[str]:
 
 
 def _runs(places: Sequence[int]) -> str:
-    """``1-3, 5``."""
+    """``a-c, e``."""
     runs: list[list[int]] = []
     for place in places:
         if runs and place == runs[-1][-1] + 1:
             runs[-1] = [runs[-1][0], place]
         else:
             runs.append([place])
-    return ", ".join("-".join(map(str, run)) for run in runs)
+    return ", ".join("-".join(map(mark, run)) for run in runs)
 
 
 def rows(costs: Iterable[Cost]) -> list[Row]:

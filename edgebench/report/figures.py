@@ -273,3 +273,11 @@ def engine_figures(good: list[Record]) -> str | None:
 def words(pairs: Mapping[str, str]) -> str | None:
     """Pairs as one text, ``key=value key=value``; None where there are none."""
     return " ".join(f"{key}={value}" for key, value in sorted(pairs.items())) or None
+
+
+def lopsided(low: float, value: float, high: float) -> bool:
+    """Whether a figure stands so near one end that half of the range is no ``±`` of it.
+
+    Such is a count of devices whose upper end is planned for, and a power as published.
+    """
+    return abs((high - value) - (value - low)) > (high - low) / 2

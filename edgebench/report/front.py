@@ -54,8 +54,10 @@ def table(front: Front) -> Table:
 
 
 def lines(front: Front, *, everything: bool = False) -> list[str]:
-    """Who is not on the front and why; of many the first, and the rest counted."""
+    """Who may be on the front by noise, who is not on it and why; of many the first, a count."""
     groups: dict[str, list[str]] = {}
+    for name, other in front.close.items():
+        groups.setdefault(f"on it, but not told apart from {other} as better", []).append(name)
     for beaten in front.dominated:
         groups.setdefault(_beaten(beaten), []).append(beaten.candidate.name)
     for out in front.left_out:
@@ -80,7 +82,17 @@ def columns(fronts: Sequence[Front]) -> tuple[str, ...]:
     """Of `rows`: what tells a candidate, where it is, each objective with the ends."""
     names = dict.fromkeys(one.name for front in fronts for one in front.objectives)
     wide = tuple(part for name in names for part in (name, *ends(name)))
-    return ("question", "candidate", *TELLS, "place", "beaten_by", "sure", *wide, "reasons")
+    return (
+        "question",
+        "candidate",
+        *TELLS,
+        "place",
+        "beaten_by",
+        "sure",
+        "close_to",
+        *wide,
+        "reasons",
+    )
 
 
 def ends(name: str) -> tuple[str, str]:
@@ -93,7 +105,9 @@ def rows(fronts: Sequence[Front]) -> list[Row]:
     """One row a candidate: the members first, then the beaten, then those left out."""
     found = []
     for front in fronts:
-        found += [_row(front, one, MEMBER) for one in front.members]
+        for one in front.members:
+            close: Row = {"close_to": front.close.get(one.name)}
+            found.append(_row(front, one, MEMBER) | close)
         for beaten in front.dominated:
             told: Row = {"beaten_by": beaten.by, "sure": beaten.sure}
             found.append(_row(front, beaten.candidate, DOMINATED) | told)
@@ -136,6 +150,7 @@ def to_json(front: Front) -> dict[str, object]:
         "question": front.question,
         "objectives": [one._asdict() for one in front.objectives],
         "members": [one.name for one in front.members],
+        "close": dict(front.close),
         "dominated": [
             {"candidate": one.candidate.name, "by": one.by, "sure": one.sure}
             for one in front.dominated

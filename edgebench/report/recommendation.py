@@ -126,7 +126,7 @@ def recommend(
         max: Limits by figure, in the unit that ends its name: ``{"latency_p99_ms": 33}``. Figures
             are columns of the frame and what is published of a device (``price_usd``).
         min: The same for what must not be less.
-        minimise: What ranks those that keep every limit; the median latency where nothing is said.
+        minimise: What ranks; where nothing is said its cost (with a need) or the median latency.
         maximise: The same for what is to be large.
         workload: Only this one, or these; else each that the frame has.
         prices_usd: By device; they go before published ones.

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from edgebench.analysis import candidates, directions, published
+from edgebench.analysis import candidates, capacity, directions, published
 from edgebench.analysis import cost as costs
 from edgebench.analysis import pareto as fronts
 from edgebench.analysis.candidates import Candidate, Cells
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _FIGURES = frozenset(column.name for column in COLUMNS if column.kind != "str")
 _TEXT = frozenset(
     {
-        *("question", "candidate", "place", "beaten_by", "reasons", "notes"),
+        *("question", "candidate", "place", "beaten_by", "close_to", "reasons", "notes"),
         *("capacity_basis", "cost_power_tier", "cost_power_basis"),
     }
 )
@@ -58,7 +58,8 @@ def pareto(
     Returns:
         One row a candidate of each question, members first, with the columns of
         `edgebench.report.front.columns`: ``place`` is member, dominated or left out; ``beaten_by``
-        the nearest member that is nowhere worse; ``sure`` whether the intervals tell that.
+        the nearest member that is nowhere worse; ``sure`` whether the intervals tell that;
+        ``close_to`` of a member another one that it is nowhere told apart from as better.
 
     Raises:
         UsageError: The frame lacks a column of `load` or is empty, a figure or a workload does not
@@ -66,16 +67,19 @@ def pareto(
     """
     wanted = _objectives(objectives)
     rows, groups = _groups(frame, workload, prices_usd, each_unit=each_unit)
-    if need is not None:
-        groups = [[one.told for one in costs.of_candidates(some, need, rows)] for some in groups]
-    elif of_need := [one.name for one in wanted if one.name in costs.NAMES]:
+    of_need = [one.name for one in wanted if one.name in costs.NAMES]
+    if need is None and of_need:
         raise UsageError(f"{of_need[0]} is of a need", remedy="state it: need=Need(...)")
     known = _FIGURES | frozenset(costs.NAMES if need else ())
     tiers = _words(allow_tier)
     how = functools.partial(fronts.front, require_valid=require_valid, known=known)
-    found = [how(some, wanted, allow_tiers=tiers) for some in groups]
-    columns = front.columns(found)
-    return typed(front.rows(found), {name: _kind(name) for name in columns})
+    evidence = capacity.evidence(rows if need else ())
+    found = []
+    for some in groups:
+        spent = [costs.estimate(one, need, evidence) for one in some] if need else []
+        made = how([one.told for one in spent] or some, wanted, allow_tiers=tiers)
+        found.append(fronts.explained(made, {one.candidate.name: one for one in spent}))
+    return typed(front.rows(found), {name: _kind(name) for name in front.columns(found)})
 
 
 def cost(

@@ -62,6 +62,16 @@ def test_another_units_minutes_are_taken_and_told() -> None:
     assert found.notes == ("sustained was measured on another unit: two",)
 
 
+def test_a_share_of_one_launch_leaves_the_lower_end_of_the_rate_to_plan_with() -> None:
+    """146/s at least, of which 60 % are kept: 87.6/s; 80 % of that hold 2 cameras of 30/s."""
+    row = {**CELL, "scenario": "sustained", "burst_sustained_ratio": 0.6, "launches": 1}
+    found = cost.estimate(board(**RATE), TEN, capacity.evidence([row]))
+    assert found.capacity.careful_hz == pytest.approx(87.6)
+    assert found.capacity.basis.endswith("60% of the first minute's speed is kept, in one launch")
+    kept = capacity.evidence([{**row, "burst_sustained_ratio": 1.0}])
+    assert cost.estimate(board(**RATE), TEN, kept).capacity.careful_hz == 146
+
+
 def test_minutes_make_nothing_faster_than_it_was_measured() -> None:
     row = {**CELL, "scenario": "sustained", "burst_sustained_ratio": 1.2}
     found = capacity.of(board(**RATE), capacity.evidence([row]))
@@ -84,6 +94,7 @@ def test_a_rate_that_holds_a_bound_is_used_to_the_full_as_waiting_is_in_it() -> 
     found = cost.estimate(board(**server), TEN)
     assert found.figures["cost_devices"].value == 4
     assert "bound_ms=50" in found.capacity.basis
+    assert "waiting is in that capacity: all of it is planned for" in found.notes
     none_held = cost.estimate(board(**{**server, "server_rate_hz": None}), TEN)
     assert none_held.missing["cost_devices"] == "server: no rate was confirmed to hold bound_ms=50"
 

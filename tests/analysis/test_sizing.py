@@ -61,7 +61,6 @@ def test_figures_are_told_of_the_candidate_so_that_limits_may_name_them() -> Non
     found = cost.estimate(board(**RATE, **POWER), TEN)
     assert found.told.figure("cost_total_usd") == found.figures["cost_total_usd"]
     assert found.told.figure("price_usd") == PRICE["price_usd"]
-    assert cost.figures(board(**RATE, **POWER), TEN) == found.figures
 
 
 def test_a_batch_counts_its_samples_and_shares_its_energy() -> None:
@@ -135,8 +134,10 @@ def test_energy_above_idle_that_noise_took_below_0_gives_nothing_back() -> None:
 def test_without_a_price_there_are_kwh_and_no_purchase() -> None:
     found = cost.estimate(board({}, **RATE, **POWER), TEN)
     assert value(found, "electricity_usd") == pytest.approx(183.03408)
-    assert found.missing["cost_purchase_usd"] == "no price of the device is known"
-    assert found.missing["cost_total_usd"] == "no price of the device is known"
+    assert (
+        found.missing["cost_purchase_usd"] == "no price of the device is known (--price DEVICE=USD)"
+    )
+    assert found.missing["cost_total_usd"] == "no price of the device is known (--price DEVICE=USD)"
 
 
 def test_without_the_price_of_a_kwh_there_are_kwh_and_no_total() -> None:
@@ -243,7 +244,7 @@ def test_more_cameras_never_cost_less(
     candidate: Candidate, cameras: int, more: int, rate_hz: float, kwh_usd: float
 ) -> None:
     few, many = (
-        cost.figures(candidate, Need(cameras=n, rate_hz=rate_hz, kwh_usd=kwh_usd))
+        cost.estimate(candidate, Need(cameras=n, rate_hz=rate_hz, kwh_usd=kwh_usd)).figures
         for n in (cameras, cameras + more)
     )
     assert few.keys() == many.keys()
@@ -257,7 +258,7 @@ def test_more_frames_never_need_fewer_devices(
     candidate: Candidate, cameras: int, rate_hz: float, times: float
 ) -> None:
     slow, fast = (
-        cost.figures(candidate, Need(cameras=cameras, rate_hz=hz)).get("cost_devices")
+        cost.estimate(candidate, Need(cameras=cameras, rate_hz=hz)).figures.get("cost_devices")
         for hz in (rate_hz, rate_hz * times)
     )
     assert slow is not None or fast is None
@@ -269,7 +270,7 @@ def test_totals_add_up_and_figures_lie_between_their_ends(
     candidate: Candidate, cameras: int, rate_hz: float, kwh_usd: float, hours: float
 ) -> None:
     need = Need(cameras=cameras, rate_hz=rate_hz, kwh_usd=kwh_usd, hours_per_day=hours)
-    found = cost.figures(candidate, need)
+    found = cost.estimate(candidate, need).figures
     if "cost_total_usd" in found:
         parts = found["cost_purchase_usd"].value + found["cost_electricity_usd"].value
         assert found["cost_total_usd"].value == pytest.approx(parts)

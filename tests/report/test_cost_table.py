@@ -43,8 +43,8 @@ def drawn(found: list[Cost]) -> str:
     return stream.getvalue()
 
 
-def row_of(text: str, place: int) -> list[str]:
-    return next(line.split() for line in text.splitlines() if line.startswith(f"({place}) "))
+def row_of(text: str, mark: str) -> list[str]:
+    return next(line.split() for line in text.splitlines() if line.startswith(f"{mark} "))
 
 
 @pytest.mark.parametrize("kwh_usd", [None, 0.3])
@@ -58,28 +58,28 @@ def test_it_fits_into_80_columns_and_names_stay_whole_words(kwh_usd: float | Non
 def test_each_kind_of_power_looks_as_sure_as_it_is() -> None:
     """As computed by hand in tests/analysis/test_sizing.py."""
     text = drawn(costs())
-    assert "23.2" in row_of(text, 1)
-    assert "9-40" in row_of(text, 2)
-    assert any(word.startswith(">=") for word in row_of(text, 3))
-    assert row_of(text, 4)[-4:] == ["-", "-", "-", "-"]
-    assert "3-4" in row_of(text, 1)
+    assert "23.2" in row_of(text, "a")
+    assert "9-40" in row_of(text, "b")
+    assert any(word.startswith(">=") for word in row_of(text, "c"))
+    assert row_of(text, "d")[-4:] == ["-", "-", "-", "-"]
+    assert "3-4" in row_of(text, "a")
 
 
 def test_who_holds_no_camera_is_told_why() -> None:
     text = drawn(costs())
-    assert row_of(text, 5)[-7:] == ["-"] * 7
+    assert row_of(text, "e")[-7:] == ["-"] * 7
     flat = " ".join(text.split())
-    assert "(5) one camera needs 30/s, it does 21/s, of which 80% is planned for" in flat
+    assert "(e) one camera needs 30/s, it does 21/s, of which 80% is planned for" in flat
 
 
 def test_labels_and_assumptions_are_told_beside_the_figures() -> None:
     lines = cost_table.lines(costs())
     assert "capacity: not sustained: measured for seconds" in lines
-    assert "(4) power was not measured, and none is published for the device" in lines
-    assert "(1) power: board_measured" in lines
-    assert any(line.startswith("(2) power: envelope 3 to 10 W as published") for line in lines)
-    assert "(3) power: partial_measured, without memory: at least this" in lines
-    assert "(4) no price of the device is known" in lines
+    assert "(d) power was not measured, and none is published for the device" in lines
+    assert "(a) power: board_measured" in lines
+    assert any(line.startswith("(b) power: envelope 3 to 10 W as published") for line in lines)
+    assert "(c) power: partial_measured, without memory: at least this" in lines
+    assert "(d) no price of the device is known (--price DEVICE=USD)" in lines
     assert set(NEED.assumptions) < set(lines)
 
 
@@ -87,14 +87,14 @@ def test_one_camera_of_much_too_fast_a_device_is_told_in_plain_numbers() -> None
     fast = board(throughput_ips=74_400.0, throughput_lo_ips=73_700.0, throughput_hi_ips=75_100.0)
     text = drawn(cost.of_candidates([fast], Need(cameras=1, rate_hz=15, years=1)))
     assert "1 camera at 15 frames/s for 1 year, 24 h a day" in text
-    assert "x4,913" in row_of(text, 1)
-    assert "frames/s that one unit does: (1) 74400 (73700 to 75100)" in " ".join(text.split())
+    assert "x4,913" in row_of(text, "a")
+    assert "frames/s that one unit does: (a) 74400 (73700 to 75100)" in " ".join(text.split())
 
 
 def test_without_the_price_of_a_kwh_the_kwh_are_shown() -> None:
     text = drawn(costs(Need(cameras=10, rate_hz=30)))
     assert "kWh" in text
-    assert "610.1" in row_of(text, 1)
+    assert "610.1" in row_of(text, "a")
     assert "in all" not in text
 
 

@@ -54,6 +54,18 @@ def test_the_terminal_shows_the_members_with_their_figures() -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_a_member_that_noise_may_have_put_there_is_told_with_whom_it_is_close_to() -> None:
+    """20.0 and 20.1 ms are not told apart, and 40 USD are less than 41; 5 ms are told apart."""
+    some = (candidate("dear", 5, 300), candidate("twin", 20.0, 41), candidate("cheap", 20.1, 40))
+    found = pareto.front(some, WANTED)
+    assert [one.name for one in found.members] == ["dear", "twin", "cheap"]
+    assert found.close == {"twin": "cheap"}
+    assert front.lines(found) == ["on it, but not told apart from cheap as better: twin"]
+    rows = {str(row["candidate"]): row["close_to"] for row in front.rows([found])}
+    assert rows == {"dear": None, "twin": "cheap", "cheap": None}
+    assert json.loads(json.dumps(front.to_json(found)))["close"] == {"twin": "cheap"}
+
+
 def test_each_other_one_is_told_with_who_beats_it_and_how_surely() -> None:
     lines = "\n".join(front.lines(FRONT))
     assert "beaten by dear: poor" in lines
