@@ -88,11 +88,7 @@ def main() -> int:
     parser.add_argument("--plant", action="store_true", help="swap the two: must print FAIL")
     parser.add_argument("--share", type=float, default=1.0, help="less than so many, for a gate")
     given = parser.parse_args()
-    planted, at_limit, over = (
-        given.plant,
-        round(AT_LIMIT * given.share),
-        round(BEYOND * given.share),
-    )
+    at_limit, over = (round(count * given.share) for count in (AT_LIMIT, BEYOND))
     within, beyond = LIMIT_MS, LIMIT_MS * OVER_RATIO
     if given.plant:
         within, beyond = beyond, within
