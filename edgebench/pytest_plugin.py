@@ -9,10 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import subprocess
-import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,12 +25,8 @@ if TYPE_CHECKING:
     from edgebench.report.budget_words import Line
     from edgebench.report.rows import Row
 
-_PROPERTY = "edgebench"
-_ASKED = pytest.StashKey[bool]()
-_BUSY = "another edgebench run is under way"
-"""As the command line says it, see ``edgebench.runner.journal``."""
-_LOOK_S = 1.0
-_USAGE = 2
+_PROPERTY = "edgebench.budgets"
+_JUDGED = pytest.StashKey[bool]()
 _PRESETS = ("quick", "standard", "thorough")
 
 
@@ -80,9 +73,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
-    """After a test that passed: a budget that nobody asked about must not pass."""
-    if item.get_closest_marker("edgebench") is not None and not item.stash.get(_ASKED, False):
-        pytest.fail("the marker's budget was not judged: call edgebench.run(...)", pytrace=False)
+    """After a test that passed: a marker's budget that nobody asked about must not pass."""
+    if item.get_closest_marker("edgebench") is not None and not item.stash.get(_JUDGED, False):
+        words = "the marker's budget was not judged: call edgebench.run(...) or .budget(cell)"
+        pytest.fail(words, pytrace=False)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -145,6 +139,7 @@ class Edgebench:
         """`measure`, then `budget` with the marker's limits."""
         checked = self._marked()  # a wrong limit is told before anything is measured
         cell = self.measure(workload, **case)
+        self._item.stash[_JUDGED] = True
         self._judge(cell, checked)
         return cell
 
@@ -169,17 +164,30 @@ class Edgebench:
             options: Further options of ``edgebench run``: ``threads=2`` is ``--threads 2``,
                 ``images=folder`` is ``--images folder``, True is an option without a value.
         """
+        from edgebench import spawn  # noqa: PLC0415 - costs nothing where unused
+
         if bool(workload) == (model is not None):
             pytest.fail("name a workload or a model=...", pytrace=False)
         what = ["-w", workload] if model is None else ["--model", str(model)]
         preset = preset or self._item.config.getoption("edgebench_preset")
-        words = [*what, "-b", backend, "-p", precision, f"--{preset}", *_options(options)]
+        words = [*what, "-b", backend, "-p", precision, f"--{preset}", *spawn.options(options)]
         folder = self._new_folder()
         self._carry_out([*words, "-o", str(folder)])
-        return self.read(folder)
+        cell = self.read(folder)
+        if (
+            cell.row["status"] != "ok"
+        ):  # its figures are None, which no test means to calculate with
+            self._fail(cell, [f"could not measure: {cell.row['status']}: {cell.row['reason']}"])
+        return cell
 
     def read(
-        self, path: str | Path, *, workload: str = "", backend: str = "", precision: str = ""
+        self,
+        path: str | Path,
+        *,
+        workload: str = "",
+        backend: str = "",
+        precision: str = "",
+        **columns: str | float,
     ) -> Cell:
         """A cell that was measured elsewhere, on the device that matters: of its results folder.
 
@@ -188,19 +196,18 @@ class Edgebench:
             workload: Needed where the folder holds several; so are the others.
             backend: As ``workload``.
             precision: As ``workload``.
+            **columns: What else tells cells apart: ``threads=4``, ``device_id="pi-a"`` ...
         """
-        from edgebench.report import gather  # noqa: PLC0415 - costs nothing where unused
+        from edgebench.report import budget_words, gather  # noqa: PLC0415 - only where used
 
         with _in_a_line():
             rows, problems = gather.read([Path(path)])
         for problem in problems:
-            warnings.warn(BudgetWarning(plain(problem)), stacklevel=2)
+            _warn(plain(problem), 3)
         asked = {"workload": workload, "backend": backend, "precision": precision}
-        given = {name: value for name, value in asked.items() if value}
-        rows = [row for row in rows if all(row[name] == value for name, value in given.items())]
-        if len(rows) != 1:
-            pytest.fail(f"{path} holds {len(rows)} such cells: name one of them", pytrace=False)
-        return Cell(rows[0], Path(path))
+        given = {name: value for name, value in asked.items() if value} | columns
+        with _in_a_line():
+            return Cell(budget_words.only(rows, given, path), Path(path))
 
     def budget(
         self,
@@ -211,11 +218,18 @@ class Edgebench:
     ) -> None:
         """Hold a cell against limits, all judged together; without any, the marker's.
 
-        A limit fails the test where the whole 95 % interval lies beyond it, or where the figure
-        was not measured. A value beyond whose interval reaches back is a `BudgetWarning`.
+        Limits of its own do not stand in for the marker's, which must be judged as well.
+
+        A limit fails the test where the whole 95 % interval lies beyond it (Holm: the more limits
+        there are, the more surely), or where the figure was not measured. Any other value beyond
+        its limit is a `BudgetWarning`.
         """
-        given = max is not None or min is not None
-        self._judge(cell, self._limits(max or {}, min or {}) if given else self._marked())
+        if max is None and min is None:
+            checked = self._marked()
+            self._item.stash[_JUDGED] = True
+        else:
+            checked = self._limits(max or {}, min or {})
+        self._judge(cell, checked)
 
     def no_slower(self, cell: Cell, *, baseline: str, by: str = "5%") -> None:
         """Fail where a cell's median latency is surely higher than a baseline's by more than this.
@@ -227,24 +241,25 @@ class Edgebench:
         """
         from edgebench.report import budget_words  # noqa: PLC0415 - costs nothing where unused
 
-        self._item.stash[_ASKED] = True
         with _in_a_line():
             told = budget_words.against_baseline(cell.row, baseline, by)
         self._tell([told.line])
+        if failed := [*told.failure, *self._too_suspect(cell)]:
+            self._fail(cell, failed)
         for doubt in told.doubts:
-            warnings.warn(BudgetWarning(doubt), stacklevel=2)
-        if told.failure:
-            self._fail(cell, told.failure)
+            _warn(doubt, 3)
 
     def _marked(self) -> tuple[Constraint, ...]:
         """The limits of the test's markers; one nearer to the test goes before one further off."""
         most: dict[str, float] = {}
         least: dict[str, float] = {}
         for marker in reversed(list(self._item.iter_markers("edgebench"))):
-            if marker.args or set(marker.kwargs) - {"max", "min"}:
+            given = {name: one for name, one in marker.kwargs.items() if one is not None}
+            good = all(isinstance(one, Mapping) for one in given.values())
+            if marker.args or set(given) - {"max", "min"} or not good:
                 pytest.fail("the marker takes max={...} and min={...}, nothing else", pytrace=False)
-            most |= marker.kwargs.get("max", {})
-            least |= marker.kwargs.get("min", {})
+            most |= given.get("max", {})
+            least |= given.get("min", {})
         return self._limits(most, least)
 
     def _limits(
@@ -264,17 +279,20 @@ class Edgebench:
         from edgebench.analysis import budgets  # noqa: PLC0415 - costs nothing where unused
         from edgebench.report import budget_words  # noqa: PLC0415 - as above
 
-        self._item.stash[_ASKED] = True
         judged: Sequence[Judged] = budgets.judge(cell.row, checked)
         self._tell(budget_words.lines(cell.row, judged))
-        failed = budget_words.failure(cell.row, judged)
-        strict = self._item.config.getoption("edgebench_suspect") == "fail"
-        if strict and cell.row.get("validity") == "suspect":
-            failed.append(budget_words.suspicion(cell.row))
-        if failed:
+        if failed := [*budget_words.failure(cell.row, judged), *self._too_suspect(cell)]:
             self._fail(cell, failed)
         for doubt in budget_words.doubts(cell.row, judged):
-            warnings.warn(BudgetWarning(doubt), stacklevel=3)
+            _warn(doubt, 4)
+
+    def _too_suspect(self, cell: Cell) -> list[str]:
+        """Why a disturbed measurement fails the test, where that was asked for."""
+        from edgebench.report import budget_words  # noqa: PLC0415 - costs nothing where unused
+
+        strict = self._item.config.getoption("edgebench_suspect") == "fail"
+        suspect = strict and cell.row.get("validity") == "suspect"
+        return [budget_words.suspicion(cell.row)] if suspect else []
 
     def _tell(self, lines: Sequence[Line]) -> None:
         """To the summary, and to JUnit's XML: a worker of pytest-xdist has no terminal."""
@@ -294,17 +312,11 @@ class Edgebench:
 
     def _carry_out(self, words: Sequence[str]) -> None:
         """Run the command line; where another run holds the device, wait for it and say so."""
+        from edgebench import spawn  # noqa: PLC0415 - costs nothing where unused
+
         wait_s = float(self._item.config.getoption("edgebench_wait"))
-        start = time.monotonic()
-        told = False
-        while True:
-            code, said = _command(["run", *words])
-            if code != _USAGE or _BUSY not in said or time.monotonic() - start > wait_s:
-                break
-            if not told:
-                self._say("edgebench: waiting for another run on this device")
-                told = True
-            time.sleep(_LOOK_S)
+        waiting = "edgebench: waiting for another run on this device"
+        code, said = spawn.in_turn(["run", *words], wait_s, lambda: self._say(waiting))
         # 3: some launches failed; their reasons are in the rows.
         if code not in {0, 3}:
             last = said.strip().splitlines()[-1:] or [f"it ended with {code}"]
@@ -337,26 +349,16 @@ def _in_a_line() -> Iterator[None]:
         raise _failed(f"edgebench: {error}") from None
 
 
-def _options(options: Mapping[str, Any]) -> Iterator[str]:
-    """``threads=2`` as ``--threads 2``."""
-    for name, value in options.items():
-        if value is None or value is False:
-            continue
-        yield f"--{name.replace('_', '-')}"
-        if value is not True:
-            many = isinstance(value, (list, tuple))
-            yield ",".join(map(str, value)) if many else str(value)
+def _warn(words: str, level: int) -> None:
+    """A `BudgetWarning`: an error only where that is asked of it by its name.
 
-
-def _command(words: Sequence[str]) -> tuple[int, str]:
-    """``(exit code, what it said)`` of the command line; it ends with this process."""
-    command = [sys.executable, "-m", "edgebench", *words]
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as child:
-        try:
-            _, said = child.communicate()
-        except BaseException:  # Ctrl-C, a time-out of another plug-in: it clears its workers away
-            child.terminate()
+    ``-W error`` of a whole suite must not fail a budget that is not surely broken.
+    """
+    try:
+        warnings.warn(BudgetWarning(words), stacklevel=level)
+    except BudgetWarning:
+        if any(one[0] == "error" and one[2] is BudgetWarning for one in warnings.filters):
             raise
-    return child.returncode, said.decode(errors="replace")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", BudgetWarning)
+            warnings.warn(BudgetWarning(words), stacklevel=level)

@@ -44,7 +44,8 @@ ROOMS = {
     "store": DATA_LAYER,
     "analysis": DATA_LAYER | {"store"},
     "report": DATA_LAYER | {"analysis", "store"},
-    "pytest_plugin": DATA_LAYER | {"analysis", "store", "report"},
+    "pytest_plugin": DATA_LAYER | {"analysis", "store", "report", "spawn"},
+    "spawn": DATA_LAYER | {"runner"},
     "__main__": frozenset({"cli"}),
     "cli": DATA_LAYER
     | {"host", "runner", "store", "analysis", "report", "zoo", "backends", "meters", "datasets"}

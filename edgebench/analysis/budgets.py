@@ -44,6 +44,15 @@ class Judged(NamedTuple):
     """Why it was not."""
 
     @property
+    def clears(self) -> bool:
+        """Whether the whole interval lies beyond the limit, whatever is judged beside it."""
+        if self.figure is None or self.figure.low is None or self.figure.high is None:
+            return False
+        if self.limit.sense == "max":
+            return self.figure.low > self.limit.bound
+        return self.figure.high < self.limit.bound
+
+    @property
     def passes(self) -> bool:
         """What was not measured never does."""
         return self.verdict in {KEPT, CANNOT_TELL}
@@ -63,6 +72,10 @@ def limits(
         UsageError: A figure is unknown or has no interval, or its bound is no number.
     """
     senses: tuple[tuple[Sense, Mapping[str, float]], ...] = (("max", most), ("min", least))
+    for sense, given in senses:
+        told: object = given  # of a test's author, whom no type checker may have met
+        if not isinstance(told, Mapping):
+            raise UsageError(f"{told!r} is no limit", remedy=f'{sense}={{"latency_p99_ms": 33}}')
     found = [
         Constraint(name, sense, bound) for sense, given in senses for name, bound in given.items()
     ]
@@ -74,7 +87,7 @@ def limits(
 def _check(limit: Constraint, columns: Collection[str]) -> None:
     name, sense, bound = limit
     if name not in columns:
-        near = difflib.get_close_matches(name, columns, 1)
+        near = difflib.get_close_matches(str(name), columns, 1)
         remedy = f"did you mean {near[0]}?" if near else "see `edgebench report --list-columns`"
         raise UsageError(f"there is no figure {name!r}", remedy=remedy)
     # A bool is an int, and a string from a configuration would fail in the middle of a test.
@@ -92,6 +105,8 @@ def _check(limit: Constraint, columns: Collection[str]) -> None:
 def judge(row: Cells, checked: Sequence[Constraint]) -> tuple[Judged, ...]:
     """Each limit on one cell, all judged together: Holm's p-value decides what is broken.
 
+    What every launch has alike is no matter of chance, and does not count among them.
+
     Args:
         row: A row of `edgebench.report.rows`.
         checked: Of `limits`.
@@ -106,9 +121,13 @@ def judge(row: Cells, checked: Sequence[Constraint]) -> tuple[Judged, ...]:
         None if why or one is None else _p_beyond(row, limit, one)
         for limit, one, why in zip(checked, figures, lacking, strict=True)
     ]
-    judged = zip(checked, figures, lacking, holm(p_values), strict=True)
+    together = holm(
+        [None if limit.name in EXACT else p for limit, p in zip(checked, p_values, strict=True)]
+    )
+    judged = zip(checked, figures, lacking, p_values, together, strict=True)
     return tuple(
-        Judged(limit, _verdict(limit, one, p_holm), one, why) for limit, one, why, p_holm in judged
+        Judged(limit, _verdict(limit, one, alone if p_holm is None else p_holm), one, why)
+        for limit, one, why, alone, p_holm in judged
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +24,13 @@ _ONE_CASE = (
 )
 """What stays the same in a history; a new version of the workload or another file of the model is
 what may have changed its level."""
-_ALSO = ("workload_version", "source_sha256", "device_setup", "validity")
+_ALSO = (
+    *("workload_version", "source_sha256", "device_setup", "validity"),
+    *("fallback", "effective_precision", "imported_from"),
+)
 """What is looked at beside what `compare` names, at a change."""
+_OF_POWER = ("power_", "energy_")
+_TIER = "power_tier"
 _OTHER_PROTOCOL = "ab"
 """Turns with another case are no run of this one."""
 
@@ -89,9 +95,20 @@ def of_rows(rows: Iterable[Cells], metric: str) -> list[History]:
 
 
 def _history(rows: Sequence[Cells], metric: str) -> History:
-    ordered = sorted(rows, key=lambda row: str(row.get("run_id")))  # it begins with the time
+    ordered = sorted(rows, key=_begun)
     points = tuple(_point(row, metric) for row in ordered)
     return History(metric=metric, points=points, changes=_changes(points, metric))
+
+
+def _begun(row: Cells) -> tuple[str, str]:
+    """By the time as a run's id has it, ``20260122T101500Z``: an import's id has its own time."""
+    run_id, told = str(row.get("run_id")), row.get("started_at_utc")
+    try:
+        then = datetime.fromisoformat(str(told).replace("Z", "+00:00"))
+    except ValueError:  # another tool's file may not tell
+        return run_id, run_id
+    then = then if then.tzinfo else then.replace(tzinfo=timezone.utc)
+    return f"{then.astimezone(timezone.utc):%Y%m%dT%H%M%SZ}", run_id
 
 
 def _point(row: Cells, metric: str) -> Point:
@@ -114,6 +131,7 @@ def _changes(points: Sequence[Point], metric: str) -> tuple[Change, ...]:
     errors = np.array([_log_error(figure) for figure in figures])
     found = change_points(np.log(values), errors)
     edges = [0, *(one.first for one in found), len(values)]
+    also = (*_ALSO, _TIER) if metric.startswith(_OF_POWER) else _ALSO
     told = []
     for one, first, last in zip(found, edges[:-2], edges[2:], strict=True):
         level = compare.unpaired(values[first : one.first], values[one.first : last])
@@ -128,7 +146,7 @@ def _changes(points: Sequence[Point], metric: str) -> tuple[Change, ...]:
             level.high or 0.0,
             one.p_value,
             _verdict(metric, level.ratio or 0.0),
-            tuple(pairing.changes(points[before].row, points[after].row, _ALSO)),
+            tuple(pairing.changes(points[before].row, points[after].row, also)),
         )
         told.append(change)
     return tuple(told)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from edgebench.analysis import limits
-from edgebench.analysis.budgets import BROKEN, CANNOT_TELL, KEPT, NOT_MEASURED, Judged
+from edgebench.analysis.budgets import BROKEN, CANNOT_TELL, EXACT, KEPT, NOT_MEASURED, Judged
 from edgebench.analysis.candidates import Cells
 from edgebench.analysis.compare import DEFAULT_METRIC
-from edgebench.errors import plain
+from edgebench.analysis.history import labelled
+from edgebench.errors import UsageError, plain
 from edgebench.report import comparison
-from edgebench.report.columns import COLUMNS
+from edgebench.report.columns import BY_NAME, COLUMNS
 from edgebench.report.rows import Row
 from edgebench.report.table import number
 from edgebench.store import baselines, merge
@@ -21,6 +22,7 @@ Line = tuple[str, str, str, str]
 HEADINGS: Line = ("figure", "value (95 % interval)", "limit", "verdict")
 
 
+_NAMED = 4
 _COARSE = 10
 """Percent above which no tenths are told."""
 
@@ -28,6 +30,23 @@ _COARSE = 10
 def name_of(row: Cells) -> str:
     """``mnist_cnn/onnxruntime/int8``, inert."""
     return plain("/".join(str(row.get(key)) for key in ("workload", "backend", "precision")))
+
+
+def only(rows: Sequence[Row], given: Mapping[str, object], path: object) -> Row:
+    """The one row with these columns.
+
+    Raises:
+        UsageError: None or several have them; the message says which cells there are.
+    """
+    if unknown := [name for name in given if name not in BY_NAME]:
+        raise UsageError(f"there is no column {unknown[0]!r}", remedy="threads=, device_id= ...")
+    found = [row for row in rows if all(row[name] == value for name, value in given.items())]
+    if len(found) == 1:
+        return found[0]
+    there = sorted({labelled(row) for row in found or rows})
+    more = " ..." if len(there) > _NAMED else ""
+    remedy = f"name one, by its columns: {', '.join(map(plain, there[:_NAMED]))}{more}"
+    raise UsageError(f"{path} holds {len(found)} such cells", remedy=remedy)
 
 
 def failure(row: Cells, judged: Sequence[Judged]) -> list[str]:
@@ -46,9 +65,10 @@ def failure(row: Cells, judged: Sequence[Judged]) -> list[str]:
 
 def doubts(row: Cells, judged: Sequence[Judged]) -> list[str]:
     """A line for each limit that may be broken, and one where the cell itself is suspect."""
+    together = sum(one.limit.name not in EXACT for one in judged)
     found = [
-        f"{name_of(row)}: {_beyond(one)}, but its 95 % interval reaches back: "
-        f"{_interval(one)} does not tell; measure longer (--edgebench-preset standard)"
+        f"{name_of(row)}: {_beyond(one)}, but {_unsure(one, together)}; "
+        "measure longer (--edgebench-preset standard)"
         for one in judged
         if one.verdict == CANNOT_TELL
     ]
@@ -107,6 +127,13 @@ def _sure(row: Cells, one: Judged) -> str:
     return f"surely: all of its 95 % interval, {told}, lies beyond the limit ({count} launches)"
 
 
+def _unsure(one: Judged, limits_count: int) -> str:
+    told = _interval(one)
+    if one.clears:
+        return f"not surely: {limits_count} limits judged together ask for more than {told}"
+    return f"its 95 % interval reaches back: {told} does not tell"
+
+
 def _value(one: Judged) -> str:
     return "-" if one.figure is None else number(one.figure.value)
 
@@ -162,6 +189,7 @@ def against_baseline(row: Row, baseline: str, by: str) -> Against:
         return Against(line(shown, BROKEN), failure=failed)
     doubts = [plain(f"{name}: changed since {baseline}: {mine['changed']}")]
     doubts = doubts if mine["changed"] else []
+    doubts += [suspicion(row)] if row.get("validity") == "suspect" else []
     if value > limit.ratio:
         doubts.append(f"{name}: {shown} of {plain(baseline)}: the interval reaches back")
         return Against(line(shown, CANNOT_TELL), tuple(doubts))

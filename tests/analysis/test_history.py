@@ -63,12 +63,34 @@ def test_a_step_is_told_with_its_size_its_interval_and_its_word() -> None:
         ("workload_version", 1, 2),
         ("device_setup", None, "2 of 4 CPUs"),
         ("validity", "valid", "suspect"),
+        ("fallback", None, "precision"),
+        ("effective_precision", None, "fp32"),
     ],
 )
 def test_what_else_changed_is_told_with_it(column: str, before: object, after: object) -> None:
     (one,) = history.of_rows(_stepped(**{column: after}), "latency_p50_ms")
     words = "none" if before is None else before
     assert [change.changed for change in one.changes] == [(f"{column} {words} -> {after}",)]
+
+
+def test_another_tier_of_power_is_told_where_power_is_looked_at() -> None:
+    rows = _stepped(power_tier="board_measured")
+    rows = [row | {"power_w": row["latency_p50_ms"]} for row in rows]
+    (latency,) = history.of_rows(rows, "latency_p50_ms")
+    assert [change.changed for change in latency.changes] == [()]
+    (power,) = history.of_rows(rows, "power_w")
+    told = [change.changed for change in power.changes]
+    assert told == [("power_tier none -> board_measured",)]
+
+
+def test_runs_are_in_the_order_they_were_measured_not_imported() -> None:
+    rows = _stepped()
+    for place, row in enumerate(rows):
+        row["started_at_utc"] = f"2025-01-{place + 1:02}T08:00:00+00:00"
+        row["run_id"] = f"20260101T08{99 - place}00Z-0"
+    (one,) = history.of_rows(rows, "latency_p50_ms")
+    assert [point.row for point in one.points] == rows
+    assert [(change.before, change.after) for change in one.changes] == [(7, 8)]
 
 
 def test_runs_come_in_any_order() -> None:
