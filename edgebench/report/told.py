@@ -36,6 +36,13 @@ _BY_NAME = {column.name: column for column in COLUMNS if column.name not in OURS
 _SHARES = ("top1", "map50", "miou", "in_time", "parity", "precision", "top1_lo", "top1_hi")
 _SIGNED = ("loss", "net")
 """Words of a name whose figure may be below 0."""
+_ABOVE_0 = (
+    *("latency_", "service_", "burst_p50_ms", "sustained_p50_ms", "load_ms", "first_inference_ms"),
+    *("throughput_", "power_w", "energy_gross_", "threads", "batch", "streams"),
+)
+"""How the names of figures begin that are 0 only where nothing was measured."""
+_MOST = 1e15
+"""No figure of a benchmark is more; a whole number beyond 64 bits would fit into no table."""
 _LONGEST = 500
 _LONG = {"engine_figures": 20_000, "caveats": 2000, "reason": 2000}
 
@@ -103,11 +110,17 @@ def fitting(name: str, value: object, where: str) -> Told:
         value = _number(value)
     number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
     whole = isinstance(number, int)
+    if abs(number) > _MOST:  # first: such a whole number may be beyond every float
+        raise UsageError(f"{where}: {name} cannot be {_shown(number)}")
     if not math.isfinite(number) or (kind == "int" and not whole):
         raise UsageError(f"{where}: {_shown(value)} is no {_KINDS[kind]}, as {name} is")
     parts = name.split("_")
     if number < 0 and not set(parts) & set(_SIGNED):
         raise UsageError(f"{where}: {name} cannot be {number:g}")
+    if number == 0 and name.startswith(_ABOVE_0):
+        raise UsageError(
+            f"{where}: {name} cannot be 0", remedy="what was not measured is left out"
+        )
     if parts[-1] == "ratio" and number > 1 and name.startswith(_SHARES):
         raise UsageError(f"{where}: {name} cannot be {number:g}", remedy="a share is 0 to 1")
     return float(number) if kind == "float" else number
