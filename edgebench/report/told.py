@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import get_args
 
+import msgspec
+
 from edgebench.errors import UsageError, plain
 from edgebench.metering import TIERS
 from edgebench.records import PRECISIONS, REGIONS, SCENARIOS, TUNINGS, Task, Weights
@@ -118,9 +120,7 @@ def fitting(name: str, value: object, where: str) -> Told:
     if number < 0 and not set(parts) & set(_SIGNED):
         raise UsageError(f"{where}: {name} cannot be {number:g}")
     if number == 0 and name.startswith(_ABOVE_0):
-        raise UsageError(
-            f"{where}: {name} cannot be 0", remedy="what was not measured is left out"
-        )
+        raise UsageError(f"{where}: {name} cannot be 0", remedy="what was not measured is left out")
     if parts[-1] == "ratio" and number > 1 and name.startswith(_SHARES):
         raise UsageError(f"{where}: {name} cannot be {number:g}", remedy="a share is 0 to 1")
     return float(number) if kind == "float" else number
@@ -142,6 +142,8 @@ def _text(name: str, value: object, where: str) -> str:
     fits = isinstance(value, str) and 0 < len(value) <= _LONG.get(name, _LONGEST)
     if not isinstance(value, str) or not fits or not value.isprintable():
         raise UsageError(f"{where}: {_shown(value)} is no text for {name}")
+    if name == "engine_figures" and not _is_figures(value):
+        raise UsageError(f"{where}: {_shown(value)} is no JSON of figures by their names")
     choices = CHOICES.get(name)
     if choices is not None and value not in choices:
         raise UsageError(
@@ -149,6 +151,14 @@ def _text(name: str, value: object, where: str) -> str:
             remedy=_near(value, choices, f"one of {', '.join(choices)}"),
         )
     return value
+
+
+def _is_figures(text: str) -> bool:
+    try:
+        msgspec.json.decode(text, type=dict[str, float])
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _shown(value: object) -> str:

@@ -74,6 +74,10 @@ def test_what_is_stated_has_its_columns_kind() -> None:
         ("samples", 1.5),
         ("workload", 3),
         ("status", "crashed badly"),
+        ("engine_figures", "fast"),
+        ("engine_figures", "[1]"),
+        ("engine_figures", '{"rate": "fast"}'),
+        ("engine_figures", '{"rate": NaN}'),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_with_its_place(column: str, value: object) -> None:

@@ -58,7 +58,8 @@ def test_an_unfit_unit_is_refused(column: str, told: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["median", "latency_min", "p50 (ms)", "p50Ms", "latency msec", "us east, ms", "s 1 median"]
+    "name",
+    ["median", "latency_min", "p50 (ms)", "p50Ms", "latency msec", "us east, ms", "s 1 median"],
 )
 def test_a_name_that_holds_our_unit_or_none_is_taken_as_it_is(name: str) -> None:
     assert mapping.source("latency_p50_ms", name).factor is None

@@ -111,12 +111,12 @@ def test_what_users_take_for_text_is_named(tmp_path: Path, data: bytes, words: s
 def test_a_folder_in_a_files_place_and_too_many_files_say_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UsageError, match="is a folder .name the file in it"):
+    with pytest.raises(UsageError, match=r"is a folder \(name the file in it"):
         Opened(tmp_path).text()
     monkeypatch.setattr(opened, "_MAX_FILES", 2)
     for name in "abc":
         (tmp_path / name).touch()
-    with pytest.raises(UsageError, match="more than 2 files .name a folder below it"):
+    with pytest.raises(UsageError, match=r"more than 2 files \(name a folder below it"):
         Opened(tmp_path).below("a")
 
 
