@@ -190,7 +190,12 @@ def test_hostile_names_are_inert_in_every_text_format(
 
 
 def test_markdown_calls_an_imported_cell_so_and_names_its_tool_once() -> None:
-    imported = {"device": "pi5", "device_id": "a", "workload": "net", "backend": "litert"}
+    imported: dict[str, object] = {
+        "device": "pi5",
+        "device_id": "a",
+        "workload": "net",
+        "backend": "litert",
+    }
     imported |= {"status": "ok", "latency_p50_ms": 1.5, "imported_from": "csv: f.csv: row 1"}
     rows = [{**imported, "precision": "int8"}, {**imported, "precision": "fp32"}]
     text = plugins.open_exporter("markdown").write(rows, (), Behind([])).data.decode()
