@@ -15,7 +15,7 @@ __all__ = ["Candidate", "Cells", "Figure", "figure_of", "names", "of_rows"]
 
 _KIND = ("device", "device_setup", "backend", "precision", "accelerator", "threads", "options")
 """What the units of a candidate share; their format and whether they were imported, too."""
-_LAST = ("format", "device_setup", "imported_from", "run_id", "case_id")
+_LAST = ("imported_from", "format", "device_setup", "run_id", "case_id")
 """What is added to names that would be the same, until they are not."""
 
 

@@ -12,8 +12,8 @@ from edgebench.cli.text import count, one_line
 from edgebench.errors import UsageError
 from edgebench.report import rows
 from edgebench.report.table import clean
-from edgebench.store import baselines, merge
-from edgebench.store.read import read_all
+from edgebench.store import baselines, imported, merge
+from edgebench.store.read import folders_with, read_all
 
 
 @click.group("baseline")
@@ -34,6 +34,9 @@ def save(name: str, run: Path) -> None:
     runs, problems = read_all([run])
     for problem in problems:
         click.echo(f"edgebench: {problem}", err=True)
+    if foreign := folders_with(imported.FILE, run):
+        others = count(len(foreign), "import")
+        click.echo(f"{others} left out: a baseline holds what edgebench measured", err=True)
     found = [row for row in merge.latest(rows.of_runs(runs)) if row["status"] == "ok"]
     if not found:
         raise UsageError(f"no cell of {run} is ok: nothing to compare with")

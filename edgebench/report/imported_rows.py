@@ -38,6 +38,11 @@ def accept(
     for row in found.rows:
         values, origin = told.complete(row.values, row.origin, said)
         if "status" not in values:
+            if not any(name in values for name in _FIGURES):
+                raise UsageError(
+                    f"{place(ImportedRow(values=values, origin=origin))}: the cell has no figure",
+                    remedy="map a column to one, or leave the cell out",
+                )
             values["status"], origin["status"] = "ok", "its figures are there"
         one = ImportedRow(values=values, origin=origin)
         key = (values["device_id"], imported.case_id(form, values))

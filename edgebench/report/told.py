@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import get_args
 
+import msgspec
+
 from edgebench.errors import UsageError, plain
 from edgebench.metering import TIERS
 from edgebench.records import PRECISIONS, REGIONS, SCENARIOS, TUNINGS, Task, Weights
@@ -36,6 +38,13 @@ _BY_NAME = {column.name: column for column in COLUMNS if column.name not in OURS
 _SHARES = ("top1", "map50", "miou", "in_time", "parity", "precision", "top1_lo", "top1_hi")
 _SIGNED = ("loss", "net")
 """Words of a name whose figure may be below 0."""
+_ABOVE_0 = (
+    *("latency_", "service_", "burst_p50_ms", "sustained_p50_ms", "load_ms", "first_inference_ms"),
+    *("throughput_", "power_w", "energy_gross_", "threads", "batch", "streams"),
+)
+"""How the names of figures begin that are 0 only where nothing was measured."""
+_MOST = 1e15
+"""No figure of a benchmark is more; a whole number beyond 64 bits would fit into no table."""
 _LONGEST = 500
 _LONG = {"engine_figures": 20_000, "caveats": 2000, "reason": 2000}
 
@@ -105,11 +114,15 @@ def fitting(name: str, value: object, where: str) -> Told:
         value = _number(value)
     number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
     whole = isinstance(number, int)
+    if abs(number) > _MOST:  # first: such a whole number may be beyond every float
+        raise UsageError(f"{where}: {name} cannot be {_shown(number)}")
     if not math.isfinite(number) or (kind == "int" and not whole):
         raise UsageError(f"{where}: {_shown(value)} is no {_KINDS[kind]}, as {name} is")
     parts = name.split("_")
     if number < 0 and not set(parts) & set(_SIGNED):
         raise UsageError(f"{where}: {name} cannot be {number:g}")
+    if number == 0 and name.startswith(_ABOVE_0):
+        raise UsageError(f"{where}: {name} cannot be 0", remedy="what was not measured is left out")
     if parts[-1] == "ratio" and number > 1 and name.startswith(_SHARES):
         raise UsageError(f"{where}: {name} cannot be {number:g}", remedy="a share is 0 to 1")
     return float(number) if kind == "float" else number
@@ -131,6 +144,8 @@ def _text(name: str, value: object, where: str) -> str:
     fits = isinstance(value, str) and 0 < len(value) <= _LONG.get(name, _LONGEST)
     if not isinstance(value, str) or not fits or not value.isprintable():
         raise UsageError(f"{where}: {_shown(value)} is no text for {name}")
+    if name == "engine_figures" and not _is_figures(value):
+        raise UsageError(f"{where}: {_shown(value)} is no JSON of figures by their names")
     choices = CHOICES.get(name)
     if choices is not None and value not in choices:
         raise UsageError(
@@ -138,6 +153,14 @@ def _text(name: str, value: object, where: str) -> str:
             remedy=_near(value, choices, f"one of {', '.join(choices)}"),
         )
     return value
+
+
+def _is_figures(text: str) -> bool:
+    try:
+        msgspec.json.decode(text, type=dict[str, float])
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _shown(value: object) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -49,18 +50,27 @@ def write(parent: Path, content: Import) -> Path:
     """Store an import in a folder of its own, and give that.
 
     Raises:
-        StoreError: It cannot be written.
+        StoreError: It cannot be written, or could not be read again; nothing is left of it.
     """
+    data = encode_import(content)
+    if len(data) > _MAX_BYTE:
+        raise StoreError(
+            f"{len(content.rows):,} cells are more than one import holds",
+            remedy="import the files, or parts of them, one by one",
+        )
     folder = parent / content.run_id
     unfinished = folder / f".{FILE}.{os.getpid()}"
     try:
         folder.mkdir(parents=True)
         with unfinished.open("wb") as file:
-            file.write(encode_import(content))
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(folder / FILE)
     except OSError as error:
+        if unfinished.exists():  # ours: a folder that was there before holds none of it
+            unfinished.unlink()
+            folder.rmdir()
         raise StoreError(f"cannot write {folder}: {error.strerror}") from None
     return folder
 
@@ -73,11 +83,16 @@ def read(folder: Path) -> StoredImport:
     """
     path = folder / FILE
     try:
-        if path.stat().st_size > _MAX_BYTE:
-            raise StoreError(f"{path} is too large for an import")
-        data = path.read_bytes()
+        # Not blocking: a pipe that nobody writes would be waited for.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise StoreError(f"{path} is no file")
+            data = file.read(_MAX_BYTE + 1)
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}") from None
+    if len(data) > _MAX_BYTE:
+        raise StoreError(f"{path} is too large for an import")
     try:
         return StoredImport(folder=folder, content=decode_import(data))
     except StoreError as error:

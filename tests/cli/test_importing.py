@@ -18,6 +18,7 @@ from edgebench.records import Case, Manifest, Record
 from edgebench.report import gather
 from edgebench.runner.journal import Journal
 from edgebench.store import imported
+from edgebench.testing import fleet
 
 TABLE = """\
 board,model,runtime,prec,median_us,p99_us,top1 %
@@ -237,3 +238,22 @@ class Broken(Mine):
     def read(self, path, stated):
         return {}["x"]
 """
+
+
+def test_a_baseline_says_that_it_leaves_imports_out_and_a_twin_is_named_imported(
+    tmp_path: Path,
+) -> None:
+    cells = (fleet.Cell(backend="litert", precision="int8", latency_ms=10.0),)
+    fleet.write(tmp_path / "results", fleet.Device(name="pi5", unit="pi5-a", cells=cells))
+    (tmp_path / "f.csv").write_text(
+        "workload,backend,precision,device,device_id,threads,batch,streams,scenario,region,format,"
+        "latency_p50_ms\n"
+        "mnist_cnn,litert,int8,pi5,pi5-a,1,1,1,single_stream,invoke,tflite,9\n"
+    )
+    run("import", "csv", "f.csv", "-o", "results", cwd=tmp_path)
+    done = run("baseline", "save", "main", "results", cwd=tmp_path)
+    assert "1 import left out: a baseline holds what edgebench measured" in done.stderr
+    assert "1 cell in" in done.stderr
+    chosen = run("recommend", "results", "--minimise", "latency_p50_ms", cwd=tmp_path)
+    assert "take pi5 litert int8 imported: " in chosen.stdout
+    assert "int8 onnx" not in chosen.stdout

@@ -187,3 +187,18 @@ def test_hostile_names_are_inert_in_every_text_format(
         assert danger not in outside
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in lines}) == 1
+
+
+def test_markdown_calls_an_imported_cell_so_and_names_its_tool_once() -> None:
+    imported: dict[str, object] = {
+        "device": "pi5",
+        "device_id": "a",
+        "workload": "net",
+        "backend": "litert",
+    }
+    imported |= {"status": "ok", "latency_p50_ms": 1.5, "imported_from": "csv: f.csv: row 1"}
+    rows = [{**imported, "precision": "int8"}, {**imported, "precision": "fp32"}]
+    text = plugins.open_exporter("markdown").write(rows, (), Behind([])).data.decode()
+    assert text.startswith("- `pi5`, unit `a`, imported: `csv`\n\n")
+    assert text.count("| imported |") == 2
+    assert "None" not in text

@@ -74,9 +74,11 @@ def _sources(rows: Sequence[Cells]) -> list[str]:
     for row in rows:
         device, unit, setup, preset, version, when = (row.get(name) for name in _SOURCE)
         told = f"{code(device)}, unit {code(unit)}" + (f" ({code(setup)})" if setup else "")
-        told += f": {code(when)}, preset {code(preset)}, edgebench {code(version)}"
-        if row.get("imported_from"):
-            told += f", imported: {code(row['imported_from'])}"
+        if row.get("imported_from"):  # its tool alone: every cell stands elsewhere in the files
+            told += f": {code(when)}" if when else ""
+            told += f", imported: {code(str(row['imported_from']).partition(': ')[0])}"
+        else:
+            told += f": {code(when)}, preset {code(preset)}, edgebench {code(version)}"
         found[told] = None
     return list(found)
 
@@ -101,7 +103,8 @@ def _verdict(row: Cells) -> str:
     words = [] if row.get("validity") in {"valid", None} else [f"**{row['validity']}**"]
     if row.get("fallback"):
         words.append(f"ran {code(row.get('effective_precision') or row['fallback'])}")
-    return ", ".join(words) or ("valid" if row.get("validity") else "not judged")
+    judged = "valid" if row.get("validity") else "not judged"
+    return ", ".join(words) or ("imported" if row.get("imported_from") else judged)
 
 
 def _caveats(rows: Sequence[Cells], named: Sequence[str]) -> list[str]:

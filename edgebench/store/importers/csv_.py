@@ -69,7 +69,7 @@ class Csv:
             rows=tuple(
                 _row(cells, header, sources, f"{opened.name}: row {number}")
                 for number, cells in enumerate(lines[1:], 1)
-                if any(cells)
+                if any(cell.strip() for cell in cells)
             ),
             notes=tuple(f"column {plain(name[:80])!r}" for name in header if name not in used),
         )

@@ -41,7 +41,21 @@ _UNITS: dict[str, tuple[str, Fraction]] = {
 """A unit's quantity, and how much of that quantity's base unit it is."""
 _SILENT = frozenset({"min"})
 """Not seen in names: the least, more often than minutes."""
-_WORDS = re.compile(r"[A-Za-zµ%]+")
+_SPELT = {
+    **dict.fromkeys(("nsec", "nsecs", "nanosecond", "nanoseconds", "nanos"), "ns"),
+    **dict.fromkeys(("usec", "usecs", "microsecond", "microseconds", "micros", "\u03bcs"), "us"),
+    **dict.fromkeys(("msec", "msecs", "millisecond", "milliseconds", "millis"), "ms"),
+    **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("joule", "joules"), "j"),
+    **dict.fromkeys(("millijoule", "millijoules"), "mj"),
+    **dict.fromkeys(("watt", "watts"), "w"),
+    **dict.fromkeys(("milliwatt", "milliwatts"), "mw"),
+    **dict.fromkeys(("pct",), "percent"),
+    **dict.fromkeys(("bytes",), "byte"),
+}
+"""Other spellings of a unit."""
+_WORDS = re.compile(r"[A-Za-z\u00b5\u03bc%]+")
+_LAST_HUMP = re.compile(r"[A-Z]+[a-z]*$")
 _NUMBER = re.compile(r"[+-]?(\d{1,30}\.?\d{0,30}|\.\d{1,30})([eE][+-]?\d{1,2})?", re.ASCII)
 
 
@@ -66,29 +80,46 @@ def source(column: str, told: str, known: Collection[str] = ()) -> Source:
     Raises:
         UsageError: The unit is none of that column's, or has to be told.
     """
-    theirs, colon, unit = (part.strip() for part in told.rpartition(":"))
-    if told in known or not colon or unit.lower() not in _UNITS:
+    theirs, colon, word = (part.strip() for part in told.rpartition(":"))
+    unit = _unit(word)
+    if told in known or not colon or unit not in _UNITS:
         _check_name(column, told)
         return Source(column, told, None)
-    quantity, size = _UNITS[unit.lower()]
+    quantity, size = _UNITS[unit]
     ours = _UNITS.get(column.rpartition("_")[2])
     if ours is None or ours[0] != quantity:
         raise UsageError(f"{column} is not told in {unit}")
     return Source(column, theirs, size / ours[1])
 
 
+def _unit(word: str) -> str:
+    """A word's usual spelling, if it is a unit's."""
+    return _SPELT.get(word.lower(), word.lower())
+
+
 def _check_name(column: str, theirs: str) -> None:
-    ours = column.rpartition("_")[2]
-    words = [word.lower() for word in _WORDS.findall(theirs)]
-    last = words[-1] if words else ""
-    if ours not in _UNITS or last not in _UNITS or last in {ours, *_SILENT}:
+    ours, seen = column.rpartition("_")[2], _seen(theirs)
+    if ours not in _UNITS or seen in {"", ours}:
         return
     shown = plain(theirs[:80])
-    alike = _UNITS[last][0] == _UNITS[ours][0]
+    alike = _UNITS[seen][0] == _UNITS[ours][0]
     raise UsageError(
-        f"{shown!r} seems to be in {last}, and {column} is in {ours}",
-        remedy=f"tell its unit: {column}={shown}:{last if alike else ours}",
+        f"{shown!r} seems to be in {seen}, and {column} is in {ours}",
+        remedy=f"tell its unit: {column}={shown}:{seen if alike else ours}",
     )
+
+
+def _seen(name: str) -> str:
+    """The last unit in a name: ``median_us``, ``us_p50``, ``medianUs``; empty where there is none.
+
+    One letter counts only at the end.
+    """
+    words = _WORDS.findall(name)
+    if words and _unit(words[-1]) not in _UNITS and (hump := _LAST_HUMP.search(words[-1])):
+        words.append(hump[0])
+    units = [_unit(word) for word in words]
+    found = [u for n, u in enumerate(units, 1) if u in _UNITS and (len(u) > 1 or n == len(units))]
+    return next((unit for unit in reversed(found) if unit not in _SILENT), "")
 
 
 def scaled(found: Source, value: str | float, where: str) -> float:

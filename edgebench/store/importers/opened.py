@@ -26,6 +26,14 @@ _MAX_FILES = 10_000
 _MAX_OBJECTS, _MAX_VALUES = 500_000, 5_000_000
 """Of a JSON file: so many are read in seconds; what has more would keep Python busy for minutes."""
 
+_MARKS = {
+    b"\x1f\x8b": "it is compressed: gunzip it first",
+    b"PK\x03\x04": "it is an archive: unzip it first",
+    b"\xff\xfe": "it is UTF-16, as PowerShell's > writes it: iconv -f utf-16 -t utf-8",
+    b"\xfe\xff": "it is UTF-16: iconv -f utf-16 -t utf-8",
+}
+"""How files begin that users take for text, and what to do about it."""
+
 
 class Opened:
     """The file or folder that the user named, and the hashes of what was read of it.
@@ -60,7 +68,10 @@ class Opened:
         for folder, _, names in os.walk(self.path):
             seen += len(names) + 1
             if seen > _MAX_FILES:
-                raise UsageError(f"{self.path} holds more than {_MAX_FILES:,} files")
+                raise UsageError(
+                    f"{self.path} holds more than {_MAX_FILES:,} files",
+                    remedy="name a folder below it: several may be named at once",
+                )
             if file in names:
                 found.append((Path(folder) / file).relative_to(self.path).as_posix())
         return sorted(found)
@@ -72,7 +83,9 @@ class Opened:
             UsageError: It is no regular file of the folder, too large, or cannot be read.
         """
         path = self.path / name if name else self.path
-        shown = name or self.path.name
+        shown = name or str(self.path.name or self.path)
+        if path.is_dir():
+            raise UsageError(f"{shown} is a folder", remedy="name the file in it")
         try:
             inside = path.resolve().is_relative_to(self.path.resolve())
             if not inside:
@@ -98,10 +111,12 @@ class Opened:
         Raises:
             UsageError: As `read`; or it is not UTF-8.
         """
+        data = self.read(name)
         try:
-            words = self.read(name).decode("utf-8-sig")
+            words = data.decode("utf-8-sig")
         except UnicodeDecodeError:
-            raise UsageError(f"{name or self.name} is no text") from None
+            remedy = next((words for mark, words in _MARKS.items() if data.startswith(mark)), "")
+            raise UsageError(f"{name or self.name} is no text in UTF-8", remedy=remedy) from None
         return words.replace("\r\n", "\n")
 
     def json(self, name: str = "") -> Node:

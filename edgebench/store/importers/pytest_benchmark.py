@@ -65,12 +65,22 @@ class PytestBenchmark:
         _timed(benchmark, cells)
         for source in self._sources:
             node = benchmark.get(*source.theirs.split("."))
+            if source.factor is None and source.theirs.startswith("stats."):
+                _check_unit(source.column, source.theirs)
             if source.factor is None:
                 cells.put(source.column, node.value, node.place)
             else:
                 figure = mapping.scaled(source, node.number(), node.place)
                 cells.put(source.column, figure, node.place)
         return cells.row()
+
+
+def _check_unit(column: str, theirs: str) -> None:
+    """Refuse a statistic in s as a time in another unit: its name does not tell that it is."""
+    if column.rpartition("_")[2] in {"ms", "s"}:
+        raise UsageError(
+            f"{theirs} is in s, as all of pytest-benchmark's", remedy=f"{column}={theirs}:s"
+        )
 
 
 def _timed(benchmark: Node, cells: Cells) -> None:

@@ -2,8 +2,9 @@
 
 Reference: ``samples/common/sampleReporting.cpp`` of ``NVIDIA/TensorRT``. Latency is the time of
 copying in (H2D), computing, and copying out (D2H). A query holds a whole batch, and the trace does
-not tell of how many samples. Versions before 8.6.1 write the warm-up into the trace, which moves
-its mean and tail by several percent, and the trace does not tell how long that was.
+not tell of how many samples. As its sources are published, 8.0 to 8.4 write the warm-up into the
+trace, which moves its mean and tail, and 8.5.1 and later leave it out; a trace tells neither its
+version nor how long the warm-up was.
 """
 
 from __future__ import annotations

@@ -40,6 +40,13 @@ def test_a_figure_is_converted_exactly(
     [
         ("latency_p50_ms", "median_us", r"latency_p50_ms=median_us:us"),
         ("latency_p50_ms", "Median (s)", r":s"),
+        ("latency_p50_ms", "medianUs", r"latency_p50_ms=medianUs:us"),
+        ("latency_p50_ms", "latency [microseconds]", r"microseconds\]:us"),
+        ("latency_p50_ms", "p50 latency in \u03bcs", r":us"),
+        ("latency_p50_ms", "latency_us_p50", r"latency_us_p50:us"),
+        ("latency_p50_ms", "median seconds", r"median seconds:s"),
+        ("power_w", "power_mW", r"power_w=power_mW:mw"),
+        ("energy_net_mj", "energy in joules", r":j"),
         ("top1_ratio", "top1 %", r"top1 %:%"),
         ("latency_p50_ms", "energy:mj", "not told in mj"),
         ("threads", "n:ms", "not told in ms"),
@@ -48,6 +55,19 @@ def test_a_figure_is_converted_exactly(
 def test_an_unfit_unit_is_refused(column: str, told: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         mapping.source(column, told)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["median", "latency_min", "p50 (ms)", "p50Ms", "latency msec", "us east, ms", "s 1 median"],
+)
+def test_a_name_that_holds_our_unit_or_none_is_taken_as_it_is(name: str) -> None:
+    assert mapping.source("latency_p50_ms", name).factor is None
+
+
+def test_a_unit_may_be_spelt_out() -> None:
+    assert mapping.scaled(mapping.source("latency_p50_ms", "t:msec"), "2", "here") == 2
+    assert mapping.scaled(mapping.source("latency_p50_ms", "t:microseconds"), "2", "here") == 0.002
 
 
 def test_a_colon_may_be_part_of_a_name() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import time
 from collections.abc import Callable
@@ -91,6 +92,32 @@ def test_a_path_may_not_climb_out(tmp_path: Path) -> None:
         Opened(tmp_path / "results").read("../secret")
     with pytest.raises(UsageError, match="does not exist"):
         Opened(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (gzip.compress(b"{}"), "gunzip"),
+        ("{}".encode("utf-16"), "iconv -f utf-16"),
+        (b"PK\x03\x04\xff", "unzip"),
+    ],
+)
+def test_what_users_take_for_text_is_named(tmp_path: Path, data: bytes, words: str) -> None:
+    (tmp_path / "f.txt").write_bytes(data)
+    with pytest.raises(UsageError, match=rf"f\.txt is no text in UTF-8 \(.*{words}"):
+        Opened(tmp_path / "f.txt").text()
+
+
+def test_a_folder_in_a_files_place_and_too_many_files_say_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match=r"is a folder \(name the file in it"):
+        Opened(tmp_path).text()
+    monkeypatch.setattr(opened, "_MAX_FILES", 2)
+    for name in "abc":
+        (tmp_path / name).touch()
+    with pytest.raises(UsageError, match=r"more than 2 files \(name a folder below it"):
+        Opened(tmp_path).below("a")
 
 
 def test_files_are_found_below_and_hashed_by_their_path(tmp_path: Path) -> None:

@@ -101,6 +101,8 @@ def test_a_place_of_pytest_benchmark_is_named_by_the_user(of_pytest: Path) -> No
     row = importer.read(of_pytest, {}).rows[0]
     assert row.values["rss_peak_mib"] == 2.0
     assert row.origin["rss_peak_mib"] == "b.json: benchmarks[0].extra_info.peak_byte"
+    with pytest.raises(UsageError, match=r"stats.q3 is in s.*latency_p95_ms=stats.q3:s"):
+        PytestBenchmark({"latency_p95_ms": "stats.q3"}).read(of_pytest, {})
     with pytest.raises(UsageError, match=r"benchmarks\[0\] has no 'extra_info.nothing'"):
         PytestBenchmark({"threads": "extra_info.nothing"}).read(of_pytest, {})
     with pytest.raises(UsageError, match="is not like"):
