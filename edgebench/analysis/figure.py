@@ -56,6 +56,11 @@ class Figure(NamedTuple):
     tier: str = ""
     """Tier of the power that it is made of; empty where it is of none."""
 
+    @property
+    def is_unsure(self) -> bool:
+        """Whether nothing tells how sure it is: no interval, or that of a single launch."""
+        return not self.exact and (self.low is None or self.launches == 1)
+
 
 def figure_of(row: Cells, name: str) -> Figure | None:
     """A column of a row with its interval, if it is a number and was measured."""

@@ -66,7 +66,7 @@ def notes(candidate: Candidate, objective: str) -> list[str]:
     if len(versions) > 1:
         found.append(f"units ran other versions of it: {', '.join(sorted(versions))}")
     figure = candidate.figure(objective)
-    if figure is not None and not figure.exact and (figure.low is None or figure.launches == 1):
+    if figure is not None and figure.is_unsure:
         found.append(f"{objective} has no interval over launches: nothing tells it apart")
     return found
 

@@ -129,6 +129,10 @@ def _nothing(answer: Answer) -> str:
     return f"nothing keeps every limit: {whom}"
 
 
+_UNSURE = "nothing tells how sure it is (one launch, or another tool's figure): any rank may be its"
+"""Of a tie for want of knowledge, which must not read like one that was found."""
+
+
 def second_lines(answer: Answer) -> list[str]:
     """What belongs to the first sentence: ties with the best, or the nearest where none ranks."""
     if not answer.ranked:
@@ -137,15 +141,24 @@ def second_lines(answer: Answer) -> list[str]:
             return []
         return [plain(f"nearest: {near[0].candidate.name}: {'; '.join(reasons(near[0]))}")]
     best = answer.ranked[0]
-    if not best.ties:
-        return []
-    which = listed(best.ties)
-    name = answer.objective.name
-    line = f"{which} cannot be told apart from it by {name}"
+    unsure = [one.candidate.name for one in answer.ranked if one.figure and one.figure.is_unsure]
+    if best.candidate.name in unsure and best.ties:
+        return [plain(f"its {answer.objective.name} has no interval over launches: {_UNSURE}")]
+    known = [name for name in best.ties if name not in unsure]
+    found = [f"{_tied(known, answer, best)}{_cheapest(answer, best, known)}"] if known else []
+    if open_ := [name for name in best.ties if name in unsure]:
+        has = "has" if len(open_) == 1 else "have"
+        found.append(f"{listed(open_)} {has} no interval over launches: {_UNSURE}")
+    return [plain(line) for line in found]
+
+
+def _tied(names: Sequence[str], answer: Answer, best: Standing) -> str:
     if best.figure is not None and best.figure.exact:
-        has = "has" if len(best.ties) == 1 else "have"
-        line = f"{which} {has} the same {name}; the faster ones stand first"
-    return [plain(f"{line}{_cheapest(answer, best)}")]
+        has = "has" if len(names) == 1 else "have"
+        return (
+            f"{listed(names)} {has} the same {answer.objective.name}; the faster ones stand first"
+        )
+    return f"{listed(names)} cannot be told apart from it by {answer.objective.name}"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -156,11 +169,11 @@ def listed(names: Sequence[str]) -> str:
     return f"{head} and {last}" if head else last
 
 
-def _cheapest(answer: Answer, best: Standing) -> str:
+def _cheapest(answer: Answer, best: Standing, names: Sequence[str]) -> str:
     """The least price of a tie, where money is not what was ranked by."""
     if answer.objective.name.endswith("_usd"):
         return ""
-    tied = [best, *(one for one in answer.ranked if one.candidate.name in best.ties)]
+    tied = [best, *(one for one in answer.ranked if one.candidate.name in names)]
     prices = [(price.value, one) for one in tied if (price := one.candidate.figure(PRICE))]
     if len(prices) < len(tied):
         return ""

@@ -41,6 +41,16 @@ def test_a_tie_is_told_with_the_cheaper_one_by_name() -> None:
     assert [choice.rank(one, answer) for one in answer.ranked] == ["1=", "1=", "2"]
 
 
+def test_a_tie_for_want_of_an_interval_is_told_apart_from_one_that_was_found() -> None:
+    lone = row("c", 90.0, latency_p50_lo_ms=None, latency_p50_hi_ms=None)
+    answer = decide([row("a", 10.0), row("b", 10.05), lone])
+    tied, unsure = choice.second_lines(answer)
+    assert tied == "b litert int8 cannot be told apart from it by latency_p50_ms"
+    assert unsure.startswith("c litert int8 has no interval over launches: nothing tells")
+    first = decide([{**lone, "latency_p50_ms": 1.0}, row("a", 10.0)])
+    assert choice.second_lines(first)[0].startswith("its latency_p50_ms has no interval")
+
+
 def test_a_price_that_one_of_a_tie_lacks_makes_no_cheapest() -> None:
     asked = choosing.Asked(prices_usd={"b": 60.0})
     (answer,) = choosing.answers([row("a", 10.0), row("b", 10.05)], asked)
