@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from edgebench.analysis.definitions import DEFINITIONS
@@ -43,6 +43,8 @@ TASK = {
 """What answers of a task are judged by; empty: by nothing."""
 _WHOLE = ("workload", "backend", "power_tier")
 """Columns that are not broken, as no figure is: `int8 (ran fp32)` takes a second line instead."""
+_WIDTH = 80
+"""Columns that a table should fit in; a terminal may have more."""
 _WHOLE_CHARACTERS = 20
 _NAMED = 2
 """Cells named one by one before they are only counted."""
@@ -75,15 +77,13 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
         show_edge=False,
         padding=(0, gap),
     )
+    widths = {name: _widest(name, rows) for name in names}
+    # A title is no wider than its table, and must stay on its line.
+    headings = _headings(names, {} if whose else widths)
     for name in names:
-        column = BY_NAME[name]
-        lines = [line for row in rows for line in cell(name, row).splitlines()]
-        longest = max(map(len, lines), default=0)
-        heading = column.heading or name
-        if not gap and len(heading) > longest:
-            heading = heading.replace(" ", "\n")  # `gross mJ` on two lines rather than `precisio`
+        column, longest = BY_NAME[name], widths[name]
         table.add_column(
-            heading,
+            headings[name],
             justify="left" if column.kind == "str" else "right",
             overflow="fold",
             no_wrap=column.kind != "str" or (name in _WHOLE and longest <= _WHOLE_CHARACTERS),
@@ -96,6 +96,21 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
             table.add_row(*(Text(cell(name, row)) for name in names), style=_style(row))
         table.add_section()
     return table
+
+
+def _widest(name: str, rows: Sequence[Row]) -> int:
+    return max((len(line) for row in rows for line in cell(name, row).splitlines()), default=0)
+
+
+def _headings(names: Sequence[str], widths: Mapping[str, int]) -> dict[str, str]:
+    """On two lines where all would not fit: ``gross mJ`` rather than ``precisio``."""
+    found = {name: BY_NAME[name].heading or name for name in names}
+    if sum(max(widths.get(name, 0), len(words)) + 2 for name, words in found.items()) <= _WIDTH:
+        return found
+    return {
+        name: words.replace(" ", "\n") if len(words) > widths.get(name, len(words)) else words
+        for name, words in found.items()
+    }
 
 
 def _by_device(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:

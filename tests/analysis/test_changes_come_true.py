@@ -106,4 +106,4 @@ def test_a_unit_that_breaks_a_limit_is_named_before_one_that_only_may() -> None:
     rows = (row(**beyond), row(**within))
     given = Asked(rows, limits, Objective("latency_p50_ms"), sure=True, prices_usd={})
     (broken,) = given.answer(recommend).rejected[0].breaks
-    assert broken.words == "latency_p50_ms 34 > 33 by 1 (3 %) on a; 2 of 2 units"
+    assert broken.words == "latency_p50_ms 34 > 33 by 1 (3%) on a; 2 of 2 units"

@@ -96,7 +96,7 @@ def test_costs_can_be_limited_and_ranked_by_and_are_told_in_every_form() -> None
 def test_notes_on_costs_name_rows_that_every_form_numbers() -> None:
     decided = choosing.decide([row("a"), row("b", 20.0)], Asked(need=NEED))
     shown = choice_markdown.text(decided), choice_html.text(decided)
-    for one, told in zip(shown, ("| `(2) b litert int8`", ">(2) b litert int8<"), strict=True):
+    for one, told in zip(shown, ("| `b: b litert int8`", ">b: b litert int8<"), strict=True):
         assert told in one
 
 
