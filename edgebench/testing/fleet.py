@@ -136,7 +136,7 @@ def _manifest(
         ended="done",
         facts=_facts(device),
         backend_versions={cell.backend: device.backend_version for cell in device.cells},
-        plan=tuple(_planned(cell, cell.workload or workload) for cell in device.cells),
+        plan=tuple(_planned(device, cell, cell.workload or workload) for cell in device.cells),
     )
 
 
@@ -145,11 +145,11 @@ def _facts(device: Device) -> DeviceFacts:
     return msgspec.structs.replace(told, device=device.name, device_id=device.unit or device.name)
 
 
-def _planned(cell: Cell, workload: str) -> PlannedCase:
+def _planned(device: Device, cell: Cell, workload: str) -> PlannedCase:
     case = Case(
         workload=workload,
         workload_version=1,
-        source_sha256="0" * 64,
+        source_sha256=device.source_sha256,
         backend=cell.backend,
         format="onnx",
         precision=cell.precision,

@@ -79,6 +79,8 @@ class Device:
     """Standard deviation of launches' medians."""
     facts: DeviceFacts | None = None
     """Its facts; name and unit go before what they say."""
+    source_sha256: str = "0" * 64
+    """Of the model; a real one's, to be held against real runs of it."""
     latency_factor: float = 1.0
     """Of all its latencies: what this unit is slower than its kind, or today than else."""
     backend_version: str = "0"
