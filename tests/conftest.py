@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import runtimes without a worker's environment
 os.environ["EDGEBENCH_DATA"] = os.devnull  # what a developer has built is no parameter of tests
+os.environ.pop("PYTEST_ADDOPTS", None)  # options of this suite are not those of a pytest it starts
 
 from edgebench import plugins, resources
 from edgebench.machine import DeviceFacts
