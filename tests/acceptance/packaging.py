@@ -141,10 +141,15 @@ def main() -> int:
     """Build, execute, resolve."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="run the test suite on each Python")
-    full = parser.parse_args().full
+    parser.add_argument("--extras", metavar="NAME,...", help="resolve these only, not all")
+    options = parser.parse_args()
+    full = options.full
     verdict = Verdict()
     os.environ["EDGEBENCH_LOCK"] = f"{tempfile.mkdtemp(prefix='edgebench-lock-')}/lock"
-    extras = read_toml(ROOT / "pyproject.toml")["project"]["optional-dependencies"]
+    known = read_toml(ROOT / "pyproject.toml")["project"]["optional-dependencies"]
+    extras = options.extras.split(",") if options.extras else list(known)
+    if unknown := set(extras) - {*known}:
+        parser.error(f"no such extra: {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory(prefix="edgebench-packaging-") as name:
         folder = Path(name)
         wheel = build(verdict, folder)
