@@ -40,7 +40,13 @@ READ = (
 def interpreter(version: str) -> str | None:
     """A Python of this version on this machine."""
     on_path = shutil.which(f"python{version}")
-    places = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+    told, found = os.environ.get("PYENV_ROOT"), shutil.which("pyenv")
+    roots = [Path(told)] if told else []
+    roots += [Path(found).resolve().parents[1]] if found else []
+    roots.append(Path.home() / ".pyenv")
+    places = [
+        place for root in roots for place in sorted(root.glob(f"versions/{version}.*/bin/python"))
+    ]
     candidates = [str(place) for place in places] + ([on_path] if on_path else [])
     for candidate in candidates:
         done = subprocess.run([candidate, "-c", "import venv"], capture_output=True, check=False)
