@@ -3,6 +3,7 @@
 >>> import edgebench
 >>> frame = edgebench.load("edgebench-results")           # one row a case, units in the columns
 >>> samples = edgebench.load_samples("edgebench-results")  # one row an inference
+>>> looks = edgebench.load_looks("edgebench-results")      # one row a look at the machine
 >>> verdicts = edgebench.compare(frame_a, frame_b)         # one row a pair of cells
 >>> runs = edgebench.history(frame)                        # one row a run, and what changed when
 >>> edgebench.recommend(frame, max={"latency_p99_ms": 33})  # what to take, and why
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edgebench.report.frame import compare as compare
     from edgebench.report.frame import load as load
+    from edgebench.report.frame import load_looks as load_looks
     from edgebench.report.frame import load_samples as load_samples
     from edgebench.report.history import frame as history
     from edgebench.report.recommendation import recommend as recommend
@@ -37,6 +39,7 @@ _HOMES = {
     "cost": "sizing:cost",
     "history": "history:frame",
     "load": "frame:load",
+    "load_looks": "frame:load_looks",
     "load_samples": "frame:load_samples",
     "pareto": "sizing:pareto",
     "recommend": "recommendation:recommend",
@@ -48,6 +51,7 @@ __all__ = [
     "cost",
     "history",
     "load",
+    "load_looks",
     "load_samples",
     "pareto",
     "recommend",

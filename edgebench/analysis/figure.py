@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import numbers
 from collections.abc import Mapping
@@ -62,13 +63,29 @@ class Figure(NamedTuple):
         return not self.exact and (self.low is None or self.launches == 1)
 
 
+class Kind(NamedTuple):
+    """What a column's figures are, whatever the row."""
+
+    spread: Spread
+    observations: str
+    """The column that counts what is behind them."""
+    exact: bool
+
+
+@functools.cache
+def kind_of(name: str) -> Kind:
+    """What figures of a column are."""
+    usual: Spread = "log"
+    spread = next((spread for stem, spread in _SPREADS if name.startswith(stem)), usual)
+    return Kind(spread, _OBSERVATIONS.get(spread, "launches"), name in _EXACT)
+
+
 def figure_of(row: Cells, name: str) -> Figure | None:
     """A column of a row with its interval, if it is a number and was measured."""
     value = number(row, name)
     if value is None:
         return None
-    usual: Spread = "log"
-    spread = next((spread for stem, spread in _SPREADS if name.startswith(stem)), usual)
+    spread, observations, _ = kind_of(name)
     stem, _, unit = name.rpartition("_")
     low, high = (number(row, f"{stem}_{end}_{unit}") for end in ("lo", "hi"))
     known = low is not None and high is not None
@@ -76,7 +93,7 @@ def figure_of(row: Cells, name: str) -> Figure | None:
         value,
         low if known else None,
         high if known else None,
-        int(number(row, _OBSERVATIONS.get(spread, "launches")) or 0),
+        int(number(row, observations) or 0),
         exact=name in _EXACT,
         spread=spread,
         tier=text(row, _ROW_TIER) if is_power(name) else own_tier(name),

@@ -50,13 +50,17 @@ def ranked(standings: Sequence[Standing], objective: Objective) -> list[Standing
 
 
 def _order(candidate: Candidate, value: float) -> tuple[float, float, str]:
-    second = math.inf
+    found = second(candidate)
+    return value, math.inf if found is None else found, candidate.name
+
+
+def second(candidate: Candidate) -> float | None:
+    """What goes before between equal values, the least first; None where it was not measured."""
     for name, sign in _SECOND:
         if not pairing.obstacle_of(name, candidate.row, {}):
             figure = candidate.figure(name)
-            second = math.inf if figure is None else sign * figure.value
-            break
-    return value, second, candidate.name
+            return None if figure is None else sign * figure.value
+    return None
 
 
 def _ranks(ties: Sequence[NDArray[np.int32]]) -> NDArray[np.int64]:

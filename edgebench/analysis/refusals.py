@@ -50,13 +50,7 @@ def unfit(candidate: Candidate, *, require_valid: bool = False) -> tuple[str, ..
 
 def notes(candidate: Candidate, objective: str) -> list[str]:
     """What to know of a candidate that ranks: suspect, imported, units that are unlike ..."""
-    found = []
-    for unit, row in zip(candidate.units, candidate.rows, strict=True):
-        whose = f" ({unit})" if len(candidate.rows) > 1 else ""
-        if text(row, "validity") == "suspect":
-            found.append(f"suspect{whose}: {_brief(row)}")
-        if came_from := text(row, "imported_from"):
-            found.append(f"imported{whose}: {came_from}")
+    found = doubts(candidate)
     units = candidate.spread(objective)
     if units is not None:
         between = f"{told(units.smallest)} .. {told(units.largest)}"
@@ -68,6 +62,18 @@ def notes(candidate: Candidate, objective: str) -> list[str]:
     figure = candidate.figure(objective)
     if figure is not None and figure.is_unsure:
         found.append(f"{objective} has no interval over launches: nothing tells it apart")
+    return found
+
+
+def doubts(candidate: Candidate) -> list[str]:
+    """Which of its units are suspect or imported, and why."""
+    found = []
+    for unit, row in zip(candidate.units, candidate.rows, strict=True):
+        whose = f" ({unit})" if len(candidate.rows) > 1 else ""
+        if text(row, "validity") == "suspect":
+            found.append(f"suspect{whose}: {_brief(row)}")
+        if came_from := text(row, "imported_from"):
+            found.append(f"imported{whose}: {came_from}")
     return found
 
 

@@ -134,6 +134,14 @@ def verdict(one: Figure, other: Figure, margin_ratio: float = MARGIN_RATIO) -> s
     return CANNOT_TELL if distance <= half else APART
 
 
+def quantile_coefficients() -> tuple[float, ...]:
+    """Of the Chebyshev polynomial in 2 / df - 1 that is the logarithm of Student's 97.5 % quantile.
+
+    For who holds figures against each other without this module: the HTML page.
+    """
+    return tuple(_log_quantiles().coef.tolist())
+
+
 @functools.cache
 def _quantile(df: int) -> float:
     return float(_critical(np.array([float(df)]))[0])

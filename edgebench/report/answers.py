@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgebench.analysis import pairing, questions, ties
-from edgebench.analysis.figure import figure_of
+from edgebench.analysis.figure import figure_of, number
 from edgebench.report.rows import Row
 
 
@@ -58,8 +59,51 @@ def fastest(rows: Sequence[Row]) -> list[Answer]:
     return [_answer(*each) for each in zip(groups, names, strict=True)]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Least:
+    """The valid cell that takes the least of something."""
+
+    name: str
+    """The column."""
+    words: str
+    """What it is: ``most frugal (board_measured)``."""
+    best: Row
+    rivals: tuple[Row, ...] = ()
+    """Those that are not told apart from it."""
+
+
+def least(rows: Sequence[Row]) -> list[Least]:
+    """The most frugal cells, by each way in which power was measured, and the smallest in memory.
+
+    Args:
+        rows: All that were asked the same; those that are valid and ran as asked are held against
+            each other.
+    """
+    fit = [row for row in rows if _counts(row)]
+    by_meter: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in fit:
+        by_meter[str(row.get("power_tier")), str(row.get("power_excludes") or "")].append(row)
+    found = [
+        _least(
+            "energy_gross_mj", f"most frugal ({tier}{f', without {less}' if less else ''})", some
+        )
+        for (tier, less), some in by_meter.items()
+    ]
+    found.append(_least("rss_peak_mib", "smallest in memory", fit))
+    return [one for one in found if one is not None]
+
+
+def _least(name: str, words: str, rows: Sequence[Row]) -> Least | None:
+    known = [row for row in rows if figure_of(row, name) is not None]
+    if len(known) < 2:  # noqa: PLR2004 - of one there is nothing to choose
+        return None
+    best, *rest = sorted(known, key=lambda row: number(row, name) or 0.0)
+    rivals = tuple(row for row in rest if _alike(best, row, name))
+    return Least(name=name, words=words, best=best, rivals=rivals)
+
+
 def _answer(rows: Sequence[Row], name: str) -> Answer:
-    by = _measure(rows[0])
+    by = measure(rows[0])
     timed = [row for row in rows if _figure(row, by) is not None]
     timed.sort(key=lambda row: _figure(row, by) or 0.0, reverse=by.highest)
     valid = [row for row in timed if _counts(row)]
@@ -71,7 +115,7 @@ def _answer(rows: Sequence[Row], name: str) -> Answer:
     return Answer(workload=name, best=best, by=by, rows=tuple(rows), rivals=rivals, unranked=others)
 
 
-def _measure(row: Row) -> Measure:
+def measure(row: Mapping[str, object]) -> Measure:
     """Where a scenario looks for the most, the best cell is not the one of the lowest latency."""
     if row.get("scenario") == "offline":
         return _THROUGHPUT
@@ -81,7 +125,7 @@ def _measure(row: Row) -> Measure:
 
 def by_latency(row: Row) -> bool:
     """Whether its latency may be held against others': not where each cell chose its own load."""
-    return _measure(row) is _LATENCY
+    return measure(row) is _LATENCY
 
 
 def _figure(row: Row, by: Measure) -> float | None:
@@ -94,6 +138,9 @@ def _counts(row: Row) -> bool:
 
 
 def _tied(best: Row, other: Row, by: Measure) -> bool:
-    name = f"{by.stem}_{by.unit}"
+    return _alike(best, other, f"{by.stem}_{by.unit}")
+
+
+def _alike(best: Row, other: Row, name: str) -> bool:
     mine, theirs = figure_of(best, name), figure_of(other, name)
     return mine is None or theirs is None or ties.tied(mine, theirs, ties.margin_ratio(name))

@@ -235,12 +235,13 @@ def grouped(rejected: Sequence[Standing]) -> list[Group]:
     near = nearest(rejected)
     groups: dict[str, list[Standing]] = {}
     for one in (*near, *_without(rejected, near)):
-        groups.setdefault(_kind(one), []).append(one)
+        groups.setdefault(kind(one), []).append(one)
     found = [Group(reason, tuple(members)) for reason, members in groups.items()]
     return sorted(found, key=lambda group: -len(group.members))
 
 
-def _kind(standing: Standing) -> str:
+def kind(standing: Standing) -> str:
+    """Why a candidate fell out, less its figures: what those of one group share."""
     if standing.refusals:
         kinds = [_refusal_kind(standing, words) for words in standing.refusals]
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from edgebench.analysis import (
     candidates,
@@ -23,6 +24,7 @@ from edgebench.analysis.recommend import Answer, Objective, Standing, recommend
 from edgebench.errors import UsageError, plain
 from edgebench.report.columns import BY_NAME, COLUMNS
 
+_Row = TypeVar("_Row", bound=Cells)
 OBJECTIVE = Objective("latency_p50_ms")
 _FIGURES = frozenset(column.name for column in COLUMNS if column.kind != "str")
 
@@ -106,11 +108,8 @@ def decide(rows: Sequence[Cells], asked: Asked) -> tuple[Decided, ...]:
             figures of several tiers would be ranked together.
     """
     _check_names(asked)
-    wanted = _of_workloads(rows, asked.workloads)
-    devices = sorted({str(row.get("device")) for row in wanted})
-    told = published.of_devices(devices, asked.prices_usd)
-    groups = candidates.of_rows(wanted, told, each_unit=asked.each_unit)
-    questioned = questions.names([group[0].row for group in groups])
+    wanted = of_workloads(rows, asked.workloads)
+    questioned, groups = by_question(wanted, asked)
     if asked.need is None:
         return tuple(
             _decided(group, (), asked, question)
@@ -126,6 +125,22 @@ def decide(rows: Sequence[Cells], asked: Asked) -> tuple[Decided, ...]:
         for some, question in zip(found, questioned, strict=True)
     )
     return tuple(replace(one, named=named) for one in made)
+
+
+def by_question(rows: Sequence[Cells], asked: Asked) -> tuple[list[str], list[list[Candidate]]]:
+    """Each question in words, and the candidates of each, with what is published of them.
+
+    Args:
+        rows: As `decide`, whatever their workload.
+        asked: Prices, and whether each unit is a candidate.
+
+    Raises:
+        UsageError: A price is none.
+    """
+    devices = sorted({str(row.get("device")) for row in rows})
+    told = published.of_devices(devices, asked.prices_usd)
+    groups = candidates.of_rows(rows, told, each_unit=asked.each_unit)
+    return questions.names([group[0].row for group in groups]), groups
 
 
 def _cheapest(costs: Iterable[Sequence[Cost]], asked: Asked) -> Objective:
@@ -154,7 +169,12 @@ def _check_names(asked: Asked) -> None:
             raise UsageError(f"{name} is of a need", remedy="state it: --cameras and --fps")
 
 
-def _of_workloads(rows: Sequence[Cells], wanted: Sequence[str]) -> list[Cells]:
+def of_workloads(rows: Sequence[_Row], wanted: Sequence[str]) -> list[_Row]:
+    """Rows of some workloads; all where none is named.
+
+    Raises:
+        UsageError: There are no results of a workload, or none at all.
+    """
     known = sorted({str(row.get("workload")) for row in rows})
     for name in wanted:
         if name not in known:

@@ -83,6 +83,9 @@ COLUMNS: tuple[Column, ...] = (
         "less than 0.9 of the multiplications), accelerator, or empty",
     ),
     Column("accelerator", "str", "cpu, or the provider or delegate asked for", heading="accel"),
+    Column(
+        "effective_accelerator", "str", "where it ran, read back from the runtime; empty: not told"
+    ),
     Column("threads", "int", "threads asked for", heading="thr"),
     Column("batch", "int", "samples in one inference (one call of the runtime)"),
     Column("streams", "int", "sessions at work at once"),

@@ -90,7 +90,7 @@ def of_rows(
     found: list[Row] = []
     judged: list[tuple[Limit, Comparison, Row]] = []
     for metric in wanted:
-        raw = [_compared(ours, theirs, metric) for ours, theirs in shown]
+        raw = [compared(ours, theirs, metric) for ours, theirs in shown]
         for (ours, theirs), name, (one, p_holm) in zip(
             shown, names, judged_together(raw, metric), strict=True
         ):
@@ -104,7 +104,8 @@ def _names(rows: Sequence[Cells]) -> list[str]:
     return [f"{row.get('workload')}/{name}" for row, name in zip(rows, labels(rows), strict=True)]
 
 
-def _compared(a: Cells | None, b: Cells | None, metric: str) -> Comparison:
+def compared(a: Cells | None, b: Cells | None, metric: str) -> Comparison:
+    """B against A in one figure, or why they are not held against each other."""
     if a is None or b is None:
         return Comparison(verdict=NOT_COMPARABLE, reason=f"not in {'A' if a is None else 'B'}")
     if reason := pairing.obstacle(a, b) or pairing.obstacle_of(metric, a, b):

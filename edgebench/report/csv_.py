@@ -1,16 +1,23 @@
-"""Rows as CSV: one header, every column, empty where not measured."""
+"""Rows as CSV: one header, every column, empty where not measured.
+
+A stranger's text is changed where a spreadsheet would run it or a terminal obey it; `--json` and
+`edgebench.load` give it as it was stored.
+"""
 
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from edgebench.report.column import Column
 from edgebench.report.columns import COLUMNS
 from edgebench.report.rows import Row, Value
+from edgebench.report.table import clean
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+"""What a formula begins with; a spreadsheet set to Chinese or Japanese takes the wide forms too."""
 
 
 def write(
@@ -27,13 +34,23 @@ def write(
         writer.writerow([_cell(row.get(name)) for name in names])
 
 
+def encoded(
+    rows: Iterable[Row], columns: Sequence[str] = (), added: Sequence[Column] = ()
+) -> bytes:
+    """The whole of a file: one that is written as it is made would be cut where the disk ends."""
+    text = io.StringIO(newline="")
+    write(rows, text, columns, added)
+    return text.getvalue().encode()
+
+
 def _cell(value: Value) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.9g}"
-    # A spreadsheet runs text that begins like a formula; a leading quote makes it inert (OWASP,
-    # "CSV injection").
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return str(value)
+    if not isinstance(value, str):
+        return str(value)
+    # A spreadsheet runs text that begins like a formula, white space before it or not; a leading
+    # quote makes it inert (OWASP, "CSV injection").
+    text = clean(value)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text

@@ -230,7 +230,8 @@ def what_ran(case: Case, good: list[Record]) -> Row:
             fallback.append("precision")
         elif ratios and min(ratios) < MIN_PRECISION_RATIO:
             fallback.append("partial_precision")
-    ran_on = {effective.accelerator for effective in seen} - {None}
+    ran_on = {name for effective in seen if (name := effective.accelerator) is not None}
+    row["effective_accelerator"] = "/".join(sorted(ran_on)) or None
     if ran_on and ran_on != {case.accelerator}:
         fallback.append("accelerator")
     row["fallback"] = "+".join(fallback) or None

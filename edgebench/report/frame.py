@@ -1,4 +1,4 @@
-"""Results as pandas frames: `edgebench.load`, `load_samples` and `compare`."""
+"""Results as pandas frames: `edgebench.load`, `load_samples`, `load_looks` and `compare`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ except ImportError:
         "reading results into a frame needs pandas", remedy="pip install 'edgebench[report]'"
     ) from None
 
-from edgebench.report import accessor  # noqa: F401 - registers `frame.edgebench`
+from edgebench.report import accessor, moments  # noqa: F401 - `accessor` is `frame.edgebench`
 
 DTYPES: dict[Kind, str] = {"str": "string", "int": "Int64", "float": "Float64"}
 _PLAIN: dict[Kind, str] = {"float": "float64"}
@@ -116,6 +117,11 @@ def records(frame: pd.DataFrame) -> list[dict[str, object]]:
         raise UsageError(
             f"the frame has no column {lacking[0]!r}", remedy="use frames of edgebench.load"
         )
+    return plain_rows(frame)
+
+
+def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of any frame, with None for what is missing."""
     whole = frame.astype(object).where(frame.notna(), None)
     return [{str(k): v for k, v in row.items()} for row in whole.to_dict("records")]
 
@@ -128,7 +134,8 @@ def load_samples(*paths: str | os.PathLike[str]) -> pd.DataFrame:
 
     Returns:
         Columns run_id, case_id, workload, backend, precision (categories), launch, index (within
-        the launch) and latency_ns.
+        the launch), latency_ns and second (when it began within the launch's timed window; known
+        of sustained launches only, see `moments.seconds`).
 
     Raises:
         UsageError: A path does not exist or holds no run.
@@ -137,33 +144,51 @@ def load_samples(*paths: str | os.PathLike[str]) -> pd.DataFrame:
     return samples(_runs(paths))
 
 
+def load_looks(*paths: str | os.PathLike[str]) -> pd.DataFrame:
+    """What was seen of the machine while launches ran, about a row a second of each.
+
+    Args:
+        paths: Run folders or any folders above them.
+
+    Returns:
+        Columns run_id, case_id, launch, stage, minute (since the run's first launch), second
+        (since the first look of the timed window; below 0 before it), hottest_degc, fastest_mhz
+        (NaN where not read) and slowed_by (what slowed the device down, or nothing).
+
+    Raises:
+        UsageError: A path does not exist or holds no run.
+        StoreError: Nothing there can be read. Damage that costs only some launches is a warning.
+    """
+    return moments.looks(_runs(paths))
+
+
 def samples(runs: Iterable[StoredRun]) -> pd.DataFrame:
     """Every timed inference of runs that were read already; columns as of `load_samples`."""
-    parts = []
+    launches: list[tuple[str, str, str, str, str, int]] = []
+    latencies, seconds = [], []
     for run in runs:
         cases = run.cases
         for record in run.latest():
             if record.status != "ok" or record.case_id not in cases:
                 continue
-            latency_ns = np.asarray(record.latency_ns, dtype=np.int64)
             case = cases[record.case_id]
-            part = pd.DataFrame({"index": np.arange(len(latency_ns)), "latency_ns": latency_ns})
-            part.insert(0, "launch", record.launch)
-            names = {
-                "run_id": record.run_id,
-                "case_id": record.case_id,
-                "workload": case.workload,
-                "backend": case.backend,
-                "precision": case.precision,
-            }
-            for position, (name, value) in enumerate(names.items()):
-                part.insert(position, name, value)
-            parts.append(part)
-    columns = ["run_id", "case_id", "workload", "backend", "precision"]
-    if not parts:
-        return pd.DataFrame(columns=[*columns, "launch", "index", "latency_ns"])
-    found = pd.concat(parts, ignore_index=True)
-    return found.astype(dict.fromkeys(columns, "category"))
+            names = (record.run_id, record.case_id, case.workload, case.backend, case.precision)
+            launches.append((*names, record.launch))
+            latencies.append(np.asarray(record.latency_ns, dtype=np.int64))
+            seconds.append(moments.seconds(record))
+    columns = ["run_id", "case_id", "workload", "backend", "precision", "launch"]
+    if not launches:
+        return pd.DataFrame(columns=[*columns, "index", "latency_ns", "second"])
+    # Repeated as numbers: a frame a launch takes longer than reading them does.
+    counts = [len(each) for each in latencies]
+    data: dict[str, object] = {}
+    for name, values in zip(columns[:-1], zip(*launches, strict=True), strict=False):
+        each = pd.Categorical(values)
+        data[name] = pd.Categorical.from_codes(np.repeat(each.codes, counts), dtype=each.dtype)
+    data["launch"] = np.repeat([launch for *_, launch in launches], counts)
+    data["index"] = np.concatenate([np.arange(count) for count in counts])
+    timed = {"latency_ns": np.concatenate(latencies), "second": np.concatenate(seconds)}
+    return pd.DataFrame(data | timed)
 
 
 def _runs(paths: tuple[str | os.PathLike[str], ...]) -> tuple[StoredRun, ...]:

@@ -44,6 +44,7 @@ def gather(
     all_runs: bool = False,
     definition: str | None = None,
     keep_runs: bool = False,
+    each_setup: bool = False,
 ) -> Gathered:
     """As `read`, with figures by another tool's definition and the runs themselves if asked.
 
@@ -52,6 +53,7 @@ def gather(
         all_runs: As `read`.
         definition: A key of `edgebench.analysis.definitions.DEFINITIONS`.
         keep_runs: Whether the runs are wanted, too; else one is held at a time.
+        each_setup: As `edgebench.store.merge.latest`.
 
     Raises:
         UsageError: As `read`.
@@ -79,7 +81,8 @@ def gather(
     if not seen:
         raise StoreError(problems[0] if problems else "no folder was named")
     found += taken
-    return Gathered(tuple(runs), found if all_runs else merge.latest(found), tuple(problems))
+    chosen = found if all_runs else merge.latest(found, each_setup=each_setup)
+    return Gathered(tuple(runs), chosen, tuple(problems))
 
 
 def _measured(

@@ -28,20 +28,27 @@ _IF_NEEDED = (
 _PREFIX = {"threads": "t", "batch": "b", "streams": "s", "workload_version": "v"}
 
 
-def labels(rows: Sequence[Mapping[Any, object]]) -> list[str]:
+def labels(
+    rows: Sequence[Mapping[Any, object]], asked: Sequence[object] | None = None
+) -> list[str]:
     """A name for each row: ``litert/int8``, or ``litert/int8/t4`` beside a ``litert/int8/t1``.
 
     Args:
         rows: Rows of `edgebench.report.rows`, or a frame's records; missing keys are passed over.
+        asked: What each name will stand beside, as a heading or in a column of its own; the
+            workload where None.
 
     Returns:
-        One name a row, in the same order; unique within a workload as far as the rows differ.
+        One name a row, in the same order; unique among the rows that stand beside the same, as far
+        as they differ.
     """
-    by_workload: defaultdict[object, list[Mapping[Any, object]]] = defaultdict(list)
-    for row in rows:
-        by_workload[row.get("workload")].append(row)
-    chosen = {name: (*_ALWAYS, *telling(mine, _ALWAYS)) for name, mine in by_workload.items()}
-    return ["/".join(_parts(row, chosen[row.get("workload")])) for row in rows]
+    beside = [row.get("workload") for row in rows] if asked is None else asked
+    groups: defaultdict[object, list[Mapping[Any, object]]] = defaultdict(list)
+    for place, row in zip(beside, rows, strict=True):
+        groups[place].append(row)
+    chosen = {place: (*_ALWAYS, *telling(mine, _ALWAYS)) for place, mine in groups.items()}
+    named = zip(beside, rows, strict=True)
+    return ["/".join(_parts(row, chosen[place])) for place, row in named]
 
 
 def telling(rows: Sequence[Mapping[Any, object]], shown: tuple[str, ...]) -> tuple[str, ...]:

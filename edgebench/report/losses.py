@@ -11,6 +11,8 @@ from edgebench.report.figures import WORDS, Row
 
 MAX_LOSS_RATIO = 0.01
 """Top-1, mAP or mIoU that a cell may lose against fp32 before its speed counts as valid no more."""
+MOST = f"{100 * MAX_LOSS_RATIO:g} point"
+"""The same in words."""
 _SAME = (
     *("workload", "backend", "accelerator", "threads", "batch", "streams", "scenario"),
     *("region", "engine", "tuning", "parameters", "options"),

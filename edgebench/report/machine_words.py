@@ -8,6 +8,18 @@ from edgebench.machine import Accelerator, CpuCluster, Envelope
 from edgebench.units import mib_from_byte
 
 _KIB = 1024
+_UNITS = {"w": "W", "usd": "USD", "tops": "TOPS", "degc": "degC", "mhz": "MHz", "mib": "MiB"}
+"""As people write what a fact's key ends in."""
+_NAMES = {
+    "soc": "SoC",
+    "cpu": "CPU",
+    "npu": "NPU",
+    "gpu": "GPU",
+    "tpu": "TPU",
+    "tdp": "TDP",
+    "mem": "memory",
+}
+"""And what words of it stand for."""
 
 
 def cluster(part: CpuCluster, otherwise: str = "CPUs") -> str:
@@ -35,6 +47,22 @@ def envelope(known: Envelope | None) -> str:
 def caches(sizes_byte: Mapping[str, int]) -> str:
     """``L1d 64 KiB, L2 512 KiB, L3 2 MiB``; empty where nothing is known."""
     return ", ".join(f"{name} {_size(size)}" for name, size in sizes_byte.items())
+
+
+def words(key: str) -> str:
+    """A fact's key without its unit: ``memory min`` of ``mem_min_mib``, ``CPU clock`` of a MHz."""
+    stem, _, unit = key.rpartition("_")
+    parts = (stem if unit in _UNITS else key).split("_")
+    parts += ["clock"] if unit == "mhz" else []
+    return " ".join(_NAMES.get(part, part) for part in parts)
+
+
+def figure(key: str, value: float | str) -> str:
+    """A fact with its unit: ``6 TOPS``."""
+    if isinstance(value, str):
+        return value
+    unit = key.rpartition("_")[2]
+    return f"{value:g} {_UNITS.get(unit, unit)}".rstrip()
 
 
 def _size(value_byte: int) -> str:

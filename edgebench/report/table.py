@@ -19,9 +19,9 @@ from edgebench.stats import Interval
 if TYPE_CHECKING:
     from rich.table import Table
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _DIGITS = re.compile(r"[\d.]+")
-_SIGNIFICANT = 4
+SIGNIFICANT = 4
 _NAME = ("workload", "backend", "precision")
 _AXES = (
     *("device", "device_id", "threads", "batch", "accelerator", "workload_version", "streams"),
@@ -55,7 +55,8 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
 
     Args:
         rows: In the order shown.
-        columns: Names; where empty the six defaults, and each device has a heading of its own.
+        columns: Names; where empty the six defaults, and each device has a heading of its own, as
+            has each run where runs have a cell in common.
     """
     from rich import box  # noqa: PLC0415 - rich only where it draws
     from rich.text import Text  # noqa: PLC0415 - as above
@@ -66,7 +67,9 @@ def build(rows: Sequence[Row], columns: Sequence[str] = ()) -> Table:
     groups = [("", list(rows))]
     if not columns and "device" in names:  # a column of names would leave figures no room
         names.remove("device")
-        groups = _by_device(rows)
+        groups = _grouped(rows, "device")
+    if not columns and _of_several_runs(rows):
+        groups = [one for group in groups for one in _by_run(*group)]
     # Two columns more, or words in the place of a figure, still fit into 80.
     gap = 0 if len(names) > len(DEFAULT) or {"outcome", "accuracy"} & {*names} else 1
     whose = str(rows[0].get("definition") or "") if rows else ""
@@ -113,12 +116,28 @@ def _headings(names: Sequence[str], widths: Mapping[str, int]) -> dict[str, str]
     }
 
 
-def _by_device(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    """Rows of each kind of device, in the order they came."""
+def _grouped(rows: Sequence[Row], name: str) -> list[tuple[str, list[Row]]]:
+    """Rows of each value of a column, in the order they came."""
     found: dict[str, list[Row]] = {}
     for row in rows:
-        found.setdefault(clean(str(row.get("device"))), []).append(row)
+        found.setdefault(clean(str(row.get(name))), []).append(row)
     return list(found.items())
+
+
+def _by_run(device: str, rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """A device's rows, run by run; without its name where there is but one."""
+    before = f"{device}, " if device else ""
+    return [(f"{before}run {run_id}", mine) for run_id, mine in _grouped(rows, "run_id")]
+
+
+def _of_several_runs(rows: Sequence[Row]) -> bool:
+    """Whether only the run tells some rows apart, as with ``--all-runs``."""
+    runs: dict[tuple[Value, Value], Value] = {}
+    return any(
+        runs.setdefault((row.get("device_id"), row.get("case_id")), row.get("run_id"))
+        != row.get("run_id")
+        for row in rows
+    )
 
 
 def stages(rows: Sequence[Row]) -> Table | None:
@@ -234,7 +253,7 @@ def cell(name: str, row: Row) -> str:
         share = row.get("precision_ratio")
         if isinstance(share, float) and "partial" in str(row["fallback"]):
             return f"{row['precision']} (only {share:.0%})"  # the right one, as far as it went
-        return f"{row['precision']} (ran {row.get('effective_precision')})"
+        return clean(f"{row['precision']} (ran {row.get('effective_precision')})")
     told = name in {"latency_p50_ms", "outcome"}  # one of them is in every default table
     if told and row.get("status") != "ok" and row.get(name) is None:
         return str(row.get("status"))
@@ -264,9 +283,9 @@ def number(value: Value) -> str:
     """Four significant digits with their zeros, never in exponent form; ``-`` if not measured."""
     if not isinstance(value, float):
         return "-" if value is None else str(value)
-    if abs(value) >= 10**_SIGNIFICANT:
+    if abs(value) >= 10**SIGNIFICANT:
         return f"{value:,.0f}"
-    text = f"{value:#.{_SIGNIFICANT}g}".rstrip(".")
+    text = f"{value:#.{SIGNIFICANT}g}".rstrip(".")
     return f"{round(value, 6) + 0.0:.6f}" if "e" in text else text  # + 0.0: no "-0.000000"
 
 

@@ -26,6 +26,8 @@ _CAVEAT = "planted by edgebench.testing.fleet: nothing was measured"
 _SPREAD_RATIO = 0.02
 """Standard deviation of inferences within a launch."""
 _LABELLED, _SCENES = 1000, 500
+_HOT_DEGC, _RISE_DEGC, _RISE_S, _TOP_MHZ = 80.0, 35.0, 60.0, 2400.0
+"""Of a sustained launch: where its temperature ends, how far and how fast it rises; its clock."""
 _FIRMWARE_THROTTLES = 2
 """A bit of `Environment.throttle_bits`."""
 
@@ -123,10 +125,14 @@ def _by_scenario(launch: Record, cell: Cell, drawn: float) -> Record:
 
 
 def _sustained(launch: Record, cell: Cell) -> Record:
-    """Minutes whose medians fall evenly from burst to sustained before the last third begins."""
-    median_ns = float(np.median(np.asarray(launch.latency_ns, dtype=np.float64)))
+    """Minutes whose medians fall evenly from burst to sustained before the last third begins.
+
+    As in a real launch every n-th latency is kept, n a power of 3.
+    """
+    latency_ns = np.asarray(launch.latency_ns, dtype=np.float64)
+    median_ns = float(np.median(latency_ns))
     hot_from = MINUTES - MINUTES // 3
-    minutes, looks = [], []
+    minutes = []
     for minute in range(MINUTES):
         p50_ns = median_ns / cell.burst_sustained_ratio ** min(1.0, minute / hot_from)
         minutes.append(
@@ -137,11 +143,38 @@ def _sustained(launch: Record, cell: Cell) -> Record:
                 environment=Environment(),
             )
         )
+    counts = [minute.inferences for minute in minutes]
+    every = 3 ** math.ceil(math.log(max(1.0, sum(counts) / len(latency_ns)), 3))
+    medians = np.repeat([minute.p50_ns for minute in minutes], counts)[::every]
+    kept = medians * np.resize(latency_ns / median_ns, len(medians))
+    window_ns = 60 * NS_PER_S * MINUTES
+    return msgspec.structs.replace(
+        launch,
+        latency_ns=Samples(kept.astype(np.int64).tolist()),
+        inferences=sum(counts),
+        window_ns=window_ns,
+        cpu_ns=window_ns,
+        minutes=tuple(minutes),
+        counts={"kept_every": every},
+        looks=_warming(cell),
+    )
+
+
+def _warming(cell: Cell) -> tuple[Look, ...]:
+    """A look every ten seconds at a device that heats up, and clocks down once it is slowed."""
+    looks = []
     for second in range(0, 60 * MINUTES, 10):
         slowed = cell.slowed_after_s is not None and second >= cell.slowed_after_s
-        why = (THROTTLE_BITS[_FIRMWARE_THROTTLES],) if slowed else ()
-        looks.append(Look(t_ns=second * NS_PER_S, stage="measure", slowed_by=why))
-    return msgspec.structs.replace(launch, minutes=tuple(minutes), looks=tuple(looks))
+        looks.append(
+            Look(
+                t_ns=second * NS_PER_S,
+                stage="measure",
+                hottest_degc=round(_HOT_DEGC - _RISE_DEGC * math.exp(-second / _RISE_S), 1),
+                cpu_mhz=(_TOP_MHZ * (cell.burst_sustained_ratio if slowed else 1.0),),
+                slowed_by=(THROTTLE_BITS[_FIRMWARE_THROTTLES],) if slowed else (),
+            )
+        )
+    return tuple(looks)
 
 
 def _disturbed(launch: Record, cell: Cell) -> Record:
