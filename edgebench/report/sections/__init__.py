@@ -8,25 +8,41 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edgebench.report.sections.answer import answer
+from edgebench.report.sections.answer import answer, choose
 from edgebench.report.sections.base import Material, Section
-from edgebench.report.sections.basis import environment, glossary, method
+from edgebench.report.sections.basis import glossary, method
 from edgebench.report.sections.cells import cells
+from edgebench.report.sections.devices import devices
+from edgebench.report.sections.environment import environment
 from edgebench.report.sections.exceptions import exceptions
+from edgebench.report.sections.fronts import fronts
 from edgebench.report.sections.heat import heat
+from edgebench.report.sections.heat_map import heat_map
 from edgebench.report.sections.latency import latency
+from edgebench.report.sections.memory import memory
 from edgebench.report.sections.power import power
+from edgebench.report.sections.precisions import precisions
 from edgebench.report.sections.stages import stages
+from edgebench.report.sections.sustained import sustained
+from edgebench.report.sections.throughput import throughput
 from edgebench.report.sections.work import work
 
 SECTIONS: tuple[Callable[[Material], Section | None], ...] = (
     answer,
+    choose,
+    fronts,
+    heat_map,
+    precisions,
+    devices,
     cells,
     latency,
+    throughput,
+    memory,
     power,
-    work,
     stages,
+    sustained,
     heat,
+    work,
     exceptions,
     environment,
     method,

@@ -1,42 +1,86 @@
-"""The answer first: what was measured, and which cell is the fastest of each workload."""
+"""The answer first: what to take under the limits that were stated, or what is the fastest."""
 
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
-from edgebench.report import answers, endurance, grid
+from edgebench.report import answers, choosing, endurance, grid, losses
+from edgebench.report.answers import Least
 from edgebench.report.figures import WORDS
+from edgebench.report.judged import verdict
+from edgebench.report.page import chooser, wording
 from edgebench.report.rows import Row
-from edgebench.report.sections.base import Material, Section, verdict
+from edgebench.report.sections import decision
+from edgebench.report.sections.base import Material, Section
 from edgebench.report.table import TASK, cell, clean
 
 
 def answer(material: Material) -> Section:
-    """What was measured, and the fastest valid cell of each workload."""
+    """What to take for each workload; without a question, its fastest valid cell."""
     statuses = [str(row["status"]) for row in material.rows]
     counts = Counter(s if s in {"ok", "skipped"} else "failed" for s in statuses)
-    devices = dict.fromkeys(f"{row['device']} ({row['device_id']})" for row in material.rows)
-    claims = [
-        {
-            "workload": clean(found.workload),
-            "extreme": f"{'highest' if found.by.highest else 'lowest'} {found.by.noun}",
-            "best": _claim(material, found.best, found.by) if found.best else None,
-            "rivals": [material.name(row) for row in found.rivals],
-            "unranked": len(found.unranked),
-            "measured": any(row["status"] == "ok" for row in found.rows),
-            "lowest": _claim(material, found.unranked[0], found.by) if found.unranked else None,
-        }
-        for found in answers.fastest(material.rows)
-    ]
+    units = dict.fromkeys((str(row["device"]), str(row["device_id"])) for row in material.rows)
+    devices = [kind if unit == kind else f"{kind} ({unit})" for kind, unit in units]
+    stated = chooser.is_stated(material.asked) and bool(material.rows)
     context = {
         "devices": [clean(device) for device in devices],
         "runs": len({row["run_id"] for row in material.rows}),
         "cells": len(material.rows),
         "counts": counts,
-        "claims": claims,
+        "decision": decision.told(material) if stated else None,
+        "most": losses.MOST,
+        "claims": [] if stated else _claims(material),
         "turned": [clean(line) for line in endurance.overtaken(material.rows, material.name)],
     }
     return Section(id="answer", title="Answer", template="answer.html.j2", context=context)
+
+
+def choose(material: Material) -> Section | None:
+    """The form in which limits are stated and changed; it starts with those of the answer."""
+    if not material.rows:
+        return None
+    told = chooser.chooser(material.rows, material.asked, material.data)
+    return Section(
+        id="choose",
+        title="Choose under limits",
+        template="chooser.html.j2",
+        context={"told": told, "stated": chooser.is_stated(material.asked)},
+    )
+
+
+def _claims(material: Material) -> list[dict[str, Any]]:
+    if not material.rows:
+        return []
+    rows = choosing.of_workloads(material.rows, material.asked.workloads)
+    return [_claimed(material, found) for found in answers.fastest(rows)]
+
+
+def _claimed(material: Material, found: answers.Answer) -> dict[str, Any]:
+    least = answers.least(found.rows)
+    return {
+        "workload": clean(found.workload),
+        "extreme": f"{'highest' if found.by.highest else 'lowest'} {found.by.noun}",
+        "best": _claim(material, found.best, found.by) if found.best else None,
+        "rivals": [material.name(row) for row in found.rivals],
+        "unranked": len(found.unranked),
+        "measured": any(row["status"] == "ok" for row in found.rows),
+        "lowest": _claim(material, found.unranked[0], found.by) if found.unranked else None,
+        "least": [_least(material, one) for one in least],
+        "least_heads": ", ".join(dict.fromkeys(one.words.split(" (")[0] for one in least)),
+    }
+
+
+def _least(material: Material, found: Least) -> dict[str, Any]:
+    """The most frugal, or the smallest in memory: a line each."""
+    value = found.best[found.name]
+    assert isinstance(value, float)  # noqa: S101 - it was chosen by it
+    return {
+        "what": found.words,
+        "cell": material.name(found.best),
+        "figure": wording.figure(found.name, value) + (" gross" if "gross" in found.name else ""),
+        "rivals": [material.name(row) for row in found.rivals],
+    }
 
 
 def _accuracy(row: Row) -> str:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from edgebench.report import frame
+from edgebench.report import charts, frame, moments
+from edgebench.report.charts.base import CELLS, Chart
+from edgebench.report.choosing import Asked
 from edgebench.report.grid import Grid
-from edgebench.report.labels import labels
+from edgebench.report.page.data import PageData
+from edgebench.report.page.listing import Listing, text
 from edgebench.report.rows import Row
-from edgebench.report.table import clean
 from edgebench.store.read import StoredRun
 
-_MARKS = {"valid": "", "skipped": "warn", "suspect": "warn", "imported": "warn"}
+_QUESTION = text("question", "workload", "the workload, and what of it was asked")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +38,7 @@ class Figure:
     id: str
     caption: str
     spec: dict[str, Any]
-    data: Grid
+    data: Grid | Listing
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,23 @@ class Material:
         runs: Every run read.
         rows: The cells to show.
         problems: What could not be read, a line each.
+        asked: The question to answer first, and prices that are stated.
     """
 
     runs: Sequence[StoredRun]
     rows: Sequence[Row]
     problems: Sequence[str] = ()
+    asked: Asked = field(default_factory=Asked)
 
     @cached_property
     def names(self) -> list[str]:
-        """A short name for each row."""
-        return [clean(name) for name in labels(self.rows)]
+        """A short name for each row, unique in its question."""
+        return [str(name) for name in self.cells["cell"]]
+
+    @cached_property
+    def questions(self) -> list[str]:
+        """What each row was asked: its workload, and what is not usual."""
+        return [str(asked) for asked in self.cells["question"]]
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -64,26 +73,66 @@ class Material:
         return frame.frame(list(self.rows))
 
     @cached_property
-    def samples(self) -> pd.DataFrame:
-        """Every inference, as `edgebench.load_samples` gives them."""
-        return frame.samples(self.runs)
+    def quantiles(self) -> pd.DataFrame:
+        """Of each cell's latencies, a run at a time: nothing needs all samples at once."""
+        parts = (frame.samples([run]) for run in self.runs)
+        found = [charts.quantiles(samples) for samples in parts if not samples.empty]
+        return pd.concat(found) if found else charts.quantiles(frame.samples([]))
+
+    @cached_property
+    def timed(self) -> pd.DataFrame:
+        """The inferences of which it is known when they began: those of sustained launches."""
+        sustained = [run for run in self.runs if _has_sustained(run)]
+        parts = [frame.samples([run]) for run in sustained] or [frame.samples([])]
+        return pd.concat([part[part["second"].notna()] for part in parts])
+
+    @cached_property
+    def looks(self) -> pd.DataFrame:
+        """What was seen of the machines, as `edgebench.load_looks` gives it."""
+        return moments.looks(self.runs)
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        """The frame with what charts and tables need beside, see `charts.prepared`."""
+        return charts.prepared(self.frame)
+
+    @cached_property
+    def data(self) -> PageData:
+        """What the page embeds, once for all charts and tables."""
+        return PageData(self.cells)
+
+    def listing(self, listing: Listing) -> Listing:
+        """The table, for which the page then has the data.
+
+        Where a workload was asked several things, its column says what: names of cells are unique
+        in their question only.
+        """
+        if listing.source == CELLS and len(set(self.questions)) > self.cells["workload"].nunique():
+            fields = [_QUESTION if one.names == ("workload",) else one for one in listing.fields]
+            listing = replace(listing, fields=fields)
+        self.data.show(listing)
+        return listing
+
+    def figure(self, name: str, chart: Chart, caption: str, data: Listing) -> Figure:
+        """A chart over its table; the page then has the data of both.
+
+        Args:
+            name: Its anchor is ``chart-{name}``.
+            chart: As a function of `edgebench.report.charts` makes it of `cells`.
+            caption: What is seen, and what it does not show.
+            data: The table behind it.
+        """
+        spec = self.data.spec(chart)
+        return Figure(id=f"chart-{name}", caption=caption, spec=spec, data=self.listing(data))
 
     def name(self, row: Row) -> str:
         """The short name of a row."""
-        return next(name for name, known in zip(self.names, self.rows, strict=True) if known is row)
+        return self._name_of[id(row)]
+
+    @cached_property
+    def _name_of(self) -> dict[int, str]:
+        return {id(row): name for row, name in zip(self.rows, self.names, strict=True)}
 
 
-def verdict(row: Row) -> str:
-    """One word for a cell: valid, suspect or invalid where it is ok, else its status.
-
-    What another tool measured is ``imported``: nobody judged it.
-    """
-    status = row.get("status")
-    if status == "ok" and row.get("imported_from"):
-        return "imported"
-    return str(row.get("validity") if status == "ok" and row.get("validity") else status)
-
-
-def mark(row: Row) -> str:
-    """How the verdict is set off: ``bad``, ``warn`` or not at all."""
-    return _MARKS.get(verdict(row), "bad")
+def _has_sustained(run: StoredRun) -> bool:
+    return any(case.scenario == "sustained" for case in run.cases.values())

@@ -1,78 +1,207 @@
-"""Every cell that is not simply good, with its reason."""
+"""Which cells are not to be trusted, and why: by reason, by device, and each by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from edgebench.report import grid
-from edgebench.report.grid import Cell, Grid, Head
-from edgebench.report.rows import Row
-from edgebench.report.sections.base import Material, Section, mark, verdict
+from edgebench.report import doubts
+from edgebench.report.charts.base import CELLS
+from edgebench.report.doubts import Doubt, Group, Level
+from edgebench.report.judged import verdict
+from edgebench.report.page import listing
+from edgebench.report.page.listing import Listing
+from edgebench.report.rows import NOT_REACHED, Row
+from edgebench.report.sections.base import Material, Section
 from edgebench.report.table import clean
-from edgebench.store.read import StoredRun
+
+_DOUBTS = "doubts"
+_LEVELS = {
+    Level.WRONG: "Do not use: no figure, or a wrong one",
+    Level.CARE: "With care: not what it seems, or nobody vouches for it",
+    Level.KNOW: "Good, but know",
+}
+_FAILED = ("failed", "timeout", "oom", "crashed")
+_TABLES = {
+    "Failed": _FAILED,
+    "Invalid": ("invalid",),
+    "Suspect": ("suspect",),
+    "Imported": ("imported",),
+    "Skipped": ("skipped",),
+}
+_REASONS = (
+    *(listing.text("question", "workload"), listing.text("cell"), listing.text("device")),
+    *(listing.text("verdict"), listing.lines("why", "reasons")),
+)
+_JUDGED = ("suspect", "invalid")
+_GROUPS = 12
+"""Of a level, before the rest is only counted: the tables have them."""
+_NAMED = 3
+_LONGEST_CHARACTERS = 160
+_TRAITS = ("precision", "backend", "accelerator", "workload")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """A group of cells in a sentence, and the table of them."""
+
+    cells: str
+    why: str
+    data: Listing
 
 
 def exceptions(material: Material) -> Section:
-    """Every cell that is not simply good, with its reason; and what could not be read."""
-    named = list(zip(material.rows, material.names, range(len(material.rows)), strict=True))
-    groups = {
-        "Failed": [n for n in named if n[0]["status"] not in {"ok", "skipped"}],
-        "Invalid or suspect": [
-            n for n in named if n[0]["status"] == "ok" and verdict(n[0]) in {"suspect", "invalid"}
-        ],
-        "Imported": [n for n in named if verdict(n[0]) == "imported"],
-        "Skipped": [n for n in named if n[0]["status"] == "skipped"],
+    """Every cell that is not simply good, with its reasons; and what could not be read."""
+    found = {place: mine for place, row in enumerate(material.rows) if (mine := doubts.of(row))}
+    groups = doubts.grouped(found)
+    _tell(material, found, groups)
+    context = {
+        "lead": _lead(material.rows, found),
+        "devices": list(_devices(material.rows, found)),
+        "levels": list(_levels(material, groups)),
+        "tables": list(_tables(material)),
+        "problems": [clean(problem) for problem in material.problems],
     }
-    heads = (Head("workload"), Head("cell"), Head("verdict"), Head("reason"))
-    tables = [
-        Grid(
-            caption=f"{title}: {len(found)}",
-            heads=heads,
-            rows=[_why(row, name) for row, name, _ in found],
-            ids=[f"why-{index}" for _, _, index in found],
-        )
-        for title, found in groups.items()
-        if found
-    ]
-    if fallen := [(row, name) for row, name, _ in named if row.get("fallback")]:
-        tables.append(_fallbacks(fallen))
-    if missing := _not_measured(material.runs):
-        rows = [(grid.text(run), grid.text(label)) for run, label in missing]
-        caption = f"Planned, but the run ended before them: {len(missing)}"
-        tables.append(Grid(caption=caption, heads=(Head("run"), Head("cell")), rows=rows))
-    context = {"tables": tables, "problems": [clean(problem) for problem in material.problems]}
     title = "What did not go as asked"
     return Section(id="exceptions", title=title, template="exceptions.html.j2", context=context)
 
 
-def _why(row: Row, name: str) -> list[Cell]:
-    why = row.get("reason") if row["status"] != "ok" else row.get("caveats")
-    if verdict(row) == "imported":
-        why = f"{row['imported_from']}; {row['caveats']}"
-    words = Cell(verdict(row), mark=mark(row))
-    return [grid.text(row["workload"]), grid.text(name), words, grid.text(why)]
-
-
-def _fallbacks(fallen: Sequence[tuple[Row, str]]) -> Grid:
-    heads = [Head("workload"), Head("cell"), Head("differs")]
-    heads += [Head("precision asked"), Head("precision that ran"), Head("% of it", numeric=True)]
-    names = ("fallback", "precision", "effective_precision")
-    rows = [
-        [
-            *(grid.text(value) for value in (row["workload"], name)),
-            *(grid.text(row.get(key)) for key in names),
-            grid.figure(row.get("precision_ratio"), 100, 0),
-        ]
-        for row, name in fallen
+def _tell(material: Material, found: dict[int, list[Doubt]], groups: Sequence[Group]) -> None:
+    """Put to the page's data which cells are in which group, and why each is."""
+    places = [(place, str(number)) for number, one in enumerate(groups) for place in one.places]
+    material.data.add(_DOUBTS, [{"row": place, "group": group} for place, group in places])
+    why = [
+        {"row": place, "why": "; ".join(doubt.words for doubt in mine)}
+        for place, mine in found.items()
     ]
-    caption = f"Ran otherwise than asked: {len(fallen)}"
-    return Grid(caption=caption, heads=heads, rows=rows)
+    material.data.add(CELLS, why)
 
 
-def _not_measured(runs: Sequence[StoredRun]) -> list[tuple[str, str]]:
-    found = []
-    for run in runs:
-        seen = {record.case_id for record in run.records}
-        planned = [planned for planned in run.manifest.plan if planned.case_id not in seen]
-        found += [(run.manifest.run_id, one.case.label) for one in planned]
-    return found
+def _lead(rows: Sequence[Row], found: dict[int, list[Doubt]]) -> str:
+    """How many cells there are of each level, the gravest doubt of each counted."""
+    gravest = Counter(min(doubts.KINDS[one.kind].level for one in mine) for mine in found.values())
+    wrong, care, know = (gravest[level] for level in _LEVELS)
+    if not rows or not wrong + care:
+        return ""
+    cells = "cell is" if len(rows) == 1 else "cells are"
+    good = f"{len(rows) - wrong - care} of {len(rows)} {cells} valid and ran as asked"
+    known = f" (of {know} there is something to know)" if know else ""
+    return f"{good}{known}; {wrong} must not be used, {care} only with care."
+
+
+def _levels(material: Material, groups: Sequence[Group]) -> Iterator[dict[str, object]]:
+    for level, title in _LEVELS.items():
+        mine = [(n, one) for n, one in enumerate(groups) if one.kind.level == level]
+        if mine:
+            told = [_told(material, str(n), one) for n, one in mine[:_GROUPS]]
+            yield {"title": title, "groups": told, "more": len(mine) - len(told)}
+
+
+def _told(material: Material, number: str, group: Group) -> Told:
+    words, same = doubts.commonest(group.doubts)
+    words = words if len(words) <= _LONGEST_CHARACTERS else f"{words[:_LONGEST_CHARACTERS]} ..."
+    why = f"{group.kind.words}: {words}" if same else f"{group.kind.words}, such as: {words}"
+    cells = _who(material, group.places)
+    where = {"group": (number,)}
+    data = Listing(caption=cells, fields=_REASONS, source=_DOUBTS, where=where)
+    return Told(cells=cells, why=why, data=data)
+
+
+def _who(material: Material, places: Sequence[int]) -> str:
+    """``12 cells on raspberry-pi-5, all int8 on ncnn``."""
+    rows = [material.rows[place] for place in places]
+    if len(rows) == 1:
+        (place,) = places
+        cell = material.names[place]
+        device = clean(str(rows[0]["device"]))
+        on = "" if device in cell.split("/") else f" on {device}"
+        return f"1 cell{on}, {material.questions[place]}: {cell}"
+    shared = [
+        clean(str(rows[0][name]))
+        for name in _TRAITS
+        if len({row[name] for row in rows}) == 1 < len({row[name] for row in material.rows})
+    ]
+    every = f", all {' '.join(shared)}" if shared else ""
+    return f"{len(rows)} cells{_on(rows)}{every}"
+
+
+def _on(rows: Sequence[Row]) -> str:
+    counted = Counter(clean(str(row["device"])) for row in rows).most_common()
+    if len(counted) == 1:
+        return f" on {counted[0][0]}"
+    named = [f"{name} {count}" for name, count in counted[:_NAMED]]
+    more = [f"{len(counted) - _NAMED} more"] if len(counted) > _NAMED else []
+    return f" on {len(counted)} devices ({', '.join((*named, *more))})"
+
+
+def _devices(rows: Sequence[Row], found: dict[int, list[Doubt]]) -> Iterator[tuple[str, str]]:
+    """``("raspberry-pi-5", "7 of 9 cells valid and ran as asked; 1 suspect (1 heat), 1 failed")``.
+
+    What is good here adds up to what the lead counts.
+    """
+    by_device: defaultdict[str, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        by_device[clean(str(row["device"]))].append(place)
+    for device, places in sorted(by_device.items()):
+        words = {place: verdict(rows[place]) for place in places}
+        counted = Counter(words.values())
+        fell = [place for place in places if rows[place].get("fallback")]
+        doubly = sum(words[place] != "valid" for place in fell)
+        good = counted.pop("valid", 0) - (len(fell) - doubly)
+        told = []
+        for word, count in counted.most_common():
+            mine = [place for place in places if words[place] == word]
+            told.append(f"{count} {word}{_causes(mine, found) if word in _JUDGED else ''}")
+        already = f" ({doubly} of them counted already)" if doubly else ""
+        told += [f"{len(fell)} ran otherwise than asked{already}"] if fell else []
+        cells = "1 cell" if len(places) == 1 else f"{len(places)} cells"
+        sound = f"{good} of {cells} valid and ran as asked"
+        yield device, "; ".join([sound, *([", ".join(told)] if told else [])])
+
+
+def _causes(places: Sequence[int], found: dict[int, list[Doubt]]) -> str:
+    """Of how many of these cells each cause is; what ran otherwise is told of all together."""
+    having = Counter(
+        kind for place in places for kind in {doubt.kind for doubt in found.get(place, ())}
+    )
+    grave = [
+        (having[name], kind.short)
+        for name, kind in doubts.KINDS.items()
+        if having[name] and kind.level < Level.KNOW and name != "fallback"
+    ]
+    told = [f"{count} {short}" for count, short in sorted(grave, key=lambda one: -one[0])]
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _tables(material: Material) -> Iterator[Listing]:
+    """All of them, once each: other places of the page lead to these rows."""
+    counted = Counter(verdict(row) for row in material.rows)
+    for title, words in _TABLES.items():
+        if count := sum(counted[word] for word in words):
+            caption = f"{title}: {count}"
+            where = {"verdict": words}
+            yield material.listing(
+                Listing(caption=caption, fields=_REASONS, where=where, anchor="why")
+            )
+    if fallen := sum(bool(row.get("fallback")) for row in material.rows):
+        yield material.listing(_fallbacks(fallen))
+    if missing := sum(row.get("reason") == NOT_REACHED for row in material.rows):
+        caption = f"Planned, but the run ended before them: {missing}"
+        planned = (listing.text("run_id", "run"), listing.text("workload"), listing.text("cell"))
+        where = {"reason": (NOT_REACHED,)}
+        yield material.listing(Listing(caption=caption, fields=planned, where=where))
+
+
+def _fallbacks(count: int) -> Listing:
+    fields = (
+        *(listing.text("workload"), listing.text("cell"), listing.text("device")),
+        listing.text("fallback", "differs"),
+        listing.text("precision", "precision asked"),
+        listing.text("effective_precision", "precision that ran"),
+        listing.number("precision_ratio", "% of it", scale=100, digits=0),
+        listing.text("accelerator", "asked to run on"),
+        listing.text("effective_accelerator", "ran on"),
+    )
+    caption = f"Ran otherwise than asked: {count}"
+    return Listing(caption=caption, fields=fields, needs=("fallback",))

@@ -3,49 +3,61 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from edgebench.machine import Look
 from edgebench.records import Record
-from edgebench.report import grid, heat_chart
-from edgebench.report.grid import Grid, Head
-from edgebench.report.labels import labels
+from edgebench.report import charts
+from edgebench.report.page import listing
+from edgebench.report.page.listing import Listing
 from edgebench.report.sections.base import Figure, Material, Section
 from edgebench.report.table import clean
-from edgebench.store.read import StoredRun
 from edgebench.units import NS_PER_S
 
-_S_PER_MIN = 60.0
-_POINTS = 600
-"""Of a run at most: a point each pixel of the chart."""
-_HEADS = (
-    *(Head("run"), Head("cell"), Head("launches", numeric=True)),
-    Head("slowed", numeric=True, meaning="launches that were slowed down while they were timed"),
-    Head("first after s", numeric=True, meaning="seconds of measuring until it was seen first"),
-    Head("share of time %", numeric=True, meaning="of the looks, about one a second"),
-    *(Head("hottest degC", numeric=True), Head("by what")),
+_SLOWED = "slowed"
+"""The set of data with a record for each cell that was slowed down while it was timed."""
+_FOUND = (
+    *(listing.text("run"), listing.text("cell"), listing.number("launches")),
+    listing.number("slowed", meaning="launches that were slowed down while they were timed"),
+    listing.number(
+        "first_s",
+        "first after s",
+        digits=1,
+        meaning="seconds of measuring until it was seen first",
+    ),
+    listing.number(
+        "time_ratio",
+        "share of time %",
+        scale=100,
+        digits=0,
+        meaning="of the looks, about one a second",
+    ),
+    *(listing.number("hottest_degc", "hottest degC", digits=1), listing.text("by", "by what")),
+)
+_MOMENTS = (
+    *(listing.text("run"), listing.number("minute", digits=2)),
+    *(listing.number("degc", "degC", digits=1), listing.number("mhz", "MHz", digits=0)),
+    *(listing.text("held", "slowed by"), listing.text("cell")),
 )
 
 
 def heat(material: Material) -> Section | None:
     """Temperature and clock of each run; None where nobody looked."""
-    shown = {str(row["run_id"]) for row in material.rows}
-    runs = [run for run in material.runs if run.manifest.run_id in shown]
-    runs = [run for run in runs if any(record.looks for record in run.latest())]
-    if not runs:
+    looks = material.looks[material.looks["run_id"].isin(material.cells["run_id"])]
+    if looks.empty:
         return None
-    lines = [line for run in runs for line in _findings(material, run)]
-    moments = [(run, _moments(material, run)) for run in runs]
-    drawn = [(run, found) for run, found in moments if found]
-    blind = [clean(run.manifest.facts.device) for run, found in moments if not found]
+    slowed = _slowed(material)
+    seen = looks[looks["hottest_degc"].notna() | looks["fastest_mhz"].notna()]["run_id"].unique()
+    devices = material.cells[material.cells["run_id"].isin(looks["run_id"])]
+    blind = devices[~devices["run_id"].isin(seen)]["device"].dropna().unique()
+    if slowed:
+        material.data.add(_SLOWED, slowed)
+    table = Listing(caption="Slowed down while measured", fields=_FOUND, source=_SLOWED)
     context = {
-        "lead": _lead(lines, list(dict.fromkeys(blind)), any_seen=bool(drawn)),
-        "figures": [_figure(drawn)] if drawn else [],
-        "tables": [Grid(caption="Slowed down while measured", heads=_HEADS, rows=lines)]
-        if lines
-        else [],
+        "lead": _lead(slowed, [clean(str(name)) for name in blind], any_seen=len(seen) > 0),
+        "figures": [_figure(material)] if len(seen) else [],
+        "tables": [table] if slowed else [],
     }
     return Section(id="heat", title="Heat", template="heat.html.j2", context=context)
 
@@ -65,29 +77,38 @@ def _lead(lines: Sequence[object], blind: Sequence[str], *, any_seen: bool) -> s
     return " ".join(told)
 
 
-def _findings(material: Material, run: StoredRun) -> Iterator[list[grid.Cell]]:
-    """A line for each cell that was slowed down while it was timed."""
-    names = _names(material, run)
-    for case_id, name in names.items():
-        launches = [one for one in run.latest() if one.case_id == case_id and one.looks]
-        timed = [[look for look in one.looks if look.stage == "measure"] for one in launches]
-        slowed = [looks for looks in timed if any(look.slowed_by for look in looks)]
-        if not slowed:
+def _slowed(material: Material) -> list[dict[str, Any]]:
+    """A record for each cell that was slowed down while it was timed."""
+    places = {(row.run_id, row.case_id): row for row in material.cells.itertuples()}
+    launches: dict[Any, list[Record]] = {}
+    for record in (one for run in material.runs for one in run.latest() if one.looks):
+        launches.setdefault((record.run_id, record.case_id), []).append(record)
+    found = []
+    for key, cell in places.items():
+        mine = launches.get(key, [])
+        timed = [[look for look in one.looks if look.stage == "measure"] for one in mine]
+        if not any(look.slowed_by for looks in timed for look in looks):
             continue
-        every = [look for looks in timed for look in looks]
-        held = [look for look in every if look.slowed_by]
-        causes = Counter(words for look in held for words in look.slowed_by)
-        degrees = [look.hottest_degc for look in every if look.hottest_degc is not None]
-        yield [
-            grid.text(run.manifest.run_id),
-            grid.text(name),
-            grid.figure(len(launches)),
-            grid.figure(len(slowed)),
-            grid.figure(min(map(_first_s, slowed)), 1, 1),
-            grid.figure(len(held) / len(every), 100, 0),
-            grid.figure(max(degrees, default=None), 1, 1),
-            grid.text(", ".join(words for words, _ in causes.most_common())),
-        ]
+        name = clean(f"{cell.workload}/{cell.cell}")
+        about = {"row": cell.row, "run": clean(str(cell.run_id)), "cell": name}
+        found.append(about | {"launches": len(mine)} | _told(timed))
+    return found
+
+
+def _told(timed: Sequence[Sequence[Look]]) -> dict[str, Any]:
+    """What slowed the launches of a cell down, from their looks while they were timed."""
+    slowed = [looks for looks in timed if any(look.slowed_by for look in looks)]
+    every = [look for looks in timed for look in looks]
+    held = [look for look in every if look.slowed_by]
+    causes = Counter(words for look in held for words in look.slowed_by)
+    told = {
+        "slowed": len(slowed),
+        "first_s": min(map(_first_s, slowed)),
+        "time_ratio": len(held) / len(every),
+        "by": clean(", ".join(words for words, _ in causes.most_common())),
+    }
+    degrees = [look.hottest_degc for look in every if look.hottest_degc is not None]
+    return told | ({"hottest_degc": max(degrees)} if degrees else {})
 
 
 def _first_s(looks: Sequence[Look]) -> float:
@@ -96,73 +117,13 @@ def _first_s(looks: Sequence[Look]) -> float:
     return (first.t_ns - looks[0].t_ns) / NS_PER_S
 
 
-def _names(material: Material, run: StoredRun) -> dict[str, str]:
-    rows = [row for row in material.rows if row["run_id"] == run.manifest.run_id]
-    pairs = zip(rows, labels(rows), strict=True)
-    return {str(row["case_id"]): clean(f"{row['workload']}/{name}") for row, name in pairs}
-
-
-def _moments(material: Material, run: StoredRun) -> list[dict[str, Any]]:
-    """What was read at each look, in minutes since the run's first launch; thinned out evenly."""
-    names = _names(material, run)
-    launches = sorted(
-        (one for one in run.latest() if one.looks), key=lambda one: one.started_at_utc
-    )
-    moments = [
-        one
-        for record in launches
-        for look in record.looks
-        if (one := _moment(look, record, launches[0], names.get(record.case_id, "")))
-    ]
-    step = -(-len(moments) // _POINTS)
-    return [one for place, one in enumerate(moments) if place % step == 0 or one.get("held")]
-
-
-def _moment(look: Look, record: Record, first: Record, name: str) -> dict[str, Any]:
-    """Empty where neither a temperature nor a clock was read.
-
-    Launches are placed by the time of day at which they began, for a resumed run has two boots.
-    """
-    began, origin = (datetime.fromisoformat(r.started_at_utc[:19]) for r in (record, first))
-    since_s = (began - origin).total_seconds() + (look.t_ns - record.looks[0].t_ns) / NS_PER_S
-    told: dict[str, Any] = {}
-    if look.hottest_degc is not None:
-        told["degc"] = round(look.hottest_degc, 1)
-    if look.cpu_mhz:
-        told["mhz"] = round(max(look.cpu_mhz), 1)
-    if not told:
-        return {}
-    held = {"held": clean(", ".join(look.slowed_by))} if look.slowed_by else {}
-    return {"minute": round(since_s / _S_PER_MIN, 4), "cell": name, **told, **held}
-
-
-def _figure(drawn: Sequence[tuple[StoredRun, list[dict[str, Any]]]]) -> Figure:
-    titled = [
-        (clean(f"{run.manifest.facts.device}, run {run.manifest.run_id}"), moments)
-        for run, moments in drawn
-    ]
-    heads = [Head("run"), Head("minute", numeric=True), Head("degC", numeric=True)]
-    heads += [Head("MHz", numeric=True), Head("slowed by"), Head("cell")]
-    rows = [
-        [
-            grid.text(title),
-            grid.figure(one["minute"], 1, 2),
-            grid.figure(one.get("degc"), 1, 1),
-            grid.figure(one.get("mhz"), 1, 0),
-            grid.text(one.get("held")),
-            grid.text(one["cell"]),
-        ]
-        for title, moments in titled
-        for one in moments
-    ]
+def _figure(material: Material) -> Figure:
     caption = (
         "Each point is a look at the device, about one a second while launches run: its hottest "
         "sensor, and the fastest of its clocks. Triangles are moments at which the kernel or the "
-        "firmware said that it slows the device down."
+        "firmware said that it slows the device down. Long runs are thinned out evenly."
     )
-    return Figure(
-        id="chart-heat",
-        caption=caption,
-        spec=heat_chart.heat(titled).to_dict(),
-        data=Grid(caption="Temperature and clock at each look", heads=heads, rows=rows),
+    table = Listing(
+        caption="Temperature and clock at each look", fields=_MOMENTS, source=charts.MOMENTS
     )
+    return material.figure("heat", charts.heat(material.looks, material.cells), caption, table)

@@ -2,86 +2,72 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from edgebench.report import charts
+from edgebench.report.charts.base import ROWS
+from edgebench.report.charts.latency_chart import SPREAD_ROWS
+from edgebench.report.page import listing
+from edgebench.report.page.listing import Listing
+from edgebench.report.sections.base import Figure, Material, Section
 
-from edgebench.report import charts, grid
-from edgebench.report.grid import Cell, Grid, Head
-from edgebench.report.sections.base import Figure, Material, Section, mark, verdict
-
-_PERCENTS = (*range(9, 50, 10), 50, *range(59, 100, 10))
+_PERCENTILES = ("p50", "p90", "p95", "p99")
 
 
 def latency(material: Material) -> Section | None:
-    """The charts of latency, each with its data."""
-    measured = charts.measured(material.frame)
-    if measured.empty:
+    """Median latencies with their intervals, and how the latencies of each cell are spread."""
+    cells = material.cells
+    if not ((cells["latency_p50_ms"] > 0) & cells["comparable"]).any():
         return None
-    figures = [_interval_figure(material, measured)]
-    spread = charts.quantiles(material.samples, material.frame)
-    if not spread.empty:
-        figures.append(_spread_figure(material, spread))
+    figures = [_interval_figure(material)]
+    if not material.quantiles.empty:
+        figures.append(_spread_figure(material))
     context = {"figures": figures}
     return Section(id="latency", title="Latency", template="figures.html.j2", context=context)
 
 
-def _interval_figure(material: Material, measured: pd.DataFrame) -> Figure:
-    rows = [material.rows[index] for index in measured.index]
-    data = Grid(
-        caption="Median latency of each cell",
-        heads=(
-            Head("workload"),
-            Head("cell"),
-            Head("p50 ms", numeric=True),
-            Head("95 % interval ms", numeric=True),
-            Head("launches", numeric=True),
-            Head("verdict"),
+def _interval_figure(material: Material) -> Figure:
+    fields = (
+        *(
+            listing.text("workload"),
+            listing.text("cell"),
+            listing.number("latency_p50_ms", "p50 ms"),
         ),
-        rows=[
-            [
-                grid.text(row["workload"]),
-                grid.text(material.name(row)),
-                grid.figure(row["latency_p50_ms"]),
-                grid.interval(row, "latency_p50", "ms"),
-                grid.figure(row["launches"]),
-                Cell(verdict(row), mark=mark(row)),
-            ]
-            for row in rows
-        ],
+        listing.interval("latency_p50", "ms"),
+        listing.number("latency_p99_ms", "p99 ms"),
+        listing.interval("latency_p99", "ms"),
+        *(listing.number("launches"), listing.verdict()),
     )
     caption = (
-        "Each point is the median latency of a cell, the bar its 95 % interval. Hollow points are "
-        "suspect, invalid or imported. Where two bars overlap, the cells cannot be told apart. "
-        "Cells that chose their load themselves (offline, a server that looks for its rate) are "
-        "not drawn."
+        "Each point is the median latency of a cell, the bar its 95 % interval; the pale line to "
+        "its right is p99 with its own. Hollow points are suspect, invalid or imported, or ran "
+        "otherwise than asked. Cells whose bars overlap a little may be told apart all the same: "
+        f"see Method. The fastest {ROWS} of a question are drawn: filters bring up others. Cells "
+        "that chose their load "
+        "themselves (offline, a server that looks for its rate) are not."
     )
-    spec = charts.latency(material.frame).to_dict()
-    return Figure(id="chart-latency", caption=caption, spec=spec, data=data)
+    return material.figure(
+        "latency",
+        charts.latency(material.cells),
+        caption,
+        Listing(caption="Median latency of each cell", fields=fields, needs=("latency_p50_ms",)),
+    )
 
 
-def _spread_figure(material: Material, spread: pd.DataFrame) -> Figure:
-    shown = [charts.PERCENTS.index(percent) for percent in _PERCENTS]
-    heads = [Head("workload"), Head("cell"), Head("inferences", numeric=True)]
-    heads += [Head("shortest ms", numeric=True)]
-    heads += [Head(f"{charts.PERCENTS[index]} % ms", numeric=True) for index in shown]
-    heads += [Head("longest ms", numeric=True)]
-    rows = [
-        [
-            grid.text(row["workload"]),
-            grid.text(row["cell"]),
-            grid.figure(int(row["samples"])),
-            grid.figure(float(row["latency_min_ms"])),
-            *(grid.figure(float(row["quantile_ms"][index])) for index in shown),
-            grid.figure(float(row["latency_max_ms"])),
-        ]
-        for row in spread.to_dict("records")
-    ]
+def _spread_figure(material: Material) -> Figure:
+    fields = (
+        *(listing.text("workload"), listing.text("cell")),
+        *(listing.number("samples", "inferences"), listing.number("latency_min_ms", "shortest ms")),
+        *(listing.number(f"latency_{name}_ms", f"{name} ms") for name in _PERCENTILES),
+        listing.number("latency_max_ms", "longest ms", meaning="longest inference"),
+        listing.number("latency_mean_ms", "mean ms"),
+        listing.verdict(),
+    )
     caption = (
         "Each tick stands for 2 % of a cell's inferences, the long one for the median; ticks that "
-        "lie close mean a steady latency. The longest inference is in the table, not in the chart."
+        f"lie close mean a steady latency. The fastest {SPREAD_ROWS} cells of a question are drawn."
     )
-    return Figure(
-        id="chart-spread",
-        caption=caption,
-        spec=charts.distributions(material.samples, material.frame).to_dict(),
-        data=Grid(caption="Quantiles of latency of each cell", heads=heads, rows=rows),
+    return material.figure(
+        "spread",
+        charts.distributions(material.quantiles, material.cells),
+        caption,
+        Listing(caption="Quantiles of latency of each cell", fields=fields, needs=("samples",)),
     )

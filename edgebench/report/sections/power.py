@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from edgebench.report import grid, power_chart
-from edgebench.report.columns import BY_NAME
-from edgebench.report.grid import Cell, Grid, Head
+from edgebench.report import charts
+from edgebench.report.page import listing
+from edgebench.report.page.listing import Listing
 from edgebench.report.rows import Row
-from edgebench.report.sections.base import Figure, Material, Section, mark, verdict
+from edgebench.report.sections.base import Figure, Material, Section
 from edgebench.report.table import clean
 
 TIERS = {
@@ -20,16 +20,24 @@ TIERS = {
 }
 """Best first, in words; the others of `edgebench.metering.Tier` are no measurement."""
 _ENVELOPE = ("envelope_energy_lo_mj", "envelope_energy_hi_mj")
-_HEADS = (
-    *(Head("workload"), Head("cell")),
-    Head("tier", meaning="where the figures of this line come from; compare within one tier"),
-    *(Head("W", numeric=True, meaning="mean power"), Head("idle W", numeric=True)),
-    Head("gross mJ", numeric=True, meaning=BY_NAME["energy_gross_mj"].meaning),
-    Head("95 % interval mJ", numeric=True),
-    Head("net mJ", numeric=True, meaning=BY_NAME["energy_net_mj"].meaning),
-    Head("95 % interval mJ", numeric=True),
-    Head("readings", numeric=True, meaning=BY_NAME["power_samples"].meaning),
-    *(Head("verdict"), Head("measured by")),
+_FIELDS = (
+    *(listing.text("workload"), listing.text("cell")),
+    listing.text(
+        "power_tier",
+        "tier",
+        meaning="where the figures of this line come from; compare within one tier",
+    ),
+    *(listing.number("power_w", "W"), listing.number("power_idle_w", "idle W")),
+    *(
+        listing.number("energy_gross_mj", "gross mJ"),
+        listing.interval("energy_gross", "mj", "95 % interval mJ"),
+    ),
+    *(
+        listing.number("energy_net_mj", "net mJ"),
+        listing.interval("energy_net", "mj", "95 % interval mJ"),
+    ),
+    listing.number("power_samples", "readings"),
+    *(listing.verdict(), listing.text("power_source", "measured by")),
 )
 
 
@@ -42,7 +50,6 @@ def power(material: Material) -> Section | None:
         "missing": _missing(material.rows),
         "envelope": _envelope(material),
         "figures": _figures(material, rows),
-        "tables": [] if not rows else [_table(material, rows)],
     }
     if not (rows or context["missing"] or context["envelope"]):
         return None
@@ -54,36 +61,24 @@ def _has(rows: Sequence[Row], tier: str) -> bool:
 
 
 def _figures(material: Material, rows: Sequence[Row]) -> list[Figure]:
-    if not rows or power_chart.measured(material.frame).empty:
+    if not rows:
         return []
     caption = (
         "Filled circles are the whole energy of an inference, hollow diamonds what it adds to an "
-        "idle device; bars are 95 % intervals over launches. Each tier has a panel of its own: "
-        "what one tier leaves out another one sees. Which cells are suspect is in the table."
+        "idle device; bars are 95 % intervals over launches. Each tier has a panel of its own, "
+        "as have meters that leave out other parts: what one leaves out another one sees. "
+        "Which cells are suspect is in the table."
     )
-    spec = power_chart.energy(material.frame).to_dict()
-    return [Figure(id="chart-power", caption=caption, spec=spec, data=_table(material, rows))]
-
-
-def _table(material: Material, rows: Sequence[Row]) -> Grid:
-    lines = [
-        [
-            grid.text(row["workload"]),
-            grid.text(material.name(row)),
-            grid.text(row["power_tier"]),
-            grid.figure(row.get("power_w")),
-            grid.figure(row.get("power_idle_w")),
-            grid.figure(row["energy_gross_mj"]),
-            grid.interval(row, "energy_gross", "mj"),
-            grid.figure(row.get("energy_net_mj")),
-            grid.interval(row, "energy_net", "mj"),
-            grid.figure(row.get("power_samples")),
-            Cell(verdict(row), mark=mark(row)),
-            grid.text(row.get("power_source")),
-        ]
-        for row in rows
-    ]
-    return Grid(caption="Energy per inference, measured", heads=_HEADS, rows=lines)
+    nets = [row.get("energy_net_mj") for row in rows]
+    if any(isinstance(net, float) and net <= 0 for net in nets):
+        caption += (
+            " A net energy of 0 or less means that what an inference adds is lost in the noise of "
+            "what the idle device takes."
+        )
+    table = Listing(
+        caption="Energy per inference, measured", fields=_FIELDS, needs=("energy_gross_mj",)
+    )
+    return [material.figure("power", charts.energy(material.cells), caption, table)]
 
 
 def _excludes(rows: Sequence[Row]) -> list[str]:
@@ -98,33 +93,29 @@ def _excludes(rows: Sequence[Row]) -> list[str]:
 
 
 def _missing(rows: Sequence[Row]) -> list[str]:
-    """Why cells have no energy, with how many each reason is of."""
-    counts = Counter(
-        f"{row['device']}: {row['power_reason']}" for row in rows if row.get("power_reason")
-    )
-    return [clean(f"{reason} (cells: {count})") for reason, count in counts.items()]
+    """Why cells have no energy: a line a reason, with the cells of each device that it is of."""
+    found: dict[str, Counter[str]] = {}
+    for row in rows:
+        if row.get("power_reason"):
+            found.setdefault(str(row["power_reason"]), Counter())[str(row["device"])] += 1
+    lines = []
+    for reason, counts in found.items():
+        of = ", ".join(f"{device} ({count})" for device, count in counts.items())
+        lines.append(clean(f"{reason}: {of}"))
+    return lines
 
 
-def _envelope(material: Material) -> Grid | None:
+def _envelope(material: Material) -> Listing | None:
     """What published powers bound, where nothing was measured: an interval, and labelled so."""
-    rows = [
-        row
-        for row in material.rows
-        if row.get("energy_gross_mj") is None and row.get(_ENVELOPE[0]) is not None
-    ]
-    if not rows:
+    if not any(row.get(_ENVELOPE[0]) is not None for row in material.rows):
         return None
-    heads = [Head("workload"), Head("cell"), Head("tier"), Head("mJ from", numeric=True)]
-    heads += [Head("to", numeric=True), Head("published by")]
-    lines = [
-        [
-            grid.text(row["workload"]),
-            grid.text(material.name(row)),
-            grid.text("envelope"),
-            *(grid.figure(row.get(name)) for name in _ENVELOPE),
-            grid.text(row.get("envelope_source")),
-        ]
-        for row in rows
-    ]
-    caption = "Not measured: the device's published idle and load power times the time it took"
-    return Grid(caption=caption, heads=heads, rows=lines)
+    fields = (
+        *(listing.text("workload"), listing.text("cell")),
+        *(listing.number(_ENVELOPE[0], "mJ from"), listing.number(_ENVELOPE[1], "to")),
+        listing.text("envelope_source", "published by"),
+    )
+    caption = (
+        "Tier envelope, not measured: the device's published idle and load power times the time "
+        "it took"
+    )
+    return material.listing(Listing(caption=caption, fields=fields, needs=_ENVELOPE))

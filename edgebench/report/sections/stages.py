@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from edgebench.report import charts, grid
+from edgebench.report import charts
+from edgebench.report.charts.base import ROWS
 from edgebench.report.columns import STAGES
-from edgebench.report.grid import Grid, Head
+from edgebench.report.page import listing
+from edgebench.report.page.listing import Field, Listing
 from edgebench.report.rows import shares
-from edgebench.report.sections.base import Figure, Material, Section
+from edgebench.report.sections.base import Material, Section
+from edgebench.report.table import clean
 
 
 def stages(material: Material) -> Section | None:
@@ -15,30 +18,37 @@ def stages(material: Material) -> Section | None:
     if not timed:
         return None
     shown = [stage for stage in STAGES if any(stage in found for _, found in timed)]
-    heads = [Head("workload"), Head("cell"), Head("images by"), Head("p50 ms", numeric=True)]
-    for stage in shown:
-        name = stage.replace("_", " ")
-        heads.append(Head(f"{name} ms", numeric=True, meaning=STAGES[stage]))
-        heads.append(Head("%", numeric=True, meaning=f"share of {name} in all stages"))
-    rows = []
-    for row, found in timed:
-        cells = [grid.text(row["workload"]), grid.text(material.name(row))]
-        cells += [grid.text(row["pipeline"]), grid.figure(row["latency_p50_ms"])]
-        for stage in shown:
-            cells.append(grid.figure(row[f"stage_{stage}_ms"]))
-            cells.append(grid.figure(found.get(stage), 100, 1))
-        rows.append(cells)
+    fields = [listing.text("workload"), listing.text("cell"), listing.text("pipeline", "images by")]
+    fields += [listing.number("latency_p50_ms", "p50 ms"), listing.verdict()]
+    fields += [field for stage in shown for field in _of_stage(stage)]
+    by = ", ".join(dict.fromkeys(clean(str(row["pipeline"])) for row, _ in timed))
     caption = (
         "Each bar is an image's way from the bytes of its file to the answer; its parts are the "
-        "medians of the stages, in the order they run. Images were decoded and resized by "
-        f"{', '.join(dict.fromkeys(grid.text(row['pipeline']).text for row, _ in timed))}."
+        "medians of the stages, in the order they run, so a bar is not quite the median of the "
+        f"whole; below, each as a share of all. Images were decoded and resized by {by}. "
+        f"Intervals are in the table. The fastest {ROWS} of a question are drawn."
     )
-    figure = Figure(
-        id="chart-stages",
-        caption=caption,
-        spec=charts.stages(material.frame).to_dict(),
-        data=Grid(caption="Medians of the stages, and their shares", heads=heads, rows=rows),
+    table = Listing(
+        caption="Medians of the stages with their 95 % intervals, and their shares",
+        fields=fields,
+        needs=[f"stage_{stage}_ms" for stage in shown],
     )
-    context = {"figures": [figure]}
-    title = "From image to answer"
-    return Section(id="stages", title=title, template="figures.html.j2", context=context)
+    figure = material.figure("stages", charts.stages(material.cells), caption, table)
+    title, template = "From image to answer", "figures.html.j2"
+    return Section(id="stages", title=title, template=template, context={"figures": [figure]})
+
+
+def _of_stage(stage: str) -> list[Field]:
+    """Its median, the interval of that, and its part of all stages."""
+    name = stage.replace("_", " ")
+    return [
+        listing.number(f"stage_{stage}_ms", f"{name} ms", meaning=STAGES[stage]),
+        listing.interval(f"stage_{stage}", "ms", "95 % interval ms"),
+        listing.number(
+            f"share_{stage}_ratio",
+            "%",
+            scale=100,
+            digits=1,
+            meaning=f"share of {name} in all stages",
+        ),
+    ]

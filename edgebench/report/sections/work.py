@@ -6,19 +6,28 @@ from collections.abc import Sequence
 
 from edgebench.analysis import work as analysis
 from edgebench.analysis.work import Standing
-from edgebench.report import grid, work_chart
-from edgebench.report.grid import Cell, Grid, Head
+from edgebench.report import charts, grid
+from edgebench.report.page import listing
+from edgebench.report.page.listing import Listing
 from edgebench.report.rows import Row
-from edgebench.report.sections.base import Figure, Material, Section, mark, verdict
+from edgebench.report.sections.base import Material, Section
 from edgebench.report.table import cell, number
 
-_HEADS = (
-    *(Head("workload"), Head("cell"), Head("MMAC", numeric=True), Head("p50 ms", numeric=True)),
-    Head("95 % interval ms", numeric=True),
-    Head("GMAC/s", numeric=True, meaning="billion multiply-accumulates per second"),
-    Head("line ms", numeric=True, meaning="what the line of its backend has for so much work"),
-    Head("times", numeric=True, meaning="p50 over line: above 1 is slower than its work suggests"),
-    Head("verdict"),
+_FIELDS = (
+    *(listing.text("workload"), listing.text("cell"), listing.text("device")),
+    *(listing.number("call_mmac", "MMAC"), listing.number("latency_p50_ms", "p50 ms")),
+    listing.interval("latency_p50", "ms"),
+    listing.number("work_rate_gmacps", "GMAC/s", meaning="billion multiply-accumulates per second"),
+    listing.number(
+        "work_line_ms", "line ms", meaning="what the line of its backend has for so much work"
+    ),
+    listing.number(
+        "work_times_ratio",
+        "times",
+        digits=2,
+        meaning="p50 over line: above 1 is slower than its work suggests",
+    ),
+    listing.verdict(),
 )
 
 
@@ -29,16 +38,18 @@ def work(material: Material) -> Section | None:
         return None
     standings = analysis.standings(material.rows)
     odd = [one for one in standings if one.outlier]
-    figure = Figure(
-        id="chart-work",
-        caption=(
-            "Each point is a cell: multiply-accumulates of a call (convolutions and dense layers) "
-            "against its median latency with the 95 % interval. Dashed lines are equal speed. "
-            "Hollow points are suspect or invalid. Cells that wait or do more than the runtime's "
-            "call (other scenarios, region e2e) are not drawn."
-        ),
-        spec=work_chart.work(material.frame).to_dict(),
-        data=_data(material, [row for group in groups for row in group], standings),
+    caption = (
+        "Each point is a cell: multiply-accumulates of a call (convolutions and dense layers) "
+        "against its median latency with the 95 % interval (cut at 10 times the median). Dashed "
+        "lines are equal speed. Hollow points are suspect, invalid or imported, or ran otherwise "
+        "than asked. Cells that wait or do more "
+        "than the runtime's call (other scenarios, region e2e) are not drawn."
+    )
+    figure = material.figure(
+        "work",
+        charts.work(material.cells),
+        caption,
+        Listing(caption="Work and latency of each cell", fields=_FIELDS, needs=("work_panel",)),
     )
     context = {
         "figures": [figure],
@@ -85,24 +96,3 @@ def _lead(standings: Sequence[Standing], odd: Sequence[Standing]) -> str:
         "the line through the workloads of their backend"
         f"{' (edgebench profile tells where their time goes):' if odd else '.'}"
     )
-
-
-def _data(material: Material, rows: Sequence[Row], standings: Sequence[Standing]) -> Grid:
-    known = {id(one.row): one for one in standings}
-    lines = []
-    for row in rows:
-        standing = known.get(id(row))
-        lines.append(
-            [
-                grid.text(row["workload"]),
-                grid.text(material.name(row)),
-                grid.figure(analysis.call_mmac(row)),
-                grid.figure(row["latency_p50_ms"]),
-                grid.interval(row, "latency_p50", "ms"),
-                grid.figure(row["work_rate_gmacps"]),
-                grid.figure(standing and standing.expected_ms),
-                grid.figure(standing and standing.ratio, digits=2),
-                Cell(verdict(row), mark=mark(row)),
-            ]
-        )
-    return Grid(caption="Work and latency of each cell", heads=_HEADS, rows=lines)

@@ -73,9 +73,12 @@ def _write(path: Path, script: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(f"{_digest(body)}\n".encode() + body)
-        Path(file.name).replace(path)
     except OSError:
         return
+    try:
+        Path(file.name).replace(path)
+    except OSError:
+        Path(file.name).unlink(missing_ok=True)
 
 
 def _digest(body: bytes) -> str:

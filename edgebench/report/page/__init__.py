@@ -1,0 +1,1 @@
+"""The HTML page around its sections: data embedded once, tables and scripts."""

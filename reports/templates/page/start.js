@@ -1,0 +1,3 @@
+restore(true);
+bar.hidden = false;
+document.documentElement.dataset.ready = performance.now();
