@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from edgebench import __version__
-from edgebench.cli.text import count, one_line
+from edgebench.cli.text import count, one_line, plain
 from edgebench.errors import UsageError
 from edgebench.report import rows
 from edgebench.report.table import clean
@@ -33,7 +33,7 @@ def save(name: str, run: Path) -> None:
     baselines.path_of(name)  # a wrong name is told before anything is read
     runs, problems = read_all([run])
     for problem in problems:
-        click.echo(f"edgebench: {problem}", err=True)
+        click.echo(f"edgebench: {plain(problem)}", err=True)
     if foreign := folders_with(imported.FILE, run):
         others = count(len(foreign), "import")
         click.echo(f"{others} left out: a baseline holds what edgebench measured", err=True)

@@ -12,10 +12,10 @@ import click
 from edgebench.analysis import limits
 from edgebench.analysis.compare import DEFAULT_METRIC, METRICS
 from edgebench.analysis.limits import Limit
-from edgebench.cli import show
+from edgebench.cli import files, show
 from edgebench.cli.main import EXIT_LIMIT
 from edgebench.cli.params import CommaList, flatten
-from edgebench.cli.text import fill
+from edgebench.cli.text import fill, plain
 from edgebench.errors import UsageError
 from edgebench.report import comparison, comparison_markdown, csv_, gather
 from edgebench.report.columns import COLUMNS
@@ -67,6 +67,7 @@ def command(
     Limits like --fail latency_p50_ms:+5% or --fail throughput_ips:-5% end in exit code 1 only where
     the interval lies beyond them, all cells and limits judged together (Holm).
     """
+    files.check_all([("--csv", csv_file)] if csv_file is not None else [])
     checked = [limits.parse(words) for words in flatten(fails)]
     wanted = flatten(metrics) or tuple(limit.metric for limit in checked) or (DEFAULT_METRIC,)
     for metric in wanted:
@@ -100,7 +101,7 @@ def _sides(paths: Sequence[Path], baseline: str | None) -> tuple[list[Row], list
 def _latest(path: Path) -> list[Row]:
     found, problems = gather.read([path])
     for problem in problems:
-        click.echo(f"edgebench: {problem}", err=True)
+        click.echo(f"edgebench: {plain(problem)}", err=True)
     return found
 
 
@@ -110,11 +111,7 @@ def _print(found: Compared, *, as_json: bool, csv_file: str | None, shown: bool)
     if csv_file == "-":
         csv_.write(found.rows, sys.stdout, comparison.COLUMNS)
     elif csv_file is not None:
-        try:
-            with Path(csv_file).open("w", encoding="utf-8", newline="") as file:
-                csv_.write(found.rows, file, comparison.COLUMNS)
-        except OSError as error:
-            raise UsageError(f"cannot write {csv_file}: {error.strerror}") from None
+        files.write(Path(csv_file), csv_.encoded(found.rows, comparison.COLUMNS))
     if as_json or csv_file == "-" or not shown:
         return
     for metric in dict.fromkeys(str(row["metric"]) for row in found.rows):

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from edgebench import plugins
+from edgebench.cli import files, only
 from edgebench.cli.params import CommaList, check_columns, flatten
-from edgebench.cli.text import count, fill, one_line
+from edgebench.cli.text import count, fill, one_line, plain
 from edgebench.errors import EdgebenchError, UsageError
 from edgebench.protocols import Exported
 from edgebench.report import gather
 from edgebench.report.behind import Behind
 from edgebench.report.columns import COLUMNS
-from edgebench.report.rows import Row
 
 _RESULTS = Path("edgebench-results")
 _FILTERS = ("workload", "backend", "precision")
@@ -66,9 +65,11 @@ def command(
     places = paths or (_RESULTS,)
     rows, problems = gather.read(places, all_runs=all_runs)
     for problem in problems:
-        click.echo(f"edgebench: {problem}", err=True)
+        click.echo(f"edgebench: {plain(problem)}", err=True)
     chosen = [flatten(words) for words in (workload, backend, precision)]
-    rows = _filtered(rows, dict(zip(_FILTERS, chosen, strict=True)))
+    rows = only.kept(rows, dict(zip(_FILTERS, chosen, strict=True)))
+    if not rows:
+        raise UsageError("no cell is left to export")
     exported = exporter.write(rows, names, Behind(places))
     for note in exported.notes:
         click.echo(fill(note, "", "  "), err=True)
@@ -86,33 +87,12 @@ def _check(names: Sequence[str]) -> None:
             )
 
 
-def _filtered(rows: list[Row], wanted: dict[str, tuple[str, ...]]) -> list[Row]:
-    for column, values in wanted.items():
-        known = sorted({str(row[column]) for row in rows})
-        for value in values:
-            if value not in known:
-                raise UsageError(
-                    f"no {column} {value!r} here", remedy=f"there is {', '.join(known)}"
-                )
-        rows = [row for row in rows if not values or row[column] in values]
-    if not rows:
-        raise UsageError("no cell is left to export")
-    return rows
-
-
 def _write(exported: Exported, output: str, rows: int) -> None:
     if output == "-":
-        if sys.stdout.isatty() and b"\0" in exported.data:
-            raise UsageError("this format is no text", remedy="name a file: -o FILE")
-        sys.stdout.flush()
-        sys.stdout.buffer.write(exported.data)
-        sys.stdout.buffer.flush()
+        files.to_stdout(exported.data)
         return
-    try:
-        Path(output).write_bytes(exported.data)
-    except OSError as error:
-        raise UsageError(f"cannot write {output}: {error.strerror}") from None
-    click.echo(f"{count(rows, 'row')} in {output}", err=True)
+    files.write(Path(output), exported.data)
+    click.echo(plain(f"{count(rows, 'row')} in {output}"), err=True)
 
 
 def _list() -> None:

@@ -13,7 +13,7 @@ from edgebench.analysis.change_points import MIN_POINTS
 from edgebench.analysis.compare import DEFAULT_METRIC
 from edgebench.analysis.history import History
 from edgebench.cli.params import CommaList, flatten
-from edgebench.cli.text import count, fill
+from edgebench.cli.text import count, fill, plain
 from edgebench.errors import UsageError
 from edgebench.report import gather
 from edgebench.report import history as report
@@ -53,7 +53,7 @@ def command(
     paths, cases = _parted(what)
     rows, problems = gather.read(paths or [_RESULTS], all_runs=True)
     for problem in problems:
-        click.echo(f"edgebench: {problem}", err=True)
+        click.echo(f"edgebench: {plain(problem)}", err=True)
     found = _chosen(history.of_rows(rows, metric), cases, flatten(devices))
     if as_json:
         click.echo(json.dumps([row for one in found for row in report.rows(one)], indent=1))

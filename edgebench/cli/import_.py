@@ -156,7 +156,7 @@ def _show(paths: list[Path], *, as_json: bool) -> None:
         raise UsageError(f"there is no import in {paths[0]}")
     stored, problems = imported.read_all(folders.values())
     for problem in problems:
-        click.echo(f"edgebench: {problem}", err=True)
+        click.echo(f"edgebench: {plain(problem)}", err=True)
     if as_json:
         click.echo(json.dumps([_traced(one.content) for one in stored], indent=1))
         return

@@ -106,7 +106,8 @@ def main() -> None:
     try:
         _tell_planted()
         code = cli.main(standalone_mode=False)
-    except click.exceptions.Abort:
+    except click.exceptions.Abort:  # a command that keeps something tells that itself
+        click.echo("edgebench: interrupted", err=True)
         code = EXIT_INTERRUPTED
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED

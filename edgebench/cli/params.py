@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import click
 
 from edgebench.errors import UsageError
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 class CommaList(click.ParamType[tuple[Any, ...]]):
@@ -95,3 +97,14 @@ def check_columns(names: Sequence[str]) -> None:
             raise UsageError(
                 f"there is no column {name!r}", remedy="see `edgebench report --list-columns`"
             )
+
+
+def together(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    """Several options as one decorator, in the order of --help."""
+
+    def decorated(function: _Command) -> _Command:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorated

@@ -3,65 +3,32 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from edgebench.analysis import constraints, directions
-from edgebench.analysis.constraints import Constraint
-from edgebench.cli import costing, show
+from edgebench.analysis import directions
+from edgebench.cli import asking, costing, files, show
 from edgebench.cli.main import EXIT_LIMIT
-from edgebench.cli.params import CommaList, flatten
+from edgebench.cli.params import together
+from edgebench.cli.text import plain
 from edgebench.errors import UsageError
 from edgebench.report import choice_data, choice_markdown, choice_table, choosing, csv_, gather
 from edgebench.report.choosing import Asked, Decided
 from edgebench.store import merge
 
 _RESULTS = Path("edgebench-results")
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
-    """Several options as one decorator, in the order of --help."""
-
-    def decorated(function: _Command) -> _Command:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorated
 
 
 @click.command("recommend")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--max", "most", multiple=True, metavar="FIGURE=N", help="No more than this.")
-@click.option("--min", "least", multiple=True, metavar="FIGURE=N", help="No less than this.")
-@click.option("--minimise", metavar="FIGURE", help="Rank by this; else by what it costs, or p50.")
-@click.option("--maximise", metavar="FIGURE", help="Rank by the most of this.")
-@click.option(
-    "-w",
-    "--workload",
-    "workloads",
-    multiple=True,
-    type=CommaList(),
-    help="Only these workloads.",
-)
-@click.option("--price", "prices", multiple=True, metavar="DEVICE=USD", help="What it costs you.")
+@together(*asking.OPTIONS)
 @click.option("--pareto", metavar="FIGURE,...", help="The front of these figures, too.")
-@_options(*costing.OPTIONS)
-@click.option(
-    "--allow-tier",
-    "tiers",
-    multiple=True,
-    type=CommaList(metavar="TIER"),
-    help="Tiers of power that count; several are ranked together, labelled.",
-)
-@click.option("--require-valid", is_flag=True, help="Suspect and imported cells fall out, too.")
-@click.option("--sure", is_flag=True, help="Whole 95 % intervals must keep the limits.")
+@together(*costing.OPTIONS)
 @click.option("--each-unit", is_flag=True, help="Rank each unit of a kind of device by itself.")
 @click.option("--all-runs", is_flag=True, help="Every run, not only the latest of each.")
 @click.option("--all", "everything", is_flag=True, help="Show every candidate.")
@@ -71,23 +38,14 @@ def _options(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _
 def command(
     *,
     paths: tuple[Path, ...],
-    most: tuple[str, ...],
-    least: tuple[str, ...],
-    minimise: str | None,
-    maximise: str | None,
-    workloads: tuple[tuple[str, ...], ...],
-    prices: tuple[str, ...],
     pareto: str | None,
-    tiers: tuple[tuple[str, ...], ...],
-    require_valid: bool,
-    sure: bool,
     each_unit: bool,
     all_runs: bool,
     csv_file: str | None,
     everything: bool,
     as_json: bool,
     as_markdown: bool,
-    **bought: Any,  # noqa: ANN401 - the options of `costing`
+    **stated: Any,  # noqa: ANN401 - the options of `asking` and of `costing`
 ) -> int:
     """Choose a device, a runtime and a precision, and say why the others fell out.
 
@@ -98,18 +56,13 @@ def command(
 
     Exit code 1 where nothing keeps every limit.
     """
+    files.check_all([("--csv", csv_file)] if csv_file is not None else [])
     front = directions.objectives(pareto) if pareto else ()
-    asked = Asked(
-        limits=_limits(most, least),
-        objective=choosing.objective(minimise, maximise, front),
-        workloads=flatten(workloads),
-        prices_usd=dict(_price(words) for words in prices),
-        allow_tiers=flatten(tiers),
-        require_valid=require_valid,
-        sure=sure,
+    question = {name: stated.pop(name) for name in asking.NAMES}
+    asked = replace(
+        asking.asked(question, front),
         each_unit=each_unit,
-        front=front,
-        need=costing.need(**bought),
+        need=costing.need(**stated),
     )
     decided = _decided(paths, asked, all_runs=all_runs)
     _write(decided, as_json=as_json, as_markdown=as_markdown, csv_file=csv_file, all_=everything)
@@ -121,27 +74,11 @@ def _decided(paths: Sequence[Path], asked: Asked, *, all_runs: bool) -> Sequence
     rows, problems = gather.read(paths or (_RESULTS,), all_runs=True)
     rows = rows if all_runs else merge.latest(rows, each_setup=True)
     for problem in problems:
-        click.echo(f"edgebench: {problem}", err=True)
+        click.echo(f"edgebench: {plain(problem)}", err=True)
     decided = choosing.decide(rows, asked)
     for doubt in choosing.backwards(asked):
         click.echo(f"edgebench: {doubt}", err=True)
     return decided
-
-
-def _limits(most: Sequence[str], least: Sequence[str]) -> tuple[Constraint, ...]:
-    found = [constraints.parse(words, "max") for words in most]
-    return (*found, *(constraints.parse(words, "min") for words in least))
-
-
-def _price(words: str) -> tuple[str, float]:
-    device, equals, number = words.strip().rpartition("=")
-    try:
-        price = float(number)
-    except ValueError:
-        price = math.nan
-    if not equals or not device or math.isnan(price):
-        raise UsageError(f"{words!r} is no price", remedy="write --price raspberry-pi-5=80")
-    return device, price
 
 
 def _write(
@@ -173,9 +110,5 @@ def _write_csv(decided: Sequence[Decided], target: str) -> None:
     if target == "-":
         csv_.write(rows, sys.stdout, columns)
         return
-    try:
-        with Path(target).open("w", encoding="utf-8", newline="") as file:
-            csv_.write(rows, file, columns)
-    except OSError as error:
-        raise UsageError(f"cannot write {target}: {error.strerror}") from None
+    files.write(Path(target), csv_.encoded(rows, columns))
     click.echo(f"{len(rows)} rows in {target}", err=True)

@@ -18,7 +18,7 @@ from edgebench.cli import adopted, model_options, power_log, power_options, resu
 from edgebench.cli.main import EXIT_FAILED_CELLS, EXIT_INTERRUPTED
 from edgebench.cli.params import check_columns, flatten
 from edgebench.cli.resume import probe
-from edgebench.cli.text import fill
+from edgebench.cli.text import fill, plain
 from edgebench.codec import to_builtins
 from edgebench.errors import StoreError, UsageError
 from edgebench.host import conditions, cpu, identify, spoilers
@@ -208,7 +208,7 @@ def _resume(options: dict[str, Any]) -> None:
     with journal.one_run_at_a_time():
         run = resume.prepare(options["resume"], options["budget_s"])
         for problem in run.stored.damage:
-            click.echo(f"edgebench: {problem}", err=True)
+            click.echo(f"edgebench: {plain(problem)}", err=True)
         with power.opened(run.config, run.preset) as meters:
             execution = Execution(
                 run_id=run.stored.manifest.run_id,
