@@ -91,6 +91,8 @@ def test_csv_and_markdown(folder: Path) -> None:
     (header, *_) = run("--csv", "-", cwd=folder).stdout.splitlines()
     assert header.startswith("question,rank,verdict,candidate")
     assert "cannot write" in run("--csv", "no/such/out.csv", cwd=folder, code=2).stderr
+    # Before minutes go into reading: what is not there is not even looked for.
+    assert "it is a folder" in run("absent", "--csv", ".", cwd=folder, code=2).stderr
 
 
 def test_a_stated_price_goes_before_the_published_one(folder: Path) -> None:

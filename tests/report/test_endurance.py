@@ -49,3 +49,43 @@ def test_what_is_no_change_of_rank_is_not_told(other: Row, why: str) -> None:
 def test_the_table_tells_it_below() -> None:
     rows = [row("a", 10.0, 20.0), row("b", 11.0, 15.0)]
     assert any("the ranking of minute 1" in note for note in table.notes(rows))
+
+
+def told(*rows: Row) -> list[str]:
+    return endurance.kept(rows, lambda one: str(one["backend"]))
+
+
+def ratio(backend: str, kept: float | None, **more: object) -> Row:
+    """A cell that keeps this share of its first speed."""
+    burst_ms, end_ms = (None, None) if kept is None else (10.0, 10.0 / kept)
+    return row(backend, burst_ms, end_ms, burst_sustained_ratio=kept, **more)
+
+
+def test_what_is_left_of_the_first_speed_is_told_with_its_interval_and_its_moment() -> None:
+    between = {"burst_sustained_lo_ratio": 0.68, "burst_sustained_hi_ratio": 0.72}
+    lines = told(ratio("a", 0.9), ratio("b", 0.7, sustained_throttle_s=70.0, **between))
+    assert lines == [
+        "b keeps 70.0 % (68.0 to 72.0) of its first minute's speed; slowed down from 70 s on",
+        "a keeps 90.0 % of its first minute's speed",
+    ]
+
+
+def test_cells_that_keep_their_speed_share_a_line() -> None:
+    assert told(ratio("a", 0.99)) == ["a keeps its first speed (within 2 %)"]
+    assert told(ratio("a", 1.01), ratio("b", 1.0)) == [
+        "2 cells keep their first speed (within 2 %)"
+    ]
+
+
+def test_beyond_eight_cells_the_rest_is_counted() -> None:
+    lines = told(*(ratio(str(index), 0.5 + 0.01 * index) for index in range(11)))
+    assert len(lines) == 9
+    assert lines[-1] == "3 more keep 58.0 % of it or more"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [ratio("a", None), ratio("a", 0.5, validity="invalid"), ratio("a", 0.5, status="failed")],
+)
+def test_what_was_not_measured_or_is_wrong_keeps_nothing(other: Row) -> None:
+    assert told(other) == []

@@ -175,8 +175,8 @@ def test_the_page_has_the_tier_beside_figures_of_energy_where_there_are_any(
     from edgebench.report.sections.cells import cells
 
     def heads(row: Row) -> list[str]:
-        (grid,) = cells(Material(runs=(), rows=[row])).context["tables"]
-        return [head.text for head in grid.heads]
+        (listing,) = cells(Material(runs=(), rows=[row])).context["tables"]
+        return [one.head.text for one in listing.fields]
 
     told = {"power tier", "gross mJ", "net mJ"}
     assert told <= set(heads(row_of(power(5.0))))

@@ -7,20 +7,20 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from page import Page, decode, marks
 
 import edgebench
 from edgebench.errors import UsageError
 from edgebench.machine import Environment
 from edgebench.records import Accuracy, Case, Effective, Manifest, Parity, Record
-from edgebench.report import answers, bundle, charts, html, rows
+from edgebench.report import charts, html, rows
 from edgebench.report.grid import MISSING, figure
-from edgebench.report.labels import labels
+from edgebench.report.page import bundle
 from edgebench.report.sections.base import Material
 from edgebench.report.sections.cells import cells
 from edgebench.runner.journal import Journal
@@ -36,43 +36,6 @@ HOSTILE = (
     "{{ 7 * 191 }}",
 )
 javascript = bundle.javascript  # before `_small_bundle` replaces it
-VOID = {"meta", "link", "img", "br", "hr", "input"}
-
-
-class Page(HTMLParser):
-    """What a browser would make of a page: elements, addresses, text; strict about nesting."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[tuple[dict[str, str | None], str]] = []
-        self.words = ""
-        self._open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-        if tag == "script":
-            self.scripts.append((dict(attrs), ""))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] == "script":
-            attributes, known = self.scripts[-1]
-            self.scripts[-1] = (attributes, known + data)
-        else:
-            self.words += data
-
-    @property
-    def specs(self) -> list[dict[str, object]]:
-        """The charts."""
-        return [json.loads(s) for a, s in self.scripts if a.get("type") == "application/json"]
 
 
 @pytest.fixture(autouse=True)
@@ -119,12 +82,14 @@ def test_hostile_names_are_inert(
     tags = [tag for tag, _ in page.elements]
     assert "img" not in tags
     assert "\x1b" not in page.words
-    assert tags.count("script") == 4  # Vega, the page's own, and the data of two charts
+    assert tags.count("script") == 3 + len(page.specs)  # Vega, the page's own, and the data
     assert not any(name.startswith("on") for _, found in page.elements for name in found)
     assert text.replace("\x1b", "?") in page.words
-    assert len(page.specs) == 2
+    assert text.replace("\x1b", "?") in [cell["workload"] for cell in page.data["cells"]]
+    assert {"chart-latency", "chart-spread"} <= set(page.charts)
+    assert "\x1b" not in page.told
     assert "\\u001b" not in json.dumps(page.specs)
-    assert "1337" not in page.words
+    assert "1337" not in page.told
 
 
 def test_scripts_run_only_by_their_hash_and_nothing_is_loaded(
@@ -143,6 +108,14 @@ def test_scripts_run_only_by_their_hash_and_nothing_is_loaded(
         for name in ("src", "href", "srcset", "action", "data"):
             address = attributes.get(name)
             assert address is None or address.startswith("#") or address == "data:,"
+
+
+def test_without_javascript_the_page_says_what_is_missing(
+    store: Callable[..., Path], case: Callable[..., Case]
+) -> None:
+    page = build(store(cases=[case()]))
+    assert "rows of most tables need JavaScript" in page.words
+    assert "in the table below" not in page.words  # a script fills that, too
 
 
 def test_every_anchor_leads_somewhere(
@@ -168,11 +141,11 @@ def test_every_reason_is_told(store: Callable[..., Path], case: Callable[..., Ca
     made = [case(batch=index + 1) for index in range(len(words))]
     changes = [{**BAD, "status": k, "reason": v} for k, v in words.items()]
     page = build(store(made, changes))
-    assert all(word in page.words for word in words.values())
+    assert all(word in page.told for word in words.values())
     assert "4 failed" in page.words
     assert "1 skipped" in page.words
     assert "Nothing was measured: every cell failed or was skipped" in page.words
-    assert page.specs == []
+    assert "chart-latency" not in page.charts
 
 
 def test_invalid_and_fallen_back_cells_are_told(
@@ -183,7 +156,7 @@ def test_invalid_and_fallen_back_cells_are_told(
     page = build(store([case(), case(precision="fp16")], [wrong, fallen]))
     assert "cosine 0.50000 below" in page.words
     assert "Ran otherwise than asked: 1" in page.words
-    assert "fp16 (ran fp32)" in page.words
+    assert "fp16 (ran fp32)" in page.told
 
 
 def test_a_run_that_was_cut_short_says_what_is_missing(
@@ -209,8 +182,10 @@ def test_a_page_without_results_is_still_a_page(
     page = build(tmp_path)
     assert "the run ended before it" in page.words
     assert "fake-board" in page.words
-    assert page.specs == []
-    assert [tag for tag, _ in page.elements if tag == "script"] == ["script"]
+    assert "chart-latency" not in page.charts
+    (cell,) = page.data["cells"]
+    assert cell["verdict"] == "skipped"
+    assert not [name for name in cell if name.endswith(("_ms", "_mib", "_ips"))]
 
 
 def test_a_cell_without_samples_costs_only_itself(
@@ -218,9 +193,10 @@ def test_a_cell_without_samples_costs_only_itself(
 ) -> None:
     empty = {"latency_ns": Samples(), "window_ns": None, "inferences": None}
     page = build(store([case(), case(precision="int8")], [{}, empty]))
-    assert len(page.specs) == 2
-    assert "int8" not in json.dumps(page.specs)
-    assert MISSING in page.words
+    assert {"chart-latency", "chart-spread"} <= set(page.charts)
+    timed, empty_one = page.data["cells"]
+    assert "quantile_ms" in timed
+    assert not [name for name in empty_one if name.startswith(("latency", "quantile"))]
 
 
 def test_headings_are_in_order_and_tables_have_captions(
@@ -252,12 +228,13 @@ def test_the_table_shows_only_what_differs_or_was_measured(
     accurate = {"accuracy": Accuracy(samples=1000, correct=990, source="x")}
     folder = store([case(), case(threads=2)], [accurate, accurate])
     runs, _ = read_all([folder])
-    (table,) = cells(Material(runs, rows.of_runs(runs))).context["tables"]
-    headings = [head.text for head in table.heads]
+    material = Material(runs, rows.of_runs(runs))
+    (table,) = cells(material).context["tables"]
+    headings = [field.head.text for field in table.fields]
     assert "threads" in headings
     assert "top-1 %" in headings
     assert not {"batch", "device", "net mJ"} & set(headings)
-    assert "99.0" in [cell.text for cell in table.rows[0]]
+    assert [cell["top1_ratio"] for cell in decode(material.data.told()["cells"])] == [0.99] * 2
 
 
 def test_the_answer_names_the_fastest_where_intervals_part(
@@ -276,87 +253,6 @@ def test_the_answer_names_nobody_where_intervals_overlap(
     assert "onnxruntime/fp32 has the lowest median, but cannot be told apart from" in page.words
 
 
-def row(name: str, low: float | None, middle: float, high: float | None) -> rows.Row:
-    """A valid cell."""
-    return {
-        "workload": "w",
-        "backend": name,
-        "precision": "fp32",
-        "status": "ok",
-        "validity": "valid",
-        "batch": 1,
-        "streams": 1,
-        "scenario": "single_stream",
-        "region": "invoke",
-        "latency_p50_lo_ms": low,
-        "latency_p50_ms": middle,
-        "latency_p50_hi_ms": high,
-    }
-
-
-def test_fastest_is_claimed_only_where_intervals_part() -> None:
-    a, b, c = row("a", 0.9, 1.0, 1.1), row("b", 1.05, 1.2, 1.3), row("c", 1.11, 1.4, 1.5)
-    (found,) = answers.fastest([c, b, a])
-    assert found.best is a
-    assert found.rivals == (b,)
-    (found,) = answers.fastest([c, a])
-    assert found.best is a
-    assert found.rivals == ()
-    (found,) = answers.fastest([a, row("d", None, 9.0, None)])
-    assert [rival["backend"] for rival in found.rivals] == ["d"]
-
-
-def test_cells_that_are_not_valid_are_not_ranked() -> None:
-    slow = row("slow", 8.0, 9.0, 10.0)
-    broken = row("fast", 0.1, 0.2, 0.3) | {"validity": "invalid"}
-    failed = row("worse", 0.1, 0.2, 0.3) | {"status": "crashed"}
-    (found,) = answers.fastest([broken, slow, failed])
-    assert found.best is slow
-    assert found.unranked == (broken, failed)
-    (found,) = answers.fastest([broken])
-    assert found.best is None
-
-
-def test_other_batches_are_other_questions() -> None:
-    found = answers.fastest([row("a", 1, 1.0, 1), row("a", 2, 2.0, 2) | {"batch": 8}])
-    assert [answer.workload for answer in found] == ["w", "w, batch 8"]
-
-
-@pytest.mark.parametrize(
-    "other", [{"engine": "loadgen"}, {"tuning": "equal"}, {"parameters": "rate_hz=60"}]
-)
-def test_other_engines_tunings_and_rates_are_other_questions(other: rows.Row) -> None:
-    usual: rows.Row = {"engine": "edgebench", "tuning": "native", "parameters": "rate_hz=30"}
-    one, two = (row("a", 1, 1.0, 1) | usual, row("b", 2, 2.0, 2) | usual | other)
-    assert len(answers.fastest([one, two])) == 2
-    (found,) = answers.fastest([one, one])
-    assert found.workload == "w, rate_hz=30"
-
-
-@pytest.mark.parametrize(
-    ("scenario", "stem", "unit"),
-    [("offline", "throughput", "ips"), ("server", "server_rate", "hz")],
-)
-def test_what_each_cell_searched_for_is_what_it_is_ranked_by(
-    scenario: str, stem: str, unit: str
-) -> None:
-    def of(name: str, latency: float, value: float) -> rows.Row:
-        ends = {
-            f"{stem}{part}_{unit}": value + d
-            for part, d in (("_lo", -1.0), ("", 0.0), ("_hi", 1.0))
-        }
-        return row(name, latency, latency, latency) | {"scenario": scenario} | ends
-
-    quick, strong, close = of("quick", 1.0, 50.0), of("strong", 9.0, 100.0), of("close", 9.0, 98.5)
-    (found,) = answers.fastest([quick, strong, close])
-    assert found.best is strong
-    assert found.rivals == (close,)
-    asked: rows.Row = {"scenario": "server", "parameters": "bound_ms=100 rate_hz=10"}
-    (found,) = answers.fastest([quick | asked, strong | asked])
-    assert found.best is not None
-    assert found.best["backend"] == "quick"
-
-
 def test_a_server_that_confirmed_no_rate_is_not_called_unmeasured(
     store: Callable[..., Path], case: Callable[..., Case]
 ) -> None:
@@ -364,17 +260,6 @@ def test_a_server_that_confirmed_no_rate_is_not_called_unmeasured(
     assert "No cell has a highest rate within the bound that was confirmed" in page.words
     assert "outcome" in page.words
     assert "Nothing was measured" not in page.words
-
-
-def test_names_say_no_more_than_is_needed() -> None:
-    one = {"workload": "w", "backend": "b", "precision": "fp32", "threads": 1, "device": "x"}
-    assert labels([one, one | {"workload": "v", "threads": 2}]) == ["b/fp32", "b/fp32"]
-    assert labels([one, one | {"threads": 2}]) == ["b/fp32/t1", "b/fp32/t2"]
-    assert labels([one, one | {"device": "y"}]) == ["b/fp32/x", "b/fp32/y"]
-    assert labels([one, one | {"device": "y", "threads": 2}]) == ["b/fp32/x", "b/fp32/y"]
-    given = one | {"parameters": "rate_hz=30"}
-    assert labels([one | {"parameters": None}, given]) == ["b/fp32", "b/fp32/rate_hz=30"]
-    assert labels([]) == []
 
 
 def test_a_suspect_cell_is_named_but_not_called_fastest(
@@ -412,9 +297,10 @@ def test_one_cell_that_is_not_valid_is_hollow(
 ) -> None:
     wrong = {"parity": Parity(samples=64, cosine=0.5, max_abs_error=1.0, top1_ratio=1.0)}
     frame = edgebench.load(store([case(), case(precision="int8")], [{}, wrong]))
-    (panel,) = charts.latency(frame).to_dict()["vconcat"]
-    marks = [layer["mark"] for layer in panel["layer"]]
-    assert [mark.get("filled") for mark in marks if mark["type"] == "point"] == [False, True]
+    points = marks(charts.latency(frame), "point")
+    inner = {one["cell"]: one["opacity"] for one in points if one["filled"] == "True"}
+    assert inner == {"onnxruntime/fp32": "1", "onnxruntime/int8": "0"}
+    assert len(points) == 2 * len(inner)
 
 
 def test_a_script_cannot_end_its_own_element() -> None:

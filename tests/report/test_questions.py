@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import page
+import pandas as pd
 import pytest
 
 import edgebench
@@ -13,15 +15,16 @@ from edgebench.report import charts
 from edgebench.runner.journal import Journal
 
 Make = Callable[..., Case]
+Frames = Callable[..., pd.DataFrame]
 
 
 @pytest.fixture
 def frame_of(
     tmp_path: Path, record: Callable[..., Record], manifest: Callable[..., Manifest]
-) -> Callable[..., object]:
+) -> Frames:
     """A run of such cases, three launches each, as a frame."""
 
-    def make(*cases: Case) -> object:
+    def make(*cases: Case) -> pd.DataFrame:
         plan = tuple(PlannedCase(case_id=one.case_id, case=one) for one in cases)
         journal = Journal.create(tmp_path, manifest(plan=plan))
         for one in cases:
@@ -32,9 +35,9 @@ def frame_of(
     return make
 
 
-def test_cells_of_one_question_share_a_panel(case: Make, frame_of: Callable[..., object]) -> None:
-    cells = charts.measured(
-        frame_of(  # type: ignore[arg-type]
+def test_cells_of_one_question_share_a_panel(case: Make, frame_of: Frames) -> None:
+    cells = charts.prepared(
+        frame_of(
             case(),
             case(precision="int8"),
             case(region="e2e"),
@@ -51,18 +54,16 @@ def test_cells_of_one_question_share_a_panel(case: Make, frame_of: Callable[...,
     ]
 
 
-def test_latencies_of_loads_that_cells_chose_are_not_drawn(
-    case: Make, frame_of: Callable[..., object]
-) -> None:
-    cells = charts.measured(
-        frame_of(  # type: ignore[arg-type]
-            case(),
-            case(scenario="offline", parameters={"max_batch": 8.0, "max_streams": 2.0}),
-            case(scenario="server", parameters={"bound_ms": 100.0}),
-            case(scenario="server", parameters={"bound_ms": 100.0, "rate_hz": 10.0}),
-        )
+def test_latencies_of_loads_that_cells_chose_are_not_drawn(case: Make, frame_of: Frames) -> None:
+    frame = frame_of(
+        case(),
+        case(scenario="offline", parameters={"max_batch": 8.0, "max_streams": 2.0}),
+        case(scenario="server", parameters={"bound_ms": 100.0}),
+        case(scenario="server", parameters={"bound_ms": 100.0, "rate_hz": 10.0}),
     )
-    assert cells["question"].tolist() == [
+    assert charts.prepared(frame)["comparable"].tolist() == [True, False, False, True]
+    texts = page.drawn(charts.latency(frame))
+    assert [text for text in texts if text.startswith("mnist_cnn")] == [
         "mnist_cnn",
         "mnist_cnn, scenario server, bound_ms=100 rate_hz=10",
     ]

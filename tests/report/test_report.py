@@ -310,11 +310,21 @@ def test_csv_and_frame_hold_the_same(stored: Path) -> None:
         assert np.allclose(back[name], found[name].astype(float), rtol=1e-8, equal_nan=True)
 
 
-@pytest.mark.parametrize("text", ["=cmd()", "+1", "-1", "@x", "\t="])
+@pytest.mark.parametrize("text", ["=cmd()", "+1", "-1", "@x", " =1", "\uff1d1", "\xa0@x"])
 def test_formulas_in_csv_are_inert(text: str) -> None:
+    assert _in_csv(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("character", ["\t", "\r", "\n", "\0", "\x1b", "\x9b", "\u202e", "\u061c"])
+def test_control_characters_in_csv_are_visible_and_inert(character: str) -> None:
+    assert _in_csv(f"{character}=a{character}b") == "?=a?b"
+
+
+def _in_csv(text: str) -> str:
     file = io.StringIO()
     csv_.write([{"reason": text}], file, ["reason"])
-    assert next(iter(list(csv.reader(io.StringIO(file.getvalue())))[1])) == f"'{text}"
+    (_, (value,)) = csv.reader(io.StringIO(file.getvalue()))
+    return value
 
 
 def test_samples_come_in_the_order_measured(stored: Path) -> None:
@@ -329,6 +339,7 @@ def test_samples_come_in_the_order_measured(stored: Path) -> None:
         "launch",
         "index",
         "latency_ns",
+        "second",
     ]
     first = found[found["launch"] == 0]
     assert first["index"].tolist() == list(range(500))
@@ -341,6 +352,9 @@ def test_damage_is_a_warning_and_costs_only_itself(stored: Path) -> None:
     with pytest.warns(UserWarning, match="one launch is lost"):
         found = edgebench.load(stored)
     assert len(found) == 2
+    for load in (edgebench.load_samples, edgebench.load_looks):
+        with pytest.warns(UserWarning, match="one launch is lost"):
+            load(stored)
 
 
 def test_a_wrong_path_is_told(tmp_path: Path) -> None:

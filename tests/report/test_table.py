@@ -73,6 +73,18 @@ def test_devices_have_headings_and_no_figure_is_broken() -> None:
     assert sum(" wall " in line for line in lines) == sum(" board " in line for line in lines) == 2
 
 
+def test_rows_that_only_their_run_tells_apart_have_it_as_a_heading() -> None:
+    found: list[rows.Row] = [
+        {**CELL, "device": device, "device_id": device, "case_id": "c", "run_id": run_id}
+        for device in ("pi", "orin")
+        for run_id in ("first", "second")
+    ]
+    heads = [line.strip() for line in printed(found) if "run " in line]
+    assert heads == ["pi, run first", "pi, run second", "orin, run first", "orin, run second"]
+    assert any(line.strip() == "run second" for line in printed(found[:2]))
+    assert not any("run first" in line for line in printed([found[0], found[2]]))
+
+
 def test_a_long_name_of_a_device_takes_no_room_from_any_column() -> None:
     figures: rows.Row = {"latency_p50_ms": 0.06441, "latency_p50_lo_ms": 0.0633}
     figures |= {"latency_p50_hi_ms": 0.0656, "latency_p99_ms": 0.06819, "energy_gross_mj": 0.3614}
