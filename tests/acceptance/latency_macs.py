@@ -137,9 +137,9 @@ def draw(frame: pd.DataFrame, out: Path) -> None:
     """The picture alone, for a note."""
     # Imported here: Altair wants `packaging`, which is not our packaging.py.
     sys.path.remove(str(Path(__file__).resolve().parent))
-    from edgebench.report import work_chart
+    from edgebench.report import charts
 
-    chart = work_chart.work(frame)
+    chart = charts.work(frame)
     for suffix in ("png", "svg"):
         chart.save(str(out / f"latency_macs.{suffix}"))
 
