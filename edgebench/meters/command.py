@@ -167,7 +167,8 @@ class Command:
             self._readers.append(listener)
         finally:
             born.set()
-        with child, child.stdout or contextlib.nullcontext(()) as stdout:
+        # Not `with child`: that closes stderr too, under the hands of who reads it.
+        with child.stdout or contextlib.nullcontext(()) as stdout:
             for number, line in enumerate(stdout, 1):
                 t_ns = time.perf_counter_ns()
                 power_uw = parse_power_uw(line)
@@ -175,6 +176,7 @@ class Command:
                 self._bad = "" if power_uw is not None else _bad_line(number, line)
                 self._came.set()
         self._came.set()
+        child.wait()
 
     def _listen(self, stderr: IO[bytes]) -> None:
         """Keep its last words."""

@@ -116,6 +116,17 @@ def test_one_that_ends_at_once_is_not_available() -> None:
     assert probe.reason == "the power command ended (exit code 1): permission denied"
 
 
+def test_its_last_words_are_heard_however_late_they_come() -> None:
+    source = (
+        "import os, sys, time; os.close(1)\n"
+        "print('busy', file=sys.stderr, flush=True)\n"
+        "time.sleep(0.02); sys.exit('permission denied')"
+    )
+    for _ in range(20):  # each time, two threads and the program's end run against each other
+        probe = Command(python(source)).probe(ROOT)
+        assert probe.reason == "the power command ended (exit code 1): permission denied"
+
+
 def test_one_that_prints_a_number_and_ends_is_told_before_anything_is_measured() -> None:
     probe = Command("echo 3.2").probe(ROOT)
     assert (probe.available, probe.reason) == (False, "the power command ended (exit code 0)")
