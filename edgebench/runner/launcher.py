@@ -276,16 +276,18 @@ class Worker:
             for stream in (self._replies, self._process.stdout):
                 if stream is not None:
                     selector.register(stream, selectors.EVENT_READ)
+            ended = False
             while selector.get_map():
                 if left() <= 0:
                     raise TimeoutError
-                events = selector.select(min(_TICK_S, max(0.0, left())))
+                events = selector.select(0 if ended else min(_TICK_S, max(0.0, left())))
                 for key, _ in events:
                     yield from self._take(selector, key, reader)
                 if every_tick is not None:
                     every_tick(self._process.pid)
-                if not events and self._has_ended():
+                if ended and not events:
                     break  # a child it left behind holds the pipes open; nothing more will come
+                ended = not events and self._has_ended()  # its last words may have come since
         if reader.rest:
             raise WireError("it ended in the middle of a frame")
 
