@@ -54,8 +54,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, stage: Stage) -> float:
         """Seconds that a stage may take.
 
-        Checking takes longest, and begins anew with every chunk of labelled samples (see
-        ``edgebench.measure.accuracy``): a full data set on a slow device is no hang.
+        Checking takes longest; it begins anew with every chunk (``edgebench.measure.accuracy``).
         """
         longer = {
             "start": _START_FACTOR * self.timeout_s,
@@ -320,8 +319,7 @@ class Worker:
     def end(self) -> None:
         """Kill the whole process group and collect the exit status.
 
-        What a runtime moved into a session of its own is beyond reach; workers' own children are
-        not.
+        What a runtime moved into a session of its own is beyond reach; its children are not.
         """
         deadline = time.monotonic() + _GRACE_S  # one that is just ending keeps its exit status
         while not self._has_ended() and time.monotonic() < deadline:
