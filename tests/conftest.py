@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import runtimes without a worker's environment
@@ -27,6 +28,16 @@ from edgebench.samples import Samples
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent / "derive"))  # planted converters and small models
 import second_env
+
+# How long an example takes is the machine's affair; and a commit is judged by the same examples
+# each time: `--hypothesis-profile explore` draws others.
+UNHURRIED: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow],
+}
+settings.register_profile("explore", **UNHURRIED)
+settings.register_profile("edgebench", **UNHURRIED, derandomize=True)
+settings.load_profile("edgebench")
 
 SKIPPED: list[str] = []
 

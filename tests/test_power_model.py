@@ -58,7 +58,7 @@ words = st.text(st.characters(codec="utf-8"), max_size=20)
 figures = st.floats(0, 1e6)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.tuples(words, words), figures, figures, figures | st.none())
 def test_a_model_is_read_back_as_it_was_written(
     tmp_path: Path, texts: tuple[str, str], idle_w: float, linear_w: float, ghz: float | None

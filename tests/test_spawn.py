@@ -37,9 +37,13 @@ def test_it_waits_by_the_lock_and_not_by_commands(monkeypatch: pytest.MonkeyPatc
     holder = threading.Thread(target=hold)
     holder.start()
     assert held.wait(10)
-    threading.Timer(5.0, free.set).start()
+
+    def tell() -> None:
+        told.append("waits")
+        threading.Timer(3.0, free.set).start()  # some looks at the lock later
+
     words = ["run", "-w", "mnist_cnn", "-b", "onnxruntime", "-p", "fp32", "-o", os.devnull]
-    code, said = spawn.in_turn(words, 60.0, lambda: told.append("waits"))
+    code, said = spawn.in_turn(words, 60.0, tell)
     holder.join()
     assert (code, len(ran), told) == (spawn.USAGE, 2, ["waits"])
     assert "cannot write" in said  # of its own run, once it had its turn
@@ -60,10 +64,10 @@ def test_it_ends_with_a_process_that_is_killed(tmp_path: Path, number: signal.Si
     ) as parent:
         assert parent.stdout is not None
         parent.stdout.readline()
-        wait_until(_is_held, 30)
+        wait_until(_is_held, 60)
         parent.send_signal(number)
-        parent.wait(10)
-        wait_until(lambda: not _is_held(), 5)
+        parent.wait(60)
+        wait_until(lambda: not _is_held(), 60)
 
 
 def _is_held() -> bool:

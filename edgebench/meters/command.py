@@ -30,6 +30,8 @@ _FIRST_LINE_S = 0.8
 _STAYS_S = 0.2
 """After its first number: a program that prints one and ends has ended by then."""
 _END_S = 0.5
+_WORDS_S = 0.5
+"""After its end: its last words may still be on the way."""
 _WORDS = 200
 _REMEDY = "it is to print watts, a number a line, until it is stopped: try it in a shell"
 _DIES_WITH_PARENT = (
@@ -106,8 +108,8 @@ class Command:
         code = self._child.poll() if self._child is not None else None
         if code is None:
             return self._bad
-        for reader in self._readers:  # its last words may still be on the way
-            reader.join(_END_S)
+        for reader in self._readers:
+            reader.join(_WORDS_S)
         how = f"exit code {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
         words = self._words or self._bad
         return f"the power command ended ({how}){f': {words}' if words else ''}"

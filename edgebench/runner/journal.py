@@ -9,6 +9,7 @@ import contextlib
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -22,6 +23,8 @@ from edgebench.wire import LaunchRequest
 MANIFEST = "run.json"
 RESULTS = "results.jsonl"
 LOGS = "logs"
+_TRIES, _TRY_S = 6, 0.05
+"""Of the lock: one who waits for a run to end holds it for a moment, to see whether it is free."""
 
 
 def new_run_id(now: datetime) -> str:
@@ -184,14 +187,17 @@ def one_run_at_a_time() -> Iterator[None]:
 
     handle = _open_lock()
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise UsageError(
-            "another edgebench run is under way on this device",
-            remedy="two runs would disturb each other; wait for it to end",
-        ) from None
-    try:
+        for left in reversed(range(_TRIES)):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if not left:
+                    raise UsageError(
+                        "another edgebench run is under way on this device",
+                        remedy="two runs would disturb each other; wait for it to end",
+                    ) from None
+            time.sleep(_TRY_S)
         yield
     finally:
         os.close(handle)

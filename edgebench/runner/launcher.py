@@ -54,8 +54,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, stage: Stage) -> float:
         """Seconds that a stage may take.
 
-        Checking takes longest, and begins anew with every chunk of labelled samples (see
-        ``edgebench.measure.accuracy``): a full data set on a slow device is no hang.
+        Checking takes longest; it begins anew with every chunk (``edgebench.measure.accuracy``).
         """
         longer = {
             "start": _START_FACTOR * self.timeout_s,
@@ -276,16 +275,18 @@ class Worker:
             for stream in (self._replies, self._process.stdout):
                 if stream is not None:
                     selector.register(stream, selectors.EVENT_READ)
+            ended = False
             while selector.get_map():
                 if left() <= 0:
                     raise TimeoutError
-                events = selector.select(min(_TICK_S, max(0.0, left())))
+                events = selector.select(0 if ended else min(_TICK_S, max(0.0, left())))
                 for key, _ in events:
                     yield from self._take(selector, key, reader)
                 if every_tick is not None:
                     every_tick(self._process.pid)
-                if not events and self._has_ended():
+                if ended and not events:
                     break  # a child it left behind holds the pipes open; nothing more will come
+                ended = not events and self._has_ended()  # its last words may have come since
         if reader.rest:
             raise WireError("it ended in the middle of a frame")
 
@@ -318,8 +319,7 @@ class Worker:
     def end(self) -> None:
         """Kill the whole process group and collect the exit status.
 
-        What a runtime moved into a session of its own is beyond reach; workers' own children are
-        not.
+        What a runtime moved into a session of its own is beyond reach; its children are not.
         """
         deadline = time.monotonic() + _GRACE_S  # one that is just ending keeps its exit status
         while not self._has_ended() and time.monotonic() < deadline:

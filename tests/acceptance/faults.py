@@ -218,7 +218,7 @@ def full_disk(verdict: Verdict, folder: Path) -> None:
     (head,) = whole.glob("results/*/run.json")
     page = os.sysconf("SC_PAGE_SIZE")
     journal = head.with_name("results.jsonl").stat().st_size
-    pages = -(-head.stat().st_size // page) + -(-(journal // 2) // page)
+    pages = -(-head.stat().st_size // page) + -(-(journal // 3) // page)
 
     here = folder / "full"
     (here / "results").mkdir(parents=True)

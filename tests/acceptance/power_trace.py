@@ -166,7 +166,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--plant", action="store_true", help="cut windows at the readings")
     plant = parser.parse_args().plant
-    begin_ns = time.perf_counter_ns() + 8 * NS_PER_S  # by then all samplers have opened
+    begin_ns = time.perf_counter_ns() + 15 * NS_PER_S  # by then all samplers have opened
     played = {rate: of_rate(rate, begin_ns / NS_PER_S) for rate in RATES_HZ}
     processes = {rate: Process() for rate in RATES_HZ}
     verdict = Verdict()

@@ -190,7 +190,7 @@ def test_memory_and_time_of_the_executable_are_on_our_books(
 
 BROKEN = {
     "exits": "ended with exit code 3: cannot load model: planted before it listened",
-    "no socket": "made no socket within 1 s: listening for JSON",
+    "no socket": "made no socket within 5 s: listening for JSON",
     "garbage at hello": r"reply is not what the protocol says: b'\\x7fnot json'",
     "hello fails": "it answers: planted: no licence",
     "garbage": "reply is not what the protocol says: b'{garbage}'",
@@ -200,8 +200,8 @@ BROKEN = {
     "no classification": "its answer has no classification",
     "label missing": "its answer lacks the label '9'",
     "dies": "the .eim ended with SIGSEGV: planted: about to die",
-    "hangs": "no answer within 1 s",
-    "half a reply": "no answer within 1 s",
+    "hangs": "no answer within 5 s",
+    "half a reply": "no answer within 5 s",
     "half a reply, then death": r"ended with exit code 4: .* in the middle of a reply",
     "huge": "its reply is longer than 4 MiB",
 }
@@ -213,7 +213,8 @@ def test_a_broken_model_is_one_clear_line_and_leaves_nothing(
     eim: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(eim.parent))
-    limit = "1" if fault in ("no socket", "hangs", "half a reply") else "20"
+    # Also for its start, on a busy machine: an interpreter, numpy and a runtime.
+    limit = "5" if fault in ("no socket", "hangs", "half a reply") else "60"
 
     def use() -> None:
         session = EdgeImpulse().open(standin(eim, fault=fault), settings(timeout_s=limit))
@@ -324,20 +325,22 @@ print(session.helpers[0], flush=True); time.sleep(60)
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     worker.stdout.close()
-    psutil.wait_procs([theirs], timeout=2)
+    psutil.wait_procs([theirs], timeout=60)
     assert left_behind(eim) == []
 
 
 def test_the_protocol_stays_inside_the_machine(eim: Path) -> None:
     """Of all the sockets that this process and the executable hold, none is of the internet."""
+    ours = psutil.Process()
+    before = ours.net_connections("inet")  # another test's
     session = EdgeImpulse().open(standin(eim), settings())
     infer(session)
-    ours, theirs = psutil.Process(), psutil.Process(session.helpers[0])
+    theirs = psutil.Process(session.helpers[0])
     kinds = {one.family.name for one in theirs.net_connections("all")}
     internet = theirs.net_connections("inet") + ours.net_connections("inet")
     session.close()
     assert kinds == {"AF_UNIX"}
-    assert internet == []
+    assert [one for one in internet if one not in before] == []
 
 
 def test_without_a_workload_of_its_own_there_is_nothing_to_measure() -> None:

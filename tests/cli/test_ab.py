@@ -26,7 +26,7 @@ def ab(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def test_a_large_difference_is_told_stored_and_breaks_its_limit(tmp_path: Path) -> None:
     sides = (f"{NULL}/busy_us=100", f"{NULL}/busy_us=1000")
-    words = (*sides, "--json", "--fail", "+5%", "--budget", "10s", "--seed", "1")
+    words = (*sides, "--json", "--fail", "+5%", "--max-launches", "5", "--seed", "1")
     done = ab(*words, cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     answer = json.loads(done.stdout)

@@ -118,7 +118,7 @@ def test_a_budget_that_holds_nothing_leaves_rows_that_say_so(
     (folder,) = (tmp_path / "edgebench-results").iterdir()
     more = run("--resume", str(folder), "--budget", "20", "--json", cwd=tmp_path)
     (row,) = json.loads(more.stdout)
-    assert row["launches"] >= 3
+    assert (row["status"], row["launches"] >= 1) == ("ok", True)
 
 
 def test_more_budget_for_a_run_without_one_is_refused(

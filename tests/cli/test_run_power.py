@@ -107,10 +107,11 @@ def test_an_option_that_would_do_nothing_is_refused(
 
 
 def test_a_program_beside_the_user_measures(tmp_path: Path, busy: tuple[str, ...]) -> None:
-    program = tmp_path / "watts.sh"
-    program.write_text("#!/bin/sh\nwhile :; do echo 3.2; sleep 0.02; done\n")
+    program = tmp_path / "watts.py"
+    lines = "import time\nwhile True:\n print(3.2, flush=True)\n time.sleep(0.02)\n"
+    program.write_text(f"#!{sys.executable}\n{lines}")
     program.chmod(0o755)
     window = ("--power-window", "1.2", "--power-rate", "50")
-    done = edgebench("run", *busy, "--power-command", "./watts.sh", *window, "--json", cwd=tmp_path)
+    done = edgebench("run", *busy, "--power-command", "./watts.py", *window, "--json", cwd=tmp_path)
     (row,) = json.loads(done.stdout)
     assert row["power_w"] == pytest.approx(3.2)

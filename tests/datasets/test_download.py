@@ -22,7 +22,12 @@ DATA = np.random.default_rng(1).bytes(300_000)
 
 
 class Server(ThreadingHTTPServer):
-    """Serves ``files``; each of ``cuts`` ends one answer after so many bytes."""
+    """Serves ``files``; each of ``cuts`` ends one answer after so many bytes.
+
+    Its end waits for its threads, and those say nothing: it would be heard in another test.
+    """
+
+    daemon_threads = False
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -30,7 +35,11 @@ class Server(ThreadingHTTPServer):
         self.cuts: list[int] = []
         self.ranges = True
         self.silent = False
+        self.over = threading.Event()
         self.asked: list[str | None] = []
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that hangs up is what these tests are about."""
 
     @property
     def address(self) -> str:
@@ -47,7 +56,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append(wanted)
         body = self.server.files.get(self.path)
         if self.server.silent:
-            threading.Event().wait(5)
+            self.server.over.wait(60)
+            return
         if body is None:
             self.send_error(404)
             return
@@ -78,6 +88,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         thread = threading.Thread(target=one.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield one
+        one.over.set()
         one.shutdown()
         thread.join()
 

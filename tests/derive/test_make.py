@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib.util
 import os
@@ -189,11 +190,21 @@ def test_a_converter_that_hangs_is_ended_with_all_it_started() -> None:
     start = time.monotonic()
     with pytest.raises(NotDerivedError, match="no end after 2 s"):
         derive("Hangs", timeout_s=2.0)
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 120, "it hangs for ten minutes"
     assert entries() == []
-    left = [p for p in psutil.process_iter(["cmdline"]) if "time.sleep(600)" in str(p.info)]
-    ours = [p for p in left if "tests/derive" in " ".join(p.environ().values())]
-    assert ours == []
+    _, left = psutil.wait_procs(_sleeping(), timeout=60)  # killed, on a busy machine
+    assert left == []
+
+
+def _sleeping() -> list[psutil.Process]:
+    """What the converter `Hangs` started."""
+    found = []
+    for one in psutil.process_iter(["cmdline"]):
+        if "time.sleep(600)" in str(one.info):
+            with contextlib.suppress(psutil.Error):
+                if "tests/derive" in " ".join(one.environ().values()):
+                    found.append(one)
+    return found
 
 
 def test_sockets_within_the_machine_still_work() -> None:

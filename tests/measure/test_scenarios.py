@@ -283,11 +283,21 @@ def test_a_rate_above_capacity_never_holds(
 
 
 def test_two_streams_answer_more_queries_than_one(case: Callable[..., Case]) -> None:
-    opened = [NullSession(Settings(options={"sleep_us": "4000"})) for _ in range(2)]
+    at_work: set[int] = set()
+    together: list[int] = []
+
+    class Counted(NullSession):
+        def invoke(self) -> None:
+            at_work.add(id(self))
+            together.append(len(at_work))
+            super().invoke()
+            at_work.discard(id(self))
+
+    opened = [Counted(Settings(options={"sleep_us": "4000"})) for _ in range(2)]
     one = case(scenario="server", streams=2, parameters={"bound_ms": 100.0, "rate_hz": 300.0})
     found = server.measure(context(one, opened[0], measure_s=1.2, opener=lambda _: opened[1]))
-    # One server of 4 ms would be 20 % overloaded and end up 0.2 s behind.
-    assert np.median(samples(found, "latency_ns")) < 60 * MS
+    # One server of 4 ms would be 20 % overloaded: a second query is mostly there already.
+    assert together.count(2) > len(together) / 4
     assert len(samples(found, "latency_ns")) == 368
 
 

@@ -111,7 +111,7 @@ lines = st.lists(
 ).map("\n".join)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(stat=lines, later=lines, states=lines, cpus=st.text(max_size=9))
 def test_no_content_of_the_files_ends_a_reading(
     tmp_path: Path, stat: str, later: str, states: str, cpus: str

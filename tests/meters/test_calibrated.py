@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from edgebench import power_model, sampling
@@ -100,7 +101,10 @@ def test_within_its_fit_the_sampler_takes_what_the_model_says(root: Path) -> Non
     taken = _sampled(root, 1_000_000)
     assert taken.caveats == ()
     (series,) = taken.series
-    assert max(series.value) / 1e6 == pytest.approx(2.0 + 0.5, rel=0.1)
+    # All of them together: a busy machine plants late what belongs to the reading before.
+    lasted_ns = np.diff(series.t_ns)
+    power_uw = np.average(list(series.value)[1:], weights=lasted_ns)
+    assert power_uw / 1e6 == pytest.approx(2.0 + 0.5, rel=0.1)
 
 
 def test_books_that_vanish_are_no_reading(root: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -117,12 +119,16 @@ def own(name: str) -> sampling.Wanted:
 def test_it_reads_at_its_rate_between_begin_and_halt(process: Process) -> None:
     opened(process, fake("a"), rate_hz=100.0)
     before = time.perf_counter_ns()
-    first, second = taken(process, "a", seconds=1.0), taken(process, "a", seconds=0.2)
-    (a,), (b,) = first.series, second.series
-    assert 60 <= len(a.t_ns) <= 110
+    (a,) = taken(process, "a", seconds=1.0).series
+    between = time.perf_counter_ns()
+    (b,) = taken(process, "a", seconds=0.2).series
     assert set(a.value) == {3_000_000}
-    assert before < a.t_ns[0] < a.t_ns[-1] < b.t_ns[0]
-    assert a.t_ns[-1] - a.t_ns[0] == pytest.approx(1e9, rel=0.2)
+    assert before < a.t_ns[0]
+    assert before + 1e9 < a.t_ns[-1] < between < b.t_ns[0], "it reads once more when it is told"
+    assert len(a.t_ns) <= 2 + (a.t_ns[-1] - a.t_ns[0]) / 1e7
+    # A busy machine lets it miss some.
+    gaps_ns = [late - early for early, late in itertools.pairwise(a.t_ns)]
+    assert statistics.median(gaps_ns) == pytest.approx(1e7, rel=0.3)
 
 
 def test_a_planted_counter_is_read_from_its_root(process: Process, tmp_path: Path) -> None:
@@ -157,8 +163,9 @@ def test_what_cannot_be_read_or_makes_no_sense_is_counted_and_never_0(process: P
 
 def test_a_sensor_that_repeats_itself_has_said_nothing_new(process: Process) -> None:
     opened(process, own("Stale"))
+    start = time.monotonic()
     (one,) = taken(process, "Stale", seconds=1.2).series
-    assert len(one.t_ns) in {2, 3}
+    assert 1 <= len(one.t_ns) <= 2 + (time.monotonic() - start), "one a second, and not 50"
     assert one.failed_reads == 0
 
 
@@ -219,7 +226,7 @@ def test_it_dies_with_its_parent(fault: str) -> None:
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    assert not psutil.wait_procs([child], timeout=5)[1]
+    assert not psutil.wait_procs([child], timeout=60)[1]
 
 
 def test_it_imports_nothing_heavy() -> None:

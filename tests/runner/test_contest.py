@@ -41,7 +41,7 @@ Contests = Callable[..., Contest]
 def _nothing_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("EDGEBENCH_TEST", MARK)
     yield
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 20  # of a busy machine
     while (left := workers()) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert left == []
@@ -167,7 +167,7 @@ def test_a_worker_that_hangs_in_its_turn_is_timed_out(
     one.run(lambda *_: None)
     assert one.failed is not None
     assert (one.failed.status, one.failed.stage) == ("timeout", "measure")
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 120, "it hangs for an hour"
 
 
 def test_a_model_that_does_not_load_ends_it_before_any_turn(
@@ -221,11 +221,11 @@ def test_both_workers_die_with_their_parent(tmp_path: Path, number: signal.Signa
     parent = subprocess.Popen(
         run, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(os.environ)
     )
-    deadline = time.monotonic() + 30
-    while len(workers()) < 2 and time.monotonic() < deadline:
+    deadline = time.monotonic() + 60
+    while len(pair := workers()) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert len(workers()) == 2, "there was never a live pair"
+    assert len(pair) == 2, "there was never a live pair"
     parent.send_signal(number)
-    out, _ = parent.communicate(timeout=30)
+    out, _ = parent.communicate(timeout=60)
     assert parent.returncode == (130 if number == signal.SIGTERM else -9)
     assert b"Traceback" not in out  # the fixture above sees to it that no worker is left

@@ -193,6 +193,16 @@ def test_two_runs_at_once_are_refused_and_a_dead_one_holds_nothing() -> None:
         pass
 
 
+def test_one_who_only_looks_whether_the_device_is_free_keeps_no_run_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with contextlib.ExitStack() as looking:
+        looking.enter_context(journal.one_run_at_a_time())
+        monkeypatch.setattr("time.sleep", lambda _: looking.close())
+        with journal.one_run_at_a_time():
+            pass
+
+
 def test_run_ids_sort_by_time() -> None:
     early = journal.new_run_id(datetime(2026, 1, 2, tzinfo=timezone.utc))
     late = journal.new_run_id(datetime(2026, 11, 2, tzinfo=timezone.utc))

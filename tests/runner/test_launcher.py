@@ -280,6 +280,28 @@ def test_probing_tells_what_is_there_and_what_is_not() -> None:
     assert "no_such_module" in bad.reason
 
 
+def test_what_a_worker_says_right_before_its_end_is_heard(tmp_path: Path) -> None:
+    """It speaks and ends between the parent's look at its pipes and that at its process."""
+    go, frame = tmp_path / "go", wire.pack(wire.Ready(expected_ns=7))
+    worker = tmp_path / "python"
+    worker.write_text(
+        f"#!{sys.executable}\nimport os, sys, time\n"
+        f"while not os.path.exists({str(go)!r}): time.sleep(0.01)\n"
+        f"os.write(int(sys.argv[3]), {frame!r})\n"
+    )
+    worker.chmod(0o755)
+    started = launcher.Worker(str(worker), 1)
+
+    def tick(pid: int) -> None:
+        go.touch()
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+    try:
+        assert [*started.replies(lambda: 60.0, tick)] == [wire.Ready(expected_ns=7)]
+    finally:
+        started.end()
+
+
 def test_what_an_environment_prints_at_start_is_no_reply(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
