@@ -36,7 +36,7 @@ except ImportError as error:
 
 _SCRIPTS = (
     *("data", "address", "devices", "phone", "tables", "charts", "filters", "reference"),
-    *("ties", "chooser", "changes", "chosen", "printing", "start"),
+    *("ties", "chooser", "changes", "limits", "chosen", "printing", "start"),
 )
 _SHARED = {
     "LOOK": LOOK,

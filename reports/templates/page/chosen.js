@@ -163,19 +163,24 @@ if (form) {
   for (const { name, sense, start } of asking.limits) if (start !== null) START[`${sense}.${name}`] = start;
   Object.assign(START, { by: asking.start.by, tier: asking.start.tier, of: "", valid: asking.start.valid ? "1" : "", sure: asking.start.sure ? "1" : "" });
 }
-const limitFields = () => asking.limits.map(({ name, sense }) => [`${sense}.${name}`, asking.figures[name].scale]);
 
-const toForm = () => {
-  for (const [key, scale] of limitFields()) form.elements[key].value = asked[key] === undefined ? "" : +(asked[key] * scale).toPrecision(12);
+// What is typed and is no number stays to be mended, unless another page's state is shown.
+const toForm = (anew) => {
+  for (const limit of limitFields()) {
+    const { key, meta } = limit;
+    if (asked[key] !== undefined) form.elements[key].value = +(asked[key] * meta.scale).toPrecision(12);
+    else if (anew || readLimit(limit) !== undefined) form.elements[key].value = "";
+    readLimit(limit);
+  }
   for (const key of ["by", "of", "tier"]) if (form.elements[key]) form.elements[key].value = asked[key] ?? "";
   for (const key of ["valid", "sure"]) form.elements[key].checked = Boolean(asked[key]);
 };
 const fromForm = () => {
   const state = { by: form.elements.by.value, of: form.elements.of.value, tier: form.elements.tier?.value ?? "" };
   for (const key of ["valid", "sure"]) state[key] = form.elements[key].checked ? "1" : "";
-  for (const [key, scale] of limitFields()) {
-    const value = form.elements[key].valueAsNumber;
-    if (Number.isFinite(value)) state[key] = +(value / scale).toPrecision(12);
+  for (const limit of limitFields()) {
+    const bound = readLimit(limit);
+    if (bound !== undefined) state[limit.key] = bound;
   }
   return state;
 };
@@ -183,19 +188,22 @@ const fromHash = (told) => {
   if (!asking.objectives.some(({ key }) => key === told.get("by"))) return { ...START };
   const state = { by: told.get("by"), of: "", tier: "", valid: told.get("valid") ? "1" : "", sure: told.get("sure") ? "1" : "" };
   for (const key of ["of", "tier"]) if ([...(form.elements[key]?.options ?? [])].some(({ value }) => value === told.get(key))) state[key] = told.get(key);
-  for (const [key] of limitFields()) if (told.get(key) && Number.isFinite(+told.get(key))) state[key] = +told.get(key);
+  for (const { key } of limitFields()) {
+    const { value } = readNumber(told.get(key) ?? "");
+    if (value !== undefined) state[key] = value;
+  }
   return state;
 };
 // Into the hash goes what differs from the start; then all of it, so that it means the same elsewhere.
 const remember = () => {
-  const keys = [...new Set([...Object.keys(START), ...limitFields().map(([key]) => key)])];
+  const keys = [...new Set([...Object.keys(START), ...limitFields().map(({ key }) => key)])];
   const same = keys.every((key) => asked[key] === START[key]);
   for (const key of keys) further[key] = same || asked[key] === undefined ? undefined : String(asked[key]);
 };
 // A button asks another question: "back" leads to the one before.
-const ask = (state) => {
+const ask = (state, anew) => {
   asked = state;
-  toForm();
+  toForm(anew);
   remember();
   keep(at);
   answerAsked();
@@ -225,7 +233,8 @@ if (form) {
   chosenPart = lazily(chosenBox, choose);
   restored.push((told) => {
     asked = fromHash(told);
-    toForm();
+    toForm(true);
+    for (const limit of limitFields()) showFault(limit, told.get(limit.key) ?? "");
     remember();
   });
   const answerForm = () => {
@@ -240,6 +249,6 @@ if (form) {
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", (event) => {
     event.preventDefault();
-    ask({ ...START });
+    ask({ ...START }, true);
   });
 }
