@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from browser import settle
+from browser import PHONE_PX, settle
 from page_checks import Page
 from page_view import View
 from selenium.webdriver.common.by import By
+
+from edgebench.report.page import wording
 
 LIMIT = "max.latency_p99_ms"
 TYPED = {
@@ -49,6 +51,17 @@ list.selectedIndex = 1;
 list.dispatchEvent(new Event("change", { bubbles: true }));
 return list.value;
 """
+TIERS_TOLD = """
+const list = document.querySelector("#chooser [name=tier]");
+const words = document.getElementById(list.getAttribute("aria-describedby"));
+const told = words.checkVisibility() ? words.textContent : "";
+return [
+  [...list.options].slice(1).map(({ value }) => [value, told]),
+  [...document.querySelectorAll("#mixed li")].map(({ firstChild, lastChild }) => [
+    firstChild.textContent.split(" ").at(-1), lastChild.textContent,
+  ]),
+];
+"""
 COUNT_STEPS = """
 window.steps = 0;
 const push = history.pushState.bind(history);
@@ -85,7 +98,18 @@ def choosing(page: Page) -> list[str]:
         lines = [view.run(FAULT, name)[0] for name in ("max.power_w", "max.price_usd")]
         if (seen, lines) != (["5.5", "1,000"], [False, True]):
             found.append(f"an address of 5,5 and 1,000 is {seen} in the form, faults {lines}")
-    return found
+    return found + _tiers_told(page)
+
+
+def _tiers_told(page: Page) -> list[str]:
+    """What tiers of power mean stands by the list, and by each button that lets in one of them."""
+    with page.open(PHONE_PX, "#at=choose&by=latency_p50_ms&max.power_w=5&of=all") as view:
+        listed, buttons = view.run(TIERS_TOLD)
+    lacks = [tier for tier, words in listed if wording.TIERS[tier] not in words]
+    lacks += [tier for tier, words in buttons if words != wording.TIERS[tier]]
+    if len(listed) < 2 or len(buttons) < 2:
+        return [f"{len(listed)} tiers and {len(buttons)} buttons: nothing to look at"]
+    return [f"what {tier} means is not told where it is chosen" for tier in lacks]
 
 
 def _type(view: View, text: str) -> None:

@@ -102,12 +102,13 @@ const nothing = ({ ranked, out, mixed }) => {
 const mixedWords = (mixed) => {
   const ways = mixed.map(([what, devices]) => `${what} (${listed([...devices].sort())})`);
   const tiers = [...new Set(mixed.map(([what]) => what.split(" without ")[0]))].filter((tier) => asking.tiers.includes(tier));
-  const buttons = tiers.map((tier) => {
+  const choices = tiers.map((tier) => {
     const button = make("button", { type: "button", textContent: `Count only ${tier}` });
     button.addEventListener("click", () => ask({ ...asked, tier }));
-    return button;
+    return make("li", {}, button, make("small", { textContent: asking.meanings[tier] ?? "" }));
   });
-  return make("p", { id: "mixed" }, make("strong", { textContent: "Power was measured in unlike ways, which never rank together" }), `: ${ways.join("; ")}. `, ...buttons);
+  const first = make("strong", { textContent: "Power was measured in unlike ways, which never rank together" });
+  return make("div", { id: "mixed" }, make("p", {}, first, `: ${ways.join("; ")}.`), make("ul", {}, ...choices));
 };
 
 const oneQuestion = (question, name, found) => {
