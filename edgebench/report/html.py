@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from edgebench import __version__
 from edgebench.errors import UsageError
-from edgebench.report import choice, grid, speeds, table
+from edgebench.report import choice, choice_best, grid, speeds, table
 from edgebench.report.choosing import Asked
 from edgebench.report.rows import Row
 from edgebench.resources import template_folder
@@ -43,6 +43,7 @@ _SHARED = {
     "MISSING": grid.MISSING,
     "SIGNIFICANT": table.SIGNIFICANT,
     "BEST": choice.BEST,
+    "SPEED": choice_best.SPEED.name,
     "MIRRORED": speeds.MIRRORED,
 }
 """Constants that the script has in common with Python, by their names there."""

@@ -13,10 +13,11 @@ from typing import Any
 
 from edgebench.analysis import directions, missing, pairing, ranking, refusals, ties
 from edgebench.analysis.candidates import Candidate
+from edgebench.analysis.compare import METRICS
 from edgebench.analysis.constraints import Constraint
 from edgebench.analysis.figure import FACTS, PRICE, Figure, is_power, kind_of, own_tier, text
 from edgebench.analysis.recommend import Objective, Standing
-from edgebench.report import choice, choosing
+from edgebench.report import choice, choice_best, choosing
 from edgebench.report.charts.base import plain
 from edgebench.report.choosing import Asked
 from edgebench.report.page.data import PageData
@@ -107,7 +108,8 @@ def _limit(limit: Constraint, stated: Iterable[Constraint]) -> dict[str, Any]:
 
 def _objective(objective: Objective) -> dict[str, Any]:
     name, more = objective
-    return {"key": _key(objective), "name": name, "more": more, "margin": ties.margin_ratio(name)}
+    told = {"key": _key(objective), "name": name, "more": more, "margin": ties.margin_ratio(name)}
+    return {**told, "compared": name in METRICS}
 
 
 def _key(objective: Objective) -> str:
@@ -180,6 +182,7 @@ def _record(
         "cells": [places[id(row)] for row in candidate.rows],
         "failed": True if failed else None,
         "second": plain(ranking.second(candidate)),
+        "blind": choice_best.accuracy(candidate) or None,
     }
     for field, strict in (("unfit", False), ("unvalid", True)):
         if words := refusals.unfit(candidate, require_valid=strict):
