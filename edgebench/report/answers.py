@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgebench.analysis import pairing, questions, ties
 from edgebench.analysis.figure import figure_of, number
@@ -43,6 +43,8 @@ class Answer:
     """All that were asked the same."""
     rivals: tuple[Row, ...] = ()
     """Valid cells that are not told apart from it, as `edgebench recommend` judges ties."""
+    next: Row | None = None
+    """The best valid cell that is told apart from the best."""
     unranked: tuple[Row, ...] = ()
     """Cells with figures that are suspect, invalid, incomplete or ran otherwise than asked, the
     best figure first."""
@@ -112,7 +114,9 @@ def _answer(rows: Sequence[Row], name: str) -> Answer:
         return Answer(workload=name, best=None, by=by, rows=tuple(rows), unranked=others)
     best, *rest = valid
     rivals = tuple(row for row in rest if _tied(best, row, by))
-    return Answer(workload=name, best=best, by=by, rows=tuple(rows), rivals=rivals, unranked=others)
+    after = next((row for row in rest if row not in rivals), None)
+    found = Answer(workload=name, best=best, by=by, rows=tuple(rows), unranked=others)
+    return replace(found, rivals=rivals, next=after)
 
 
 def measure(row: Mapping[str, object]) -> Measure:

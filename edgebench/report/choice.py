@@ -18,6 +18,7 @@ from edgebench.analysis.published import PRICE
 from edgebench.analysis.recommend import Answer, Standing
 from edgebench.analysis.serving import Serving
 from edgebench.errors import plain
+from edgebench.report import choice_best
 from edgebench.report.columns import BY_NAME
 from edgebench.report.figures import lopsided, plus_minus
 from edgebench.report.table import number
@@ -134,22 +135,26 @@ _UNSURE = "nothing tells how sure it is (one launch, or another tool's figure): 
 
 
 def second_lines(answer: Answer) -> list[str]:
-    """What belongs to the first sentence: ties with the best, or the nearest where none ranks."""
+    """What belongs to the first sentence: ties with the best and its lead, or what is nearest."""
     if not answer.ranked:
         near = nearest(answer.rejected)
         if not near:
             return []
         return [plain(f"nearest: {near[0].candidate.name}: {'; '.join(reasons(near[0]))}")]
+    return [plain(line) for line in (*_ties(answer), *choice_best.lines(answer))]
+
+
+def _ties(answer: Answer) -> list[str]:
     best = answer.ranked[0]
     unsure = [one.candidate.name for one in answer.ranked if one.figure and one.figure.is_unsure]
     if best.candidate.name in unsure and best.ties:
-        return [plain(f"its {answer.objective.name} has no interval over launches: {_UNSURE}")]
+        return [f"its {answer.objective.name} has no interval over launches: {_UNSURE}"]
     known = [name for name in best.ties if name not in unsure]
     found = [f"{_tied(known, answer, best)}{_cheapest(answer, best, known)}"] if known else []
     if open_ := [name for name in best.ties if name in unsure]:
         has = "has" if len(open_) == 1 else "have"
         found.append(f"{listed(open_)} {has} no interval over launches: {_UNSURE}")
-    return [plain(line) for line in found]
+    return found
 
 
 def _tied(names: Sequence[str], answer: Answer, best: Standing) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgebench.analysis import cost, serving
+from edgebench.analysis import cost, leads, serving
 from edgebench.analysis.candidates import Figure
 from edgebench.analysis.constraints import Break, Constraint
 from edgebench.analysis.recommend import Answer, Change, Standing
 from edgebench.analysis.serving import Serving
-from edgebench.report import choice, cost_table, front
+from edgebench.report import choice, choice_best, cost_table, front
 from edgebench.report.choosing import Decided
 from edgebench.report.rows import Row
 
@@ -49,10 +49,19 @@ def _answer(answer: Answer, names: Sequence[str]) -> dict[str, object]:
         "limits": [_limit(one) for one in answer.constraints],
         "best": answer.ranked[0].candidate.name if answer.ranked else None,
         "sentence": choice.sentence(answer),
+        "beside": choice.second_lines(answer),
+        "lead": _lead(answer),
+        "order": choice_best.order(answer, answer.ranked),
         "candidates": [_standing(one, names) for one in answer.standings],
         "changes": list(answer.changes),
         "alternatives": [_change(one) for one in answer.alternatives],
     }
+
+
+def _lead(answer: Answer) -> dict[str, object] | None:
+    """Its figure over that of the next in rank."""
+    found = leads.of(answer)
+    return found and {"candidate": found[0], **found[1]._asdict()}
 
 
 def _change(one: Change) -> dict[str, object]:

@@ -7,7 +7,7 @@ from html import escape
 
 from edgebench.analysis.recommend import Answer, Standing
 from edgebench.errors import plain
-from edgebench.report import choice, choice_more
+from edgebench.report import choice, choice_best, choice_more
 from edgebench.report.choice import heading
 from edgebench.report.choice_more import Beside
 from edgebench.report.choosing import Decided
@@ -56,7 +56,8 @@ def _table(answer: Answer, shown: Sequence[Standing]) -> str:
         cells += [choice.short(name, one.candidate.figure(name)) for name in names]
         cells += [told.marks.get(one.candidate.name, "")] if told.lines else []
         rows.append(cells)
-    return _grid(heads, rows, 1) + _list([f"{mark}: {words}" for mark, words in told.lines])
+    lines = [f"{mark}: {words}" for mark, words in told.lines]
+    return _grid(heads, rows, 1) + _list([*lines, *choice_best.order(answer, shown)])
 
 
 def _beside(one: Beside) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from edgebench.analysis.recommend import Answer, Standing
 from edgebench.errors import plain
-from edgebench.report import choice, choice_more
+from edgebench.report import choice, choice_best, choice_more
 from edgebench.report.choice import heading
 from edgebench.report.choice_more import Beside
 from edgebench.report.choosing import Decided
@@ -64,6 +64,7 @@ def _table(answer: Answer, shown: Sequence[Standing]) -> list[str]:
         cells += [told.marks.get(one.candidate.name, "")] if told.lines else []
         lines.append(_row(cells))
     notes = [f"- {mark}: {inert(words)}" for mark, words in told.lines]
+    notes += [f"- {inert(line)}" for line in choice_best.order(answer, shown)]
     return [*lines, "", *notes, *([""] if notes else [])]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edgebench.analysis.recommend import Answer, Standing
 from edgebench.errors import plain
-from edgebench.report import choice, choice_more, cost_table, front
+from edgebench.report import choice, choice_best, choice_more, cost_table, front
 from edgebench.report.choosing import Decided
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def _answer(answer: Answer, *, everything: bool) -> list[RenderableType]:
         if more := len(answer.ranked) - len(shown):
             found.append(_line(f"and {more} more that rank (--all shows them)"))
         found += [_item(line, mark) for mark, line in told.lines]
+        found += [_item(line) for line in choice_best.order(answer, shown)]
     found += _section(_why(answer), choice.rejected_lines(answer, everything=everything))
     return found + _section("what would have to change", answer.changes)
 

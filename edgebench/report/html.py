@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from edgebench import __version__
 from edgebench.errors import UsageError
-from edgebench.report import choice, grid, speeds, table
+from edgebench.report import choice, choice_best, grid, speeds, table
 from edgebench.report.choosing import Asked
 from edgebench.report.rows import Row
 from edgebench.resources import template_folder
@@ -36,13 +36,14 @@ except ImportError as error:
 
 _SCRIPTS = (
     *("data", "address", "devices", "phone", "tables", "charts", "filters", "reference"),
-    *("ties", "chooser", "changes", "chosen", "printing", "start"),
+    *("ties", "chooser", "changes", "limits", "chosen", "printing", "start"),
 )
 _SHARED = {
     "LOOK": LOOK,
     "MISSING": grid.MISSING,
     "SIGNIFICANT": table.SIGNIFICANT,
     "BEST": choice.BEST,
+    "SPEED": choice_best.SPEED.name,
     "MIRRORED": speeds.MIRRORED,
 }
 """Constants that the script has in common with Python, by their names there."""

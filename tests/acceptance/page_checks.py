@@ -77,6 +77,9 @@ STATES = (
         MENU % "false"
         + """
         for (const one of document.querySelectorAll("main details")) one.open = true;
+        const limit = document.querySelector("#chooser input");
+        limit.value = "5 W";
+        limit.dispatchEvent(new Event("input", { bubbles: true }));
         document.querySelector(".unfold:not([hidden])")?.click();""",
         "body",
     ),

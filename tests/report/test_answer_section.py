@@ -56,6 +56,50 @@ def test_the_answer_names_the_choice_its_figure_and_what_is_left_of_each_limit()
     assert one["groups"] == ["c litert int8: p99 latency 44 ms > 33 by 11 (33%)"]
 
 
+def test_the_lead_over_the_next_is_told_as_a_ratio_and_an_order_that_surprises_explained() -> None:
+    wide: dict[str, str | float] = {"latency_p50_lo_ms": 9.0, "latency_p50_hi_ms": 13.5}
+    rows = [row("a", 10.0), row("c", 10.6), row("b", 11.0, **wide)]
+    [one] = decision(rows, limits=(P99,))["answers"]
+    assert one["seconds"][1].startswith("It is 1.06 x as fast (95 %: 1.0")
+    assert one["seconds"][1].endswith(") as the next in rank, c litert int8")
+    assert one["order"][0].startswith("b litert int8 stands above c litert int8, whose median")
+    [one] = decision(rows[:2], limits=(P99,))["answers"]
+    assert one["order"] == []
+
+
+def test_the_fastest_cell_is_so_many_times_as_fast_as_the_next_valid_one() -> None:
+    rows = [row("a", 10.0), row("b", 20.0), row("c", 15.0, validity="suspect")]
+    [claim] = answer(Material((), rows)).context["claims"]
+    assert claim["lead"].startswith("It is 2.00 x as fast (95 %: 1.9")
+    assert claim["lead"].endswith(") as the next in rank, litert/int8/b")
+    [alone] = answer(Material((), rows[:1])).context["claims"]
+    assert alone["lead"] == ""
+
+
+def test_of_offline_cells_the_lead_is_of_throughput() -> None:
+    ends: dict[str, Any] = {
+        "scenario": "offline",
+        "throughput_lo_ips": 4.9,
+        "throughput_hi_ips": 5.1,
+    }
+    more: dict[str, Any] = {
+        "scenario": "offline",
+        "throughput_lo_ips": 9.9,
+        "throughput_hi_ips": 10.1,
+    }
+    rows = [row("a", throughput_ips=5.0, **ends), row("b", throughput_ips=10.0, **more)]
+    [claim] = answer(Material((), rows)).context["claims"]
+    assert claim["lead"].startswith("Its throughput is 2.00 x (95 %: 1.9")
+
+
+def test_a_card_says_that_accuracy_was_not_measured_here() -> None:
+    [claim] = answer(Material((), [row("a", top1_ratio=None)])).context["claims"]
+    assert claim["best"]["accuracy"] == "top-1 not measured here"
+    told = row("a", top1_ratio=None, imported_from="csv: line 2", validity=None)
+    [claim] = answer(Material((), [told])).context["claims"]
+    assert claim["lowest"]["accuracy"] == "top-1 not told"
+
+
 def test_a_loss_is_told_in_points() -> None:
     rows = [row("a", 10.0, top1_loss_ratio=0.004), row("b", 5.0, top1_loss_ratio=0.02)]
     [one] = decision(rows, limits=(Constraint("top1_loss_ratio", "max", 0.01),))["answers"]

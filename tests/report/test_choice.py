@@ -35,7 +35,7 @@ def test_the_first_sentence_says_what_to_take_how_sure_that_is_and_what_it_keeps
 def test_a_tie_is_told_with_the_cheaper_one_by_name() -> None:
     asked = choosing.Asked(prices_usd={"a": 90.0, "b": 60.0})
     (answer,) = choosing.answers([row("a", 10.0), row("b", 10.05), row("c", 20.0)], asked)
-    (line,) = choice.second_lines(answer)
+    line, _ = choice.second_lines(answer)
     assert line.startswith("b litert int8 cannot be told apart from it by latency_p50_ms")
     assert "cheapest of them is b litert int8 (60 USD)" in line
     assert [choice.rank(one, answer) for one in answer.ranked] == ["1=", "1=", "2"]

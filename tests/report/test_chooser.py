@@ -12,14 +12,17 @@ import page
 import pytest
 from deciding import row
 
+from edgebench import metering
 from edgebench.analysis import ties
 from edgebench.analysis.constraints import Constraint
 from edgebench.analysis.recommend import Objective
 from edgebench.cli import asking, recommend_, report_
 from edgebench.report.choosing import Asked
+from edgebench.report.page import wording
 from edgebench.report.page.chooser import chooser
 from edgebench.report.rows import Row
 from edgebench.report.sections.base import Material
+from edgebench.report.sections.power import power
 from edgebench.stats import student_t_quantile
 
 
@@ -108,6 +111,17 @@ def test_an_objective_the_other_way_round_is_one_of_its_own() -> None:
     assert [one["more"] for one in told["objectives"] if one["key"] == "latency_p50_ms:max"] == [
         True
     ]
+
+
+def test_every_tier_that_the_form_offers_is_told_in_the_words_of_the_power_section() -> None:
+    rows = [row("a", 10.0, power_tier="board_measured", energy_gross_mj=3.0), row("b", 9.0)]
+    told, material = made(rows, allow_tiers=("proxy", "wall_measured"))
+    assert told["tiers"] == ["board_measured", "proxy,wall_measured"]
+    assert list(told["meanings"]) == ["wall_measured", "board_measured", "proxy"]
+    section = power(material)
+    assert section is not None
+    assert dict(section.context["tiers"]).items() <= told["meanings"].items()
+    assert set(wording.TIERS) == set(metering.TIERS)
 
 
 @pytest.mark.parametrize("df", [1, 2, 5, 19.5, 1000, math.inf])

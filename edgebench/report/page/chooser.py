@@ -13,15 +13,15 @@ from typing import Any
 
 from edgebench.analysis import directions, missing, pairing, ranking, refusals, ties
 from edgebench.analysis.candidates import Candidate
+from edgebench.analysis.compare import METRICS
 from edgebench.analysis.constraints import Constraint
 from edgebench.analysis.figure import FACTS, PRICE, Figure, is_power, kind_of, own_tier, text
 from edgebench.analysis.recommend import Objective, Standing
-from edgebench.metering import TIERS
-from edgebench.report import choice, choosing
+from edgebench.report import choice, choice_best, choosing
 from edgebench.report.charts.base import plain
 from edgebench.report.choosing import Asked
 from edgebench.report.page.data import PageData
-from edgebench.report.page.wording import said
+from edgebench.report.page.wording import TIERS, said
 from edgebench.report.rows import Row
 from edgebench.report.table import clean
 
@@ -74,12 +74,14 @@ def chooser(rows: Sequence[Row], asked: Asked, data: PageData) -> dict[str, Any]
     data.take([name for meta in metas.values() for name in meta["fields"]])
     data.take(["power_tier", "power_excludes"])
     data.tell(_facts(groups, places, names))
+    offered = _tiers(rows, asked)
     return {
         "figures": metas,
         "limits": [_limit(one, asked.limits) for one in limits],
         "objectives": [_objective(one) for one in objectives],
         "questions": [clean(question) for question in questions],
-        "tiers": _tiers(rows, asked),
+        "tiers": offered,
+        "meanings": {one: words for one, words in TIERS.items() if one in _parts(offered)},
         "quantiles": ties.quantile_coefficients(),
         "start": _start(asked, questions, groups),
     }
@@ -106,7 +108,8 @@ def _limit(limit: Constraint, stated: Iterable[Constraint]) -> dict[str, Any]:
 
 def _objective(objective: Objective) -> dict[str, Any]:
     name, more = objective
-    return {"key": _key(objective), "name": name, "more": more, "margin": ties.margin_ratio(name)}
+    told = {"key": _key(objective), "name": name, "more": more, "margin": ties.margin_ratio(name)}
+    return {**told, "compared": name in METRICS}
 
 
 def _key(objective: Objective) -> str:
@@ -137,9 +140,13 @@ def _start(
 def _tiers(rows: Sequence[Row], asked: Asked) -> list[str]:
     """What may be let in: each tier of power that there is, the best first, and what was asked."""
     seen = {str(row.get("power_tier")) for row in rows}
-    found = [tier for tier in TIERS if tier in seen]
+    found: list[str] = [tier for tier in TIERS if tier in seen]
     stated = ",".join(asked.allow_tiers)
     return found + ([stated] if stated and stated not in found else [])
+
+
+def _parts(offered: Sequence[str]) -> set[str]:
+    return {tier for one in offered for tier in one.split(",")}
 
 
 def _meta(name: str, *, exact: bool) -> dict[str, Any]:
@@ -175,6 +182,7 @@ def _record(
         "cells": [places[id(row)] for row in candidate.rows],
         "failed": True if failed else None,
         "second": plain(ranking.second(candidate)),
+        "blind": choice_best.accuracy(candidate) or None,
     }
     for field, strict in (("unfit", False), ("unvalid", True)):
         if words := refusals.unfit(candidate, require_valid=strict):

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from edgebench.analysis.figure import Figure, stated
+from edgebench.metering import Tier
 from edgebench.report import choice
 
 
@@ -31,6 +32,15 @@ _SAID = {
     "price_usd": Said("price", "USD"),
     "rss_peak_mib": Said("peak memory", "MiB"),
 }
+TIERS: dict[Tier, str] = {
+    "wall_measured": "an external meter, at the device's supply",
+    "board_measured": "a sensor at the input of the board or module",
+    "partial_measured": "sensors of some parts; what they do not see is listed",
+    "model_calibrated": "a model fitted to a meter on this very board; its error is stated",
+    "envelope": "no measurement: published idle and load power times the time",
+    "proxy": "no measurement: what goes with power, such as CPU time, in its place",
+}
+"""Where power comes from, best first, in words."""
 _NUMBER = r"-?\d[\d.]*"
 _NAMED = re.compile(
     rf"(?<![\w-])(?P<name>{'|'.join(_SAID)})(?![\w-])"

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from edgebench.report import answers, choosing, endurance, grid, losses
+from edgebench.analysis import leads
+from edgebench.analysis.figure import figure_of
+from edgebench.analysis.recommend import Objective
+from edgebench.report import answers, choice_best, choosing, endurance, grid, losses
 from edgebench.report.answers import Least
 from edgebench.report.figures import WORDS
 from edgebench.report.judged import verdict
@@ -63,12 +66,25 @@ def _claimed(material: Material, found: answers.Answer) -> dict[str, Any]:
         "extreme": f"{'highest' if found.by.highest else 'lowest'} {found.by.noun}",
         "best": _claim(material, found.best, found.by) if found.best else None,
         "rivals": [material.name(row) for row in found.rivals],
+        "lead": _lead(material, found),
         "unranked": len(found.unranked),
         "measured": any(row["status"] == "ok" for row in found.rows),
         "lowest": _claim(material, found.unranked[0], found.by) if found.unranked else None,
         "least": [_least(material, one) for one in least],
         "least_heads": ", ".join(dict.fromkeys(one.words.split(" (")[0] for one in least)),
     }
+
+
+def _lead(material: Material, found: answers.Answer) -> str:
+    """How far the best is ahead of the next one, in the words of a recommendation."""
+    name = f"{found.by.stem}_{found.by.unit}"
+    if found.best is None or found.next is None:
+        return ""
+    best, other = figure_of(found.best, name), figure_of(found.next, name)
+    if best is None or other is None or (known := leads.between(best, other, name)) is None:
+        return ""
+    words = choice_best.lead(Objective(name, found.by.highest), known).replace(name, found.by.noun)
+    return f"I{words[1:]}, {material.name(found.next)}"
 
 
 def _least(material: Material, found: Least) -> dict[str, Any]:
@@ -90,7 +106,8 @@ def _accuracy(row: Row) -> str:
     for name, words in {"top1": "top-1", **WORDS}.items():
         if (ratio := row.get(f"{name}_ratio")) is not None:
             return f"{words} {grid.figure(ratio, 100, 1).text} %"
-    return f"{TASK.get(str(row.get('task')), 'top-1') or 'accuracy'} not measured"
+    what = TASK.get(str(row.get("task")), "top-1") or "accuracy"
+    return f"{what} not {'told' if row.get('imported_from') else 'measured here'}"
 
 
 def _claim(material: Material, row: Row, by: answers.Measure) -> dict[str, str]:

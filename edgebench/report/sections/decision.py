@@ -7,7 +7,7 @@ from typing import Any
 from edgebench.analysis.candidates import Candidate, Figure
 from edgebench.analysis.constraints import Constraint
 from edgebench.analysis.recommend import Answer, Standing
-from edgebench.report import choice, choosing
+from edgebench.report import choice, choice_best, choosing
 from edgebench.report.choosing import Asked
 from edgebench.report.grid import Cell, Grid, Head
 from edgebench.report.page import listing, wording
@@ -40,6 +40,11 @@ def told(material: Material) -> dict[str, Any]:
     }
 
 
+def _begun(line: str) -> str:
+    """A sentence of its own; one that begins with a name begins as that does."""
+    return f"I{line[1:]}" if line.startswith(("it ", "its ")) else line
+
+
 def _asked(asked: Asked) -> str:
     """The question in one sentence."""
     name, more = asked.objective or choosing.OBJECTIVE
@@ -54,8 +59,9 @@ def _asked(asked: Asked) -> str:
 
 def _answer(material: Material, answer: Answer) -> dict[str, Any]:
     best = answer.ranked[0] if answer.ranked else None
-    seconds = [clean(sentence(line)) for line in choice.second_lines(answer)]
+    seconds = [_begun(clean(sentence(line))) for line in choice.second_lines(answer)]
     changes = [clean(sentence(line)) for line in answer.changes]
+    shown = answer.ranked[: choice.BEST]
     return {
         "question": clean(answer.question),
         "best": _best(best, answer) if best else None,
@@ -65,6 +71,7 @@ def _answer(material: Material, answer: Answer) -> dict[str, Any]:
         "changes": changes[1:],
         "ranked": len(answer.ranked),
         "ranking": _ranking(answer),
+        "order": [clean(sentence(line)) for line in choice_best.order(answer, shown)],
         "rejected": len(answer.rejected),
         "groups": _groups(answer),
         "fallen": _listing(material, answer) if answer.rejected else None,

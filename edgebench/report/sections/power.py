@@ -6,19 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 from edgebench.report import charts
-from edgebench.report.page import listing
+from edgebench.report.page import listing, wording
 from edgebench.report.page.listing import Listing
 from edgebench.report.rows import Row
 from edgebench.report.sections.base import Figure, Material, Section
 from edgebench.report.table import clean
 
-TIERS = {
-    "wall_measured": "an external meter, at the device's supply",
-    "board_measured": "a sensor at the input of the board or module",
-    "partial_measured": "sensors of some parts; what they do not see is listed",
-    "model_calibrated": "a model fitted to a meter on this very board; its error is stated",
-}
-"""Best first, in words; the others of `edgebench.metering.Tier` are no measurement."""
 _ENVELOPE = ("envelope_energy_lo_mj", "envelope_energy_hi_mj")
 _FIELDS = (
     *(listing.text("workload"), listing.text("cell")),
@@ -45,7 +38,7 @@ def power(material: Material) -> Section | None:
     """Measured energies; else why there are none, if they were asked for; else nothing."""
     rows = [row for row in material.rows if row.get("energy_gross_mj") is not None]
     context = {
-        "tiers": [(tier, words) for tier, words in TIERS.items() if _has(rows, tier)],
+        "tiers": [(tier, words) for tier, words in wording.TIERS.items() if _has(rows, tier)],
         "excludes": _excludes(rows),
         "missing": _missing(material.rows),
         "envelope": _envelope(material),

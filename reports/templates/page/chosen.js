@@ -15,11 +15,12 @@ const grid = (caption, heads, rows) => {
   box.setAttribute("aria-label", caption);
   return box;
 };
-// A table of the first few, with a button for the rest.
-const longGrid = (caption, heads, rows, id) => {
+// A table of the first few, with what is to be said of those, and a button for the rest.
+const longGrid = (caption, heads, rows, id, noteOf) => {
   const box = make("div", { id });
   const fill = (most) => {
-    box.replaceChildren(grid(caption, heads, rows.slice(0, most)));
+    const note = noteOf(most);
+    box.replaceChildren(grid(caption, heads, rows.slice(0, most)), ...(note ? [make("p", { className: "small", textContent: note })] : []));
     if (rows.length <= most) return;
     const more = make("button", { type: "button", className: "more", textContent: `Show all ${rows.length.toLocaleString("en")}` });
     more.addEventListener("click", () => fill(Infinity));
@@ -51,7 +52,7 @@ const keptGrid = (question, { ranked }) => {
   const rank = shareRank(ranked);
   const heads = [{ text: "rank" }, { text: "candidate" }, ...names.map((name) => headOf(asking.figures[name]))];
   const rows = ranked.map((one) => [rank(one), doubtful(one), ...names.map((name) => cellText(question, one.candidate, name))]);
-  return longGrid("What keeps all limits, with 95 % intervals", heads, rows, "kept");
+  return longGrid("What keeps all limits, with 95 % intervals", heads, rows, "kept", (most) => orderWords(question, ranked.slice(0, most)));
 };
 
 const fellOut = ({ out }) => {
@@ -69,8 +70,37 @@ const fellOut = ({ out }) => {
   return [make("h3", { textContent: `Why ${plural(out.length, "candidate")} fell out` }), make("ul", { className: "small reasons" }, ...lines), whole];
 };
 
+// Three digits of a ratio.
+const ratioText = (value) => {
+  const known = Number(value.toPrecision(3));
+  return known.toFixed(Math.max(0, 2 - Math.floor(Math.log10(known))));
+};
+// How far the best is ahead of the best of rank 2, in the words of edgebench.report.choice_best.
+const leadWords = ({ ties, objective, meta }, { ranked: [best, ...others] }) => {
+  const next = others.find(({ rank }) => rank === 2);
+  const speed = objective.key === SPEED;
+  const lead = next && ties.lead(...(speed ? [next.figure, best.figure] : [best.figure, next.figure]), objective.compared);
+  if (!lead) return [];
+  const within = lead.low === undefined ? "" : ` (95 %: ${ratioText(lead.low)} to ${ratioText(lead.high)})`;
+  const ratio = `${ratioText(lead.ratio)} x`;
+  const words = speed ? `It is ${ratio} as fast${within} as` : `Its ${meta.noun} is ${ratio}${within} that of`;
+  return [`${words} the next in rank, ${next.candidate.name}.`];
+};
+// Why one stands above another whose figure is better, where that is so among those that are shown.
+const orderWords = ({ objective, meta }, some) => {
+  const sign = objective.more ? -1 : 1;
+  for (const [place, one] of some.entries()) {
+    const below = some.slice(place).reduce((least, other) => (sign * (other.figure.value - least.figure.value) < 0 ? other : least));
+    if (below === one) continue;
+    const [name, other, first] = [one, below, some.find(({ rank }) => rank === one.rank)].map(({ candidate }) => candidate.name);
+    return `${name} stands above ${other}, whose ${meta.noun} is better: ${name} cannot be told apart from ${first}, the first of its rank, and ${other} can.`;
+  }
+  return "";
+};
+
 // What belongs to the first sentence: limits and what is left of them, ties, doubts.
-const besides = (question, { ranked: [best, ...others] }) => {
+const besides = (question, found) => {
+  const { ranked: [best, ...others] } = found;
   const kept = question.limits.map((limit) => {
     const values = best.candidate.cells.map((row) => question.of(cellAt.get(row), limit.name).value);
     const nearest = limit.sense === "max" ? Math.max(...values) : Math.min(...values);
@@ -87,6 +117,8 @@ const besides = (question, { ranked: [best, ...others] }) => {
     if (sure.length) lines.push(`${listed(sure)} ${alike} ${question.meta.noun}.`);
     if (open.length) lines.push(`${listed(open)} without an interval over launches: any rank may be theirs.`);
   }
+  lines.push(...leadWords(question, found));
+  if (best.candidate.blind) lines.push(`I${best.candidate.blind.slice(1)}.`);
   if (best.candidate.doubts) lines.push(`Note: ${best.candidate.doubts}.`);
   return [...kept, ...lines].map((textContent) => make("p", { textContent }));
 };
@@ -102,12 +134,13 @@ const nothing = ({ ranked, out, mixed }) => {
 const mixedWords = (mixed) => {
   const ways = mixed.map(([what, devices]) => `${what} (${listed([...devices].sort())})`);
   const tiers = [...new Set(mixed.map(([what]) => what.split(" without ")[0]))].filter((tier) => asking.tiers.includes(tier));
-  const buttons = tiers.map((tier) => {
+  const choices = tiers.map((tier) => {
     const button = make("button", { type: "button", textContent: `Count only ${tier}` });
     button.addEventListener("click", () => ask({ ...asked, tier }));
-    return button;
+    return make("li", {}, button, make("small", { textContent: asking.meanings[tier] ?? "" }));
   });
-  return make("p", { id: "mixed" }, make("strong", { textContent: "Power was measured in unlike ways, which never rank together" }), `: ${ways.join("; ")}. `, ...buttons);
+  const first = make("strong", { textContent: "Power was measured in unlike ways, which never rank together" });
+  return make("div", { id: "mixed" }, make("p", {}, first, `: ${ways.join("; ")}.`), make("ul", {}, ...choices));
 };
 
 const oneQuestion = (question, name, found) => {
@@ -152,7 +185,9 @@ const manyQuestions = (question, answers) => {
     const tied = best ? String(ranked.filter((one) => one.tied).length) : MISSING;
     return [button, best ? make("strong", {}, doubtful(best)) : none, ...figures, tied, found.mixed.length ? MISSING : String(ranked.length), String(out.length)];
   });
-  return [...(mixed ? [mixedWords(mixed)] : []), grid("What to take for each workload", heads, rows)];
+  const blind = answers.filter(([, found]) => !found.mixed.length && found.ranked[0]?.candidate.blind).map(([name]) => name);
+  const unknown = blind.length ? [make("p", { className: "small", textContent: `No accuracy is known of what to take for ${listed(blind)}.` })] : [];
+  return [...(mixed ? [mixedWords(mixed)] : []), grid("What to take for each workload", heads, rows), ...unknown];
 };
 
 // The state: what the form says, as strings by the names of its fields.
@@ -163,19 +198,24 @@ if (form) {
   for (const { name, sense, start } of asking.limits) if (start !== null) START[`${sense}.${name}`] = start;
   Object.assign(START, { by: asking.start.by, tier: asking.start.tier, of: "", valid: asking.start.valid ? "1" : "", sure: asking.start.sure ? "1" : "" });
 }
-const limitFields = () => asking.limits.map(({ name, sense }) => [`${sense}.${name}`, asking.figures[name].scale]);
 
-const toForm = () => {
-  for (const [key, scale] of limitFields()) form.elements[key].value = asked[key] === undefined ? "" : +(asked[key] * scale).toPrecision(12);
+// What is typed and is no number stays to be mended, unless another page's state is shown.
+const toForm = (anew) => {
+  for (const limit of limitFields()) {
+    const { key, meta } = limit;
+    if (asked[key] !== undefined) form.elements[key].value = +(asked[key] * meta.scale).toPrecision(12);
+    else if (anew || readLimit(limit) !== undefined) form.elements[key].value = "";
+    readLimit(limit);
+  }
   for (const key of ["by", "of", "tier"]) if (form.elements[key]) form.elements[key].value = asked[key] ?? "";
   for (const key of ["valid", "sure"]) form.elements[key].checked = Boolean(asked[key]);
 };
 const fromForm = () => {
   const state = { by: form.elements.by.value, of: form.elements.of.value, tier: form.elements.tier?.value ?? "" };
   for (const key of ["valid", "sure"]) state[key] = form.elements[key].checked ? "1" : "";
-  for (const [key, scale] of limitFields()) {
-    const value = form.elements[key].valueAsNumber;
-    if (Number.isFinite(value)) state[key] = +(value / scale).toPrecision(12);
+  for (const limit of limitFields()) {
+    const bound = readLimit(limit);
+    if (bound !== undefined) state[limit.key] = bound;
   }
   return state;
 };
@@ -183,19 +223,22 @@ const fromHash = (told) => {
   if (!asking.objectives.some(({ key }) => key === told.get("by"))) return { ...START };
   const state = { by: told.get("by"), of: "", tier: "", valid: told.get("valid") ? "1" : "", sure: told.get("sure") ? "1" : "" };
   for (const key of ["of", "tier"]) if ([...(form.elements[key]?.options ?? [])].some(({ value }) => value === told.get(key))) state[key] = told.get(key);
-  for (const [key] of limitFields()) if (told.get(key) && Number.isFinite(+told.get(key))) state[key] = +told.get(key);
+  for (const { key } of limitFields()) {
+    const { value } = readNumber(told.get(key) ?? "");
+    if (value !== undefined) state[key] = value;
+  }
   return state;
 };
 // Into the hash goes what differs from the start; then all of it, so that it means the same elsewhere.
 const remember = () => {
-  const keys = [...new Set([...Object.keys(START), ...limitFields().map(([key]) => key)])];
+  const keys = [...new Set([...Object.keys(START), ...limitFields().map(({ key }) => key)])];
   const same = keys.every((key) => asked[key] === START[key]);
   for (const key of keys) further[key] = same || asked[key] === undefined ? undefined : String(asked[key]);
 };
 // A button asks another question: "back" leads to the one before.
-const ask = (state) => {
+const ask = (state, anew) => {
   asked = state;
-  toForm();
+  toForm(anew);
   remember();
   keep(at);
   answerAsked();
@@ -225,7 +268,8 @@ if (form) {
   chosenPart = lazily(chosenBox, choose);
   restored.push((told) => {
     asked = fromHash(told);
-    toForm();
+    toForm(true);
+    for (const limit of limitFields()) showFault(limit, told.get(limit.key) ?? "");
     remember();
   });
   const answerForm = () => {
@@ -240,6 +284,6 @@ if (form) {
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", (event) => {
     event.preventDefault();
-    ask({ ...START });
+    ask({ ...START }, true);
   });
 }

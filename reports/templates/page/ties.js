@@ -52,6 +52,26 @@ class Ties {
     return distance <= Math.max(half, same - half);
   }
 
+  // One figure over another: {ratio, low, high}, as edgebench.analysis.leads has it.
+  lead(one, other, compared) {
+    if (one.value <= 0 || other.value <= 0) return undefined;
+    const ratio = one.value / other.value;
+    const [a, b] = [one, other].map((figure) => this.share(figure));
+    if (!compared || !a || !b) return { ratio };
+    const variance = a.error ** 2 + b.error ** 2;
+    const df = variance ? variance ** 2 / (a.error ** 4 / a.df + b.error ** 4 / b.df) : Infinity;
+    const within = Math.exp(this.critical(df) * Math.sqrt(variance));
+    return { ratio, low: ratio / within, high: ratio * within };
+  }
+
+  // The standard error of a figure's logarithm: of what is no logarithm its share, to first order.
+  share(figure) {
+    const { value, low, high, launches, exact, spread } = figure;
+    if (exact || low === undefined || high === undefined || launches <= 1 || low <= 0) return undefined;
+    if (spread !== "linear") return this.side(figure, true);
+    return { error: (high - low) / (2 * value) / this.critical(launches - 1), df: launches - 1 };
+  }
+
   // Ranks of figures in order, the best first: whoever ties with the best of the rest shares its rank.
   ranks(figures, margin) {
     const found = figures.map(() => 0);
