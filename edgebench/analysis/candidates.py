@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from edgebench.analysis import questions
+from edgebench.analysis import elsewhere, questions
 from edgebench.analysis.figure import FACTS, Cells, Figure, figure_of, text
 from edgebench.analysis.pooled import UnitSpread, pooled, spread
 
@@ -29,6 +29,8 @@ class Candidate:
     """A row a unit that was measured, the newest run of each."""
     told: Mapping[str, Figure] = field(default_factory=dict)
     """Figures that are no column: the device's published facts and prices, costs."""
+    lost: tuple[str, ...] = ()
+    """Of each row what accuracy its model lost elsewhere (`edgebench.analysis.elsewhere`)."""
 
     @property
     def row(self) -> Cells:
@@ -77,8 +79,14 @@ def of_rows(
         told: By device, figures that are no column, see `edgebench.analysis.published`.
         each_unit: Every unit is a candidate of its own.
     """
+    rows = list(rows)
+    lost = {id(row): words for row, words in zip(rows, elsewhere.told(rows), strict=True)}
     groups = sorted(questions.grouped(rows), key=_order)
-    return [_of_question(group, told or {}, each_unit=each_unit) for group in groups]
+    found = [_of_question(group, told or {}, each_unit=each_unit) for group in groups]
+    return [
+        [replace(one, lost=tuple(lost[id(row)] for row in one.rows)) for one in group]
+        for group in found
+    ]
 
 
 def names(candidates: Sequence[Candidate]) -> tuple[str, ...]:

@@ -66,14 +66,17 @@ def notes(candidate: Candidate, objective: str) -> list[str]:
 
 
 def doubts(candidate: Candidate) -> list[str]:
-    """Which of its units are suspect or imported, and why."""
+    """Which of its units are suspect or imported or lose accuracy elsewhere, and why."""
     found = []
-    for unit, row in zip(candidate.units, candidate.rows, strict=True):
+    lost = candidate.lost or ("",) * len(candidate.rows)
+    for unit, row, loss in zip(candidate.units, candidate.rows, lost, strict=True):
         whose = f" ({unit})" if len(candidate.rows) > 1 else ""
         if text(row, "validity") == "suspect":
             found.append(f"suspect{whose}: {_brief(row)}")
         if came_from := text(row, "imported_from"):
             found.append(f"imported{whose}: {came_from}")
+        if loss:
+            found.append(f"accuracy{whose}: {loss}")
     return found
 
 

@@ -67,6 +67,9 @@ KINDS: dict[str, Kind] = {
     "accuracy": Kind(
         Level.CARE, "fast at the cost of accuracy", "accuracy lost", (r"(top-1|mAP50|mIoU) loses ",)
     ),
+    "elsewhere": Kind(
+        Level.CARE, "valid, and accuracy is lost elsewhere", "accuracy lost elsewhere"
+    ),
     "fallback": Kind(Level.CARE, "ran otherwise than asked", "ran otherwise"),
     "imported": Kind(Level.CARE, "another tool measured it and nobody judged it", "imported"),
     "unjudged": Kind(Level.CARE, "not valid", "other reasons"),
@@ -87,7 +90,26 @@ KINDS: dict[str, Kind] = {
 _OF_VERDICT = frozenset({"outputs", "supply", "heat", "disturbed"})
 """Only of a cell that is suspect or invalid for it."""
 _WHOLE = TIERS[:2]
+_TOLD, _SHORT_CHARACTERS = 3, 40
+"""So many words of a group are all told, if they are so short; else one of them."""
+_LONGEST_CHARACTERS = 160
 _FIGURES = re.compile(r"\d[\d.,]*")
+_HINT = re.compile(r" \([^()]*\)$")
+"""What mends it, at the end of why a cell was skipped: another command for each of them."""
+_FREE = frozenset({"failed", "skipped", "unjudged", "fallback"})
+_OWN = ("workload", "precision", "device", "device_id", "format")
+"""What free words may name of their cell: its like says the same of another one."""
+_SHORTEST_OWN = 3
+_CAUSES: dict[str, tuple[str, ...]] = {
+    "others": ("other processes used",),
+    "quota": ("held back by the cgroup",),
+    "guests": ("the hypervisor gave",),
+    "memory": ("something waited for memory", "swapping"),
+    "governor": ("the frequency governor changed",),
+    "throttled": ("throttled: ", "its highest clock fell"),
+}
+"""By how its caveat begins. Of a kind that has causes all else is only what they lead to (a CPU is
+waited for, a clock is low): a cell that tells both is in the cause's group alone."""
 
 
 class Doubt(NamedTuple):
@@ -96,18 +118,35 @@ class Doubt(NamedTuple):
     kind: str
     words: str
     """As it was told, in one line."""
+    own: tuple[str, ...] = ()
+    """What the words may name that is the cell's own."""
 
     @property
     def like(self) -> tuple[str, str]:
-        """What cells of one group share: free words but for their figures; else how they begin."""
-        free = self.kind in {"failed", "skipped", "unjudged", "fallback"}
-        told = _FIGURES.sub("#", self.words) if free else _FIGURES.split(self.words)[0]
-        return self.kind, "" if self.kind == "imported" else told
+        """What cells of one group share: the cause; of free words all but figures and names."""
+        if self.kind in _FREE:
+            told = _HINT.sub("", self.words) if self.kind == "skipped" else self.words
+            for name in sorted(self.own, key=len, reverse=True):
+                told = re.sub(rf"\b{re.escape(name)}\b", "#", told)
+            return self.kind, _FIGURES.sub("#", told)
+        return self.kind, self.cause
+
+    @property
+    def cause(self) -> str:
+        """Of those that a kind may have; empty where it has but one, or only what it led to."""
+        begins = _CAUSES.items()
+        return next((name for name, told in begins if self.words.startswith(told)), "")
 
 
-def of(row: Row) -> list[Doubt]:
-    """The causes of a row, the gravest first; empty for a cell that is simply good."""
-    return sorted(dict.fromkeys(_found(row)), key=lambda doubt: list(KINDS).index(doubt.kind))
+def of(row: Row, elsewhere: str = "") -> list[Doubt]:
+    """The causes of a row, the gravest first; empty for a cell that is simply good.
+
+    Args:
+        row: A cell.
+        elsewhere: What its model lost where that is known (`edgebench.analysis.elsewhere`).
+    """
+    found = [*_found(row), *([Doubt("elsewhere", clean(elsewhere))] if elsewhere else [])]
+    return sorted(dict.fromkeys(found), key=lambda doubt: list(KINDS).index(doubt.kind))
 
 
 def _found(row: Row) -> Iterator[Doubt]:
@@ -115,7 +154,8 @@ def _found(row: Row) -> Iterator[Doubt]:
     if row["status"] != "ok":
         kind = "skipped" if word == "skipped" else "failed"
         reason = clean(str(row.get("reason") or "no reason known"))
-        yield Doubt(kind, reason if word in {"failed", "skipped"} else f"{word}: {reason}")
+        words = reason if word in {"failed", "skipped"} else f"{word}: {reason}"
+        yield Doubt(kind, words, _names(row))
         return
     if word == "imported":
         yield Doubt("imported", clean(str(row["imported_from"])))
@@ -125,8 +165,14 @@ def _found(row: Row) -> Iterator[Doubt]:
     kept = [one for one in known if doubted or one.kind not in _OF_VERDICT]
     yield from kept
     if doubted and not any(KINDS[one.kind].level < Level.KNOW for one in kept):
-        yield Doubt("unjudged", "; ".join(told) or "no reason known")
+        yield Doubt("unjudged", "; ".join(told) or "no reason known", _names(row))
     yield from _of_columns(row)
+
+
+def _names(row: Row) -> tuple[str, ...]:
+    """What is the cell's own; what is shorter is a word like any other."""
+    names = (clean(str(row.get(name) or "")) for name in _OWN)
+    return tuple(name for name in names if len(name) >= _SHORTEST_OWN)
 
 
 def _kind(caveat: str) -> str:
@@ -136,7 +182,7 @@ def _kind(caveat: str) -> str:
 
 def _of_columns(row: Row) -> Iterator[Doubt]:
     if row.get("fallback"):
-        yield Doubt("fallback", clean(_ran(row)))
+        yield Doubt("fallback", clean(_ran(row)), _names(row))
     if row.get("launches") == 1 and not row.get("imported_from"):
         yield Doubt("launches", "one launch")
     if row.get("weights") == "random":
@@ -180,9 +226,11 @@ def grouped(doubts: Mapping[int, Sequence[Doubt]]) -> list[Group]:
     """
     alike: defaultdict[tuple[str, str], list[tuple[Doubt, int]]] = defaultdict(list)
     for place, mine in doubts.items():
+        caused = {doubt.kind for doubt in mine if doubt.cause}
         seen: set[tuple[str, str]] = set()
         for doubt in mine:
-            if doubt.like not in seen:  # a cell counts once
+            effect = doubt.kind in caused and not doubt.cause
+            if not effect and doubt.like not in seen:  # a cell counts once
                 alike[doubt.like].append((doubt, place))
                 seen.add(doubt.like)
     groups = [
@@ -192,7 +240,16 @@ def grouped(doubts: Mapping[int, Sequence[Doubt]]) -> list[Group]:
     return sorted(groups, key=lambda group: (group.kind.level, -len(group.places)))
 
 
-def commonest(doubts: Sequence[Doubt]) -> tuple[str, bool]:
-    """``(words, same)``: those that most cells have, and whether all have them."""
-    counted = Counter(doubt.words for doubt in doubts)
-    return counted.most_common(1)[0][0], len(counted) == 1
+def commonest(doubts: Sequence[Doubt]) -> str:
+    """What cells of a group tell: in the same words, in few of them, or such as most do."""
+    counted = Counter(doubt.words for doubt in doubts).most_common()
+    if len(counted) == 1:
+        return f": {_short(counted[0][0])}"
+    if len(counted) <= _TOLD and all(len(words) <= _SHORT_CHARACTERS for words, _ in counted):
+        return ": " + ", ".join(f"{words} ({count})" for words, count in counted)
+    return f", such as: {_short(counted[0][0])}"
+
+
+def _short(words: str) -> str:
+    cut = len(words) > _LONGEST_CHARACTERS
+    return f"{words[:_LONGEST_CHARACTERS]} ..." if cut else words

@@ -35,7 +35,7 @@ except ImportError as error:
     ) from None
 
 _SCRIPTS = (
-    *("data", "address", "devices", "phone", "tables", "charts", "filters", "reference"),
+    *("data", "address", "devices", "phone", "tables", "charts", "doubted", "filters", "reference"),
     *("ties", "chooser", "changes", "limits", "chosen", "printing", "start"),
 )
 _SHARED = {

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from typing import TypeVar
 
-from edgebench.analysis import mcnemar
+from edgebench.analysis import elsewhere, mcnemar
 from edgebench.records import Accuracy, Quality
 from edgebench.report.figures import WORDS, Row
 
-MAX_LOSS_RATIO = 0.01
-"""Top-1, mAP or mIoU that a cell may lose against fp32 before its speed counts as valid no more."""
+MAX_LOSS_RATIO = elsewhere.MAX_LOSS_RATIO
 MOST = f"{100 * MAX_LOSS_RATIO:g} point"
 """The same in words."""
 _SAME = (

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from edgebench.analysis import pairing
+from edgebench.analysis import elsewhere, pairing
 from edgebench.analysis.compare import CANNOT_TELL, METRICS, SAME, Comparison, judged_together
 from edgebench.analysis.figure import number
 from edgebench.report import answers, comparison, losses
@@ -26,11 +26,13 @@ REFERENCES = 8
 """Devices that others are held against at most: those with the most cells."""
 _PAIRS = 10_000
 """At most, or nearly: the pairs of all devices grow with their square."""
-RAN, INVALID, FAILED = "ran otherwise", "invalid", "failed"
+RAN, INVALID, FAILED, SKIPPED = "ran otherwise", "invalid", "failed", "skipped"
 OUTCOMES = (FASTER, SAME, CANNOT_TELL, SLOWER, RAN, INVALID, FAILED, "not comparable")
 _SAME_CASE = ("workload", "backend", "precision")
 _UNIT = ("device", "device_id", "device_setup")
 _ENERGY = "energy_gross_mj"
+SUSPECT = "faster, but suspect"
+"""Why a precision is not worth it where that alone is against it."""
 WANTED = ("int8", "int8_dynamic", "fp16", "bf16")
 """Precisions, in the order in which they are asked for."""
 
@@ -192,18 +194,61 @@ class Gain(NamedTuple):
 def of_precisions(rows: Sequence[Cells]) -> list[Gain]:
     """Each cell in another precision against fp32 of the same backend on the same unit."""
     found = []
+    lost = {id(row): words for row, words in zip(rows, elsewhere.told(rows), strict=True)}
     for cells in devices(rows).values():
         by_precision: defaultdict[str, list[Cells]] = defaultdict(list)
         for row in cells:
-            if row.get("status") != "skipped":
+            if not _is(row, SKIPPED):
                 by_precision[str(row.get("precision"))].append(row)
         plain = by_precision.pop("fp32", [])
         same = ("workload", "backend", "accelerator")
         for precision in sorted(by_precision, key=order):
             names = ("fp32", precision)
             speeds = between(plain, by_precision[precision], same, names)
-            found += [_gain(one) for one in speeds]
+            found += [_gain(one, lost[id(one.cell)]) for one in speeds]
     return found
+
+
+class Alone(NamedTuple):
+    """A cell in another precision than fp32 that nothing can be told of."""
+
+    cell: Cells
+    why: str
+
+
+def without_fp32(rows: Sequence[Cells], gains: Sequence[Gain]) -> list[Alone]:
+    """The cells that `of_precisions` leaves out: skipped, or without an fp32 of the same case.
+
+    Args:
+        rows: As `of_precisions`.
+        gains: What that found.
+    """
+    told = {id(one.speed.cell) for one in gains}
+    latest = [row for cells in devices(rows).values() for row in cells]
+    skipped = {_case(row) for row in latest if _is(row, SKIPPED) and row["precision"] == "fp32"}
+    return [
+        Alone(row, _alone(row, skipped))
+        for row in latest
+        if row.get("precision") != "fp32" and id(row) not in told
+    ]
+
+
+def _is(row: Cells, status: str) -> bool:
+    return bool(row.get("status") == status)
+
+
+def _case(row: Cells) -> tuple[object, ...]:
+    """What a cell and its fp32 share."""
+    names = (*_UNIT, "question", "backend", "accelerator", "threads", "options")
+    return tuple(row.get(name) for name in names)
+
+
+def _alone(row: Cells, skipped: set[tuple[object, ...]]) -> str:
+    if _is(row, SKIPPED):
+        return SKIPPED
+    return (
+        "its fp32 was skipped" if _case(row) in skipped else "no fp32 of the same case was measured"
+    )
 
 
 def order(precision: str) -> tuple[int, str]:
@@ -211,7 +256,7 @@ def order(precision: str) -> tuple[int, str]:
     return (WANTED.index(precision) if precision in WANTED else len(WANTED), precision)
 
 
-def _gain(speed: Speed) -> Gain:
+def _gain(speed: Speed, lost: str) -> Gain:
     cell, fp32 = speed.cell, speed.other
     outcome = _outcome(speed)
     name = metric(cell)
@@ -224,7 +269,7 @@ def _gain(speed: Speed) -> Gain:
     energy = comparison.compared(fp32, cell, _ENERGY).ratio
     ran = str(cell.get("effective_precision") or "")
     loss, low, high = ends
-    doubt = _doubt(speed, outcome, loss)
+    doubt = _doubt(speed, outcome, loss, lost)
     return Gain(speed, outcome, ran, loss, low, high, energy, not doubt, doubt)
 
 
@@ -237,7 +282,7 @@ def _outcome(speed: Speed) -> str:
     return RAN if cell.get("fallback") else speed.verdict
 
 
-def _doubt(speed: Speed, outcome: str, loss: float | None) -> str:
+def _doubt(speed: Speed, outcome: str, loss: float | None, lost: str) -> str:
     cell = speed.cell
     if outcome == RAN:
         ran = str(cell.get("effective_precision"))
@@ -252,4 +297,6 @@ def _doubt(speed: Speed, outcome: str, loss: float | None) -> str:
         return words.get(outcome) or speed.why or outcome
     if loss is not None and loss > losses.MAX_LOSS_RATIO:
         return f"loses more than {losses.MOST}"
-    return "suspect" if cell.get("validity") == "suspect" else ""
+    if loss is None and lost:
+        return f"loses more than {losses.MOST} elsewhere"
+    return SUSPECT if cell.get("validity") == "suspect" else ""

@@ -27,6 +27,7 @@ from page_checks import (
     accessible,
     address,
     anchors,
+    cards,
     figures,
     filters,
     keyboard,
@@ -87,6 +88,7 @@ FAULTS = (
     Fault("three digits", "const SIGNIFICANT = 4", "const SIGNIFICANT = 3", figures),
     Fault("sorting does nothing", "found.sort(this.order)", "found", sorting),
     Fault("the order is not kept", 'hash.append("sort"', 'hash.has("sort"', address),
+    Fault("a card leads to all cells", "filtered(view);", "", cards),
     Fault("anchors lead elsewhere", "target.scrollIntoView()", "scrollTo(0, 0)", anchors),
     Fault(
         "focus is not seen",

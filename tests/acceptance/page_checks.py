@@ -19,7 +19,7 @@ from browser import (
     screen,
     settle,
 )
-from page_view import CELLS, FILTERS, Expected, View, told
+from page_view import CELLS, FILTERS, STATUS, Expected, View, told
 from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
 
@@ -37,6 +37,13 @@ if (!row) return null;
 const { top, bottom } = row.getBoundingClientRect();
 const bar = document.getElementById("bar").getBoundingClientRect();
 return { id: row.id, text: row.textContent, seen: top >= bar.bottom - 2 && bottom <= innerHeight };
+"""
+TO_CARD_LINK = """
+const link = document.querySelectorAll("a[data-shows]")[arguments[0]];
+for (let up = link.closest("details"); up; up = up.parentNode.closest("details")) up.open = true;
+link.scrollIntoView({ block: "center" });
+link.focus();
+return link.textContent;
 """
 CONTROLS = """
 const all = "a[href], button, input, select, textarea, summary, [tabindex]:not([tabindex='-1'])";
@@ -255,6 +262,29 @@ def anchors(page: Page) -> list[str]:
     return found if links else ["no cell leads to a reason"]
 
 
+def cards(page: Page) -> list[str]:
+    """A link of a card leads, by keyboard, to as many cells as it says; back leads back."""
+    found = []
+    with page.open() as view:
+        links = view.run("return document.querySelectorAll('a[data-shows]').length")
+        for at in range(0, links, max(1, links // 8)):
+            words = view.run(TO_CARD_LINK, at)
+            settle(view.driver)
+            url, before = view.driver.current_url, view.run("return scrollY")
+            view.press(Keys.ENTER)
+            settle(view.driver)
+            should = f"{words.split()[0]} of {len(page.expected.rows)} cells"
+            if words[0].isdigit() and (said := view.run(STATUS)) != should:
+                found.append(f"{words!r} leads to {said!r}")
+            if not view.run("return document.activeElement.id === 'exceptions'"):
+                found.append(f"{words!r} leads elsewhere")
+            view.driver.back()
+            settle(view.driver)
+            if view.driver.current_url != url or abs(view.run("return scrollY") - before) > 1:
+                found.append(f"back does not lead back to {words!r}")
+    return found if links else ["no card has a link to its cells"]
+
+
 def keyboard(page: Page) -> list[str]:
     """Tab reaches every control in order and is seen; menus open, tick and close by keys."""
     found = []
@@ -351,6 +381,7 @@ CHECKS: dict[str, Check] = {
     "sorting by mouse and keyboard": sorting,
     "the address restores a view; back; hostile ones": address,
     "verdicts lead to reasons": anchors,
+    "cards lead to their cells": cards,
     "every control by keyboard, in order and seen": keyboard,
     "a phone's screen": narrow,
     "axe-core, nine states": accessible,

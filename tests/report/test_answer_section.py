@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from deciding import HOSTILE, row
+from page import decode
 
 from edgebench.analysis.constraints import Constraint
 from edgebench.analysis.recommend import Objective
@@ -149,6 +151,38 @@ def test_without_a_question_the_frugal_and_the_small_stand_beside_the_fastest() 
     assert found == {"most frugal (wall_measured)": "b", "smallest in memory": "b"}
     [claim] = answer(Material((), rows)).context["claims"]
     assert [one["figure"] for one in claim["least"]] == ["3.000 mJ gross", "30.00 MiB"]
+
+
+def test_a_link_leads_to_as_many_cells_as_it_says() -> None:
+    bad: list[Row] = [
+        row("b", validity="suspect"),
+        row("c", fallback="precision"),
+        row("d", status="timeout", validity=None, latency_p50_ms=None),
+        row("e", status="skipped", validity=None, latency_p50_ms=None),
+        row("f", 9.0, scenario="sustained", validity="invalid"),
+    ]
+    material = Material((), [row("a"), *bad, row("a", 1.0, scenario="sustained")])
+    context = answer(material).context
+    links = {one["unranked_shows"]: one["unranked"] for one in context["claims"]}
+    links |= {context["shows"][name]: context["counts"][name] for name in ("failed", "skipped")}
+    cells = decode(material.data.told()["cells"])
+
+    def left(shows: str) -> int:
+        chosen = parse_qs(shows)
+        return sum(all(one.get(n) in some for n, some in chosen.items()) for one in cells)
+
+    assert {shows: left(shows) for shows in links} == links
+    assert list(links.values()) == [2, 1, 1, 1]
+
+
+def test_the_fastest_cell_is_noted_where_its_model_loses_accuracy_elsewhere() -> None:
+    rows = [row(scenario="offline", throughput_ips=9.0), row(top1_loss_ratio=0.012)]
+    rows[1]["validity"] = "suspect"
+    claims = answer(Material((), rows)).context["claims"]
+    notes = {claim["workload"]: claim["notes"] for claim in claims}
+    [note] = notes["mnist_cnn, scenario offline"]
+    assert note.endswith("in single_stream, and loses 1.2 points there")
+    assert notes["mnist_cnn"] == []
 
 
 def test_tiers_of_power_are_refused_in_one_line_until_one_is_let_in() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import page
 import pytest
+from deciding import row
 
 from edgebench.analysis import disturbances, slowdowns
 from edgebench.report import doubts, html, rows
@@ -235,6 +236,88 @@ def test_free_words_that_differ_in_figures_only_are_one_reason() -> None:
     groups = doubts.grouped({0: [failed[0]], 1: [failed[1]], 2: [other]})
     assert [group.places for group in groups] == [[0, 1], [2]]
     assert KINDS["failed"].level is Level.WRONG
+
+
+def groups_of(*caveats: str) -> list[tuple[str, list[int]]]:
+    """Of suspect cells with these caveats: what each group tells, and its cells."""
+    told: list[rows.Row] = [
+        {"status": "ok", "validity": "suspect", "launches": 3, "caveats": one} for one in caveats
+    ]
+    found = doubts.grouped({place: doubts.of(one) for place, one in enumerate(told)})
+    return [(doubts.commonest(one.doubts).lstrip(":, "), list(one.places)) for one in found]
+
+
+def test_what_a_cause_leads_to_is_no_group_of_its_own() -> None:
+    waited = "waited for a CPU 40% of the time; something waited for cpu 60% of the time"
+    quota = "held back by the cgroup's CPU quota for 148 ms"
+    hot = "throttled: the firmware throttles the CPU; ran at 900 MHz on average, 1500 are allowed"
+    assert groups_of(f"{waited}; {quota}", f"{quota}; {waited}", waited, hot) == [
+        (quota, [0, 1]),
+        ("waited for a CPU 40% of the time", [2]),
+        ("throttled: the firmware throttles the CPU", [3]),
+    ]
+
+
+def test_a_loss_of_accuracy_is_one_reason_whatever_its_figure_is_called() -> None:
+    lost = [
+        f"{name} loses {loss} points against fp32" for name, loss in (("top-1", 2), ("mIoU", 3))
+    ]
+    told = "top-1 loses 2 points against fp32 (1), mIoU loses 3 points against fp32 (1)"
+    assert groups_of(*lost) == [(told, [0, 1])]
+
+
+def test_reasons_that_name_their_own_cell_are_one_and_another_is_not() -> None:
+    made: list[rows.Row] = [
+        {
+            "status": "skipped",
+            "reason": f"{name} has no {precision} model as mnn (derive {name} {hint})",
+            "workload": name,
+            "precision": precision,
+        }
+        for name, precision, hint in (("mnist", "int8", "--data DIR"), ("resnet8", "fp32", "--x"))
+    ]
+    made.append({**made[0], "reason": "mnn has no int8"})
+    found = doubts.grouped({place: doubts.of(one) for place, one in enumerate(made)})
+    assert [group.places for group in found] == [[0, 1], [2]]
+
+
+def test_a_device_that_was_held_back_throughout_says_so_first(plant: Plant) -> None:
+    cells = (
+        Cell(throttled=True, top1_ratio=0.9),
+        Cell(precision="int8", throttled=True, top1_ratio=0.5),
+        Cell(backend="ncnn", reason="no"),
+    )
+    lossy = (Cell(backend="mnn", cosine=0.5), Cell(precision="int8", top1_ratio=0.5))
+    context = exceptions(plant(board=cells, quiet=(Cell(), cells[2]), lossy=lossy)).context
+    told = dict(context["devices"])
+    assert told["board"] == (
+        "all 2 of its cells that have figures are suspect: slowed down while measured in all of "
+        "them (throttled: the firmware throttles the CPU (3 of 3 launches)), fast at the cost of "
+        "accuracy in 1; 1 failed"
+    )
+    assert told["quiet"] == "1 of 2 cells valid and ran as asked; 1 failed"
+    assert told["lossy"].startswith("1 of 2 cells valid")
+
+
+def test_a_valid_cell_whose_model_loses_accuracy_elsewhere_is_to_be_taken_with_care() -> None:
+    cells = [row(scenario="offline"), row(top1_loss_ratio=0.004, backend="mnn")]
+    cells.append(row(top1_loss_ratio=0.012, validity="suspect"))
+    cells[2]["caveats"] = "top-1 loses 1.2 points against fp32"
+    material = Material((), cells)
+    context = exceptions(material).context
+    assert context["lead"] == (
+        "2 of 3 cells are valid and ran as asked (1 of them with accuracy lost elsewhere); "
+        "0 must not be used, 1 only with care."
+    )
+    ((_, told),) = context["devices"]
+    assert told.startswith("2 of 3 cells valid and ran as asked (1 of them with accuracy lost")
+    (level,) = context["levels"]
+    assert level["title"].startswith("With care")
+    assert [group.why.partition(":")[0] for group in level["groups"]] == [
+        "valid, and accuracy is lost elsewhere",
+        "fast at the cost of accuracy",
+    ]
+    assert list(material.cells["verdict"]) == ["valid", "valid", "suspect"]
 
 
 @pytest.mark.parametrize("text", ["</script><img src=x>", "\x1b[31mred", "a\nb", "{{ 'ab' * 3 }}"])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
 
 import pandas as pd
 import pytest
 import vl_convert
+from deciding import row
 
 import edgebench
 from edgebench.errors import UsageError
@@ -204,7 +207,7 @@ def test_one_device_is_held_against_nothing(tmp_path: Path) -> None:
         (
             Cell(precision="int8", latency_ms=5.0, intruders_ratio={"apt": 0.5}),
             "faster",
-            "suspect",
+            speeds.SUSPECT,
         ),
     ],
 )
@@ -239,6 +242,84 @@ def test_a_line_a_device_and_precision_answers_whether_it_is_worth_it(tmp_path: 
     assert int8.otherwise == "ran fp32 instead: mnist_cnn with ncnn"
     assert (fp16.precision, fp16.worth, fp16.cases) == ("fp16", "no", "0 of 1")
     assert fp16.otherwise == "slower than fp32: mnist_cnn with onnxruntime"
+
+
+def test_a_device_that_was_held_back_throughout_cannot_tell_whether_it_is_worth_it(
+    tmp_path: Path,
+) -> None:
+    hot: dict[str, Any] = {"throttled": True, "top1_ratio": 0.98}
+    cells = (
+        Cell(**hot),
+        Cell(backend="ncnn", **hot),
+        Cell(precision="int8", latency_ms=5.0, **hot),
+        Cell(precision="int8", backend="ncnn", latency_ms=5.0, **hot | {"top1_ratio": 0.5}),
+        Cell(precision="fp16", latency_ms=20.0, **hot),
+    )
+    quiet = (FP32, Cell(precision="int8", latency_ms=5.0, top1_ratio=0.98))
+    hot_one, good = Device(name="hot", cells=cells), Device(name="good", cells=quiet)
+    section = precisions(material(tmp_path, hot_one, good))
+    assert section is not None
+    held = section.context["held"]
+    assert list(held) == ["hot"]
+    assert held["hot"].startswith("all 5 of its cells are suspect: slowed down while measured")
+    int8, fp16 = section.context["answers"]["hot"]
+    assert (int8.worth, int8.because) == ("can't tell", "all 2 of its cases are suspect")
+    assert speeds.SUSPECT in int8.otherwise
+    assert "loses more than 1 point" in int8.otherwise
+    assert (fp16.worth, fp16.because) == ("no", "slower than fp32 in 1 of 1")
+    assert section.context["answers"]["good"][0].worth == "yes"
+
+
+def test_cells_that_have_no_fp32_to_compare_with_are_counted_with_why(tmp_path: Path) -> None:
+    int8 = Cell(precision="int8", latency_ms=5.0, top1_ratio=0.98)
+    more: list[Cell] = [
+        *(Cell(precision="int8", scenario=name) for name in ("offline", "sustained")),
+        Cell(precision="int8", batch=4, workload="resnet8"),
+        Cell(precision="int8", batch=4),
+    ]
+    section = precisions(material(tmp_path, Device(name="pi", cells=(FP32, int8, *more))))
+    assert section is not None
+    (one,) = section.context["answers"]["pi"]
+    assert one.cases == "1 of 1"
+    assert one.left_out == (
+        "no fp32 of the same case was measured: 4 "
+        "(2 of batch 4, 1 of scenario offline, 1 of scenario sustained)"
+    )
+    assert (one.spoilt, one.shows) == ("", "")
+
+
+def test_a_link_of_a_card_leads_to_the_cells_that_are_not_valid(tmp_path: Path) -> None:
+    cells = (
+        FP32,
+        Cell(precision="int8", latency_ms=5.0),
+        Cell(precision="int8", backend="ncnn", throttled=True),
+        Cell(precision="int8", backend="mnn", reason="no such operator"),
+    )
+    other = Device(name="nano", cells=cells)
+    made = material(tmp_path, Device(name="pi & co", cells=cells), other)
+    section = precisions(made)
+    assert section is not None
+    (one,) = section.context["answers"]["pi & co"]
+    assert one.spoilt == "2 of all 3 int8 cells on pi & co"
+    shown = parse_qs(one.shows)
+    assert shown == {
+        "device": ["pi & co"],
+        "precision": ["int8"],
+        "verdict": ["failed", "suspect"],
+    }
+    left = made.cells[
+        [all(row[n] in some for n, some in shown.items()) for row in plain_rows(made.cells)]
+    ]
+    assert len(left) == 2
+
+
+def test_a_cell_whose_model_loses_accuracy_elsewhere_is_not_worth_it() -> None:
+    fp32 = row(precision="fp32", median_ms=10.0, scenario="sustained")
+    alone = row(median_ms=5.0, case_id="alone", scenario="sustained")
+    known = row(median_ms=5.0, case_id="known", top1_loss_ratio=0.012, validity="suspect")
+    made = Material((), [fp32, alone, known])
+    (one,) = (g for g in speeds.of_precisions(plain_rows(made.cells)) if g.speed.low is not None)
+    assert (one.outcome, one.doubt) == ("faster", "loses more than 1 point elsewhere")
 
 
 def test_without_anything_beside_fp32_there_is_no_such_section(tmp_path: Path) -> None:

@@ -15,14 +15,19 @@ from edgebench.report.judged import verdict
 from edgebench.report.page import chooser, wording
 from edgebench.report.rows import Row
 from edgebench.report.sections import decision
-from edgebench.report.sections.base import Material, Section
+from edgebench.report.sections.base import Material, Section, view
 from edgebench.report.table import TASK, cell, clean
+
+RANKED = "ranked"
+"""A field of the page's cells: ``no`` where an answer counts a cell and does not rank it."""
 
 
 def answer(material: Material) -> Section:
     """What to take for each workload; without a question, its fastest valid cell."""
-    statuses = [str(row["status"]) for row in material.rows]
-    counts = Counter(s if s in {"ok", "skipped"} else "failed" for s in statuses)
+    statuses = Counter(str(row["status"]) for row in material.rows)
+    bad = sorted(statuses.keys() - {"ok", "skipped"})
+    counts = {name: statuses[name] for name in ("ok", "skipped")}
+    counts["failed"] = sum(statuses[name] for name in bad)
     units = dict.fromkeys((str(row["device"]), str(row["device_id"])) for row in material.rows)
     devices = [kind if unit == kind else f"{kind} ({unit})" for kind, unit in units]
     stated = chooser.is_stated(material.asked) and bool(material.rows)
@@ -31,6 +36,7 @@ def answer(material: Material) -> Section:
         "runs": len({row["run_id"] for row in material.rows}),
         "cells": len(material.rows),
         "counts": counts,
+        "shows": {"failed": view(verdict=bad), "skipped": view(verdict="skipped")},
         "decision": decision.told(material) if stated else None,
         "most": losses.MOST,
         "claims": [] if stated else _claims(material),
@@ -61,13 +67,19 @@ def _claims(material: Material) -> list[dict[str, Any]]:
 
 def _claimed(material: Material, found: answers.Answer) -> dict[str, Any]:
     least = answers.least(found.rows)
+    question = material.questions[material.place(found.rows[0])]
+    unranked = [material.place(row) for row in found.unranked]
+    material.data.tell({place: {RANKED: "no"} for place in unranked})
     return {
         "workload": clean(found.workload),
         "extreme": f"{'highest' if found.by.highest else 'lowest'} {found.by.noun}",
         "best": _claim(material, found.best, found.by) if found.best else None,
+        "notes": _notes(material, found.best) if found.best else [],
         "rivals": [material.name(row) for row in found.rivals],
         "lead": _lead(material, found),
-        "unranked": len(found.unranked),
+        "unranked": len(unranked),
+        "unranked_shows": view(question=question, **{RANKED: "no"}),
+        "shows": view(question=question),
         "measured": any(row["status"] == "ok" for row in found.rows),
         "lowest": _claim(material, found.unranked[0], found.by) if found.unranked else None,
         "least": [_least(material, one) for one in least],
@@ -85,6 +97,12 @@ def _lead(material: Material, found: answers.Answer) -> str:
         return ""
     words = choice_best.lead(Objective(name, found.by.highest), known).replace(name, found.by.noun)
     return f"I{words[1:]}, {material.name(found.next)}"
+
+
+def _notes(material: Material, row: Row) -> list[str]:
+    """What to know of a cell that is called fastest: its verdict does not tell it."""
+    mine = material.doubts.get(material.place(row), ())
+    return [doubt.words for doubt in mine if doubt.kind == "elsewhere"]
 
 
 def _least(material: Material, found: Least) -> dict[str, Any]:

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 
-from edgebench.report import charts, frame, moments
+from edgebench.analysis import elsewhere
+from edgebench.report import charts, doubts, frame, moments
 from edgebench.report.charts.base import CELLS, Chart
 from edgebench.report.choosing import Asked
+from edgebench.report.doubts import Doubt
 from edgebench.report.grid import Grid
 from edgebench.report.page.data import PageData
 from edgebench.report.page.listing import Listing, text
@@ -39,6 +42,11 @@ class Figure:
     caption: str
     spec: dict[str, Any]
     data: Grid | Listing
+
+
+def view(**filters: str | Sequence[str]) -> str:
+    """What a link says of the filters that it sets, as the page's address does."""
+    return urlencode(filters, doseq=True, errors="replace")
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,13 @@ class Material:
         return charts.prepared(self.frame)
 
     @cached_property
+    def doubts(self) -> dict[int, list[Doubt]]:
+        """Why each cell is not simply to be trusted, by its place; a good one is not there."""
+        told = zip(self.rows, elsewhere.told(self.rows), strict=True)
+        found = {place: doubts.of(*one) for place, one in enumerate(told)}
+        return {place: mine for place, mine in found.items() if mine}
+
+    @cached_property
     def data(self) -> PageData:
         """What the page embeds, once for all charts and tables."""
         return PageData(self.cells)
@@ -128,6 +143,14 @@ class Material:
     def name(self, row: Row) -> str:
         """The short name of a row."""
         return self._name_of[id(row)]
+
+    def place(self, row: Row) -> int:
+        """Where a row stands among the rows: what the page's data calls it."""
+        return self._place_of[id(row)]
+
+    @cached_property
+    def _place_of(self) -> dict[int, int]:
+        return {id(row): place for place, row in enumerate(self.rows)}
 
     @cached_property
     def _name_of(self) -> dict[int, str]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from edgebench.report import doubts
+from edgebench.report import doubts, trust
 from edgebench.report.charts.base import CELLS
-from edgebench.report.doubts import Doubt, Group, Level
+from edgebench.report.doubts import Group, Level
 from edgebench.report.judged import verdict
 from edgebench.report.page import listing
 from edgebench.report.page.listing import Listing
 from edgebench.report.rows import NOT_REACHED, Row
 from edgebench.report.sections.base import Material, Section
 from edgebench.report.table import clean
+from edgebench.report.trust import Found
 
 _DOUBTS = "doubts"
 _LEVELS = {
@@ -34,11 +35,9 @@ _REASONS = (
     *(listing.text("question", "workload"), listing.text("cell"), listing.text("device")),
     *(listing.text("verdict"), listing.lines("why", "reasons")),
 )
-_JUDGED = ("suspect", "invalid")
 _GROUPS = 12
 """Of a level, before the rest is only counted: the tables have them."""
 _NAMED = 3
-_LONGEST_CHARACTERS = 160
 _TRAITS = ("precision", "backend", "accelerator", "workload")
 
 
@@ -46,6 +45,8 @@ _TRAITS = ("precision", "backend", "accelerator", "workload")
 class Told:
     """A group of cells in a sentence, and the table of them."""
 
+    number: str
+    """Of its group in the page's data."""
     cells: str
     why: str
     data: Listing
@@ -53,12 +54,12 @@ class Told:
 
 def exceptions(material: Material) -> Section:
     """Every cell that is not simply good, with its reasons; and what could not be read."""
-    found = {place: mine for place, row in enumerate(material.rows) if (mine := doubts.of(row))}
+    found = material.doubts
     groups = doubts.grouped(found)
     _tell(material, found, groups)
     context = {
         "lead": _lead(material.rows, found),
-        "devices": list(_devices(material.rows, found)),
+        "devices": list(trust.of_devices(material.rows, found)),
         "levels": list(_levels(material, groups)),
         "tables": list(_tables(material)),
         "problems": [clean(problem) for problem in material.problems],
@@ -67,7 +68,7 @@ def exceptions(material: Material) -> Section:
     return Section(id="exceptions", title=title, template="exceptions.html.j2", context=context)
 
 
-def _tell(material: Material, found: dict[int, list[Doubt]], groups: Sequence[Group]) -> None:
+def _tell(material: Material, found: Found, groups: Sequence[Group]) -> None:
     """Put to the page's data which cells are in which group, and why each is."""
     places = [(place, str(number)) for number, one in enumerate(groups) for place in one.places]
     material.data.add(_DOUBTS, [{"row": place, "group": group} for place, group in places])
@@ -78,15 +79,18 @@ def _tell(material: Material, found: dict[int, list[Doubt]], groups: Sequence[Gr
     material.data.add(CELLS, why)
 
 
-def _lead(rows: Sequence[Row], found: dict[int, list[Doubt]]) -> str:
+def _lead(rows: Sequence[Row], found: Found) -> str:
     """How many cells there are of each level, the gravest doubt of each counted."""
+    lost = sum(map(trust.loses_elsewhere, found.values()))
     gravest = Counter(min(doubts.KINDS[one.kind].level for one in mine) for mine in found.values())
     wrong, care, know = (gravest[level] for level in _LEVELS)
-    if not rows or not wrong + care:
+    care -= lost
+    if not rows or not wrong + care + lost:
         return ""
     cells = "cell is" if len(rows) == 1 else "cells are"
     good = f"{len(rows) - wrong - care} of {len(rows)} {cells} valid and ran as asked"
     known = f" (of {know} there is something to know)" if know else ""
+    good += f" ({lost} of them with accuracy lost elsewhere)" if lost else ""
     return f"{good}{known}; {wrong} must not be used, {care} only with care."
 
 
@@ -99,13 +103,11 @@ def _levels(material: Material, groups: Sequence[Group]) -> Iterator[dict[str, o
 
 
 def _told(material: Material, number: str, group: Group) -> Told:
-    words, same = doubts.commonest(group.doubts)
-    words = words if len(words) <= _LONGEST_CHARACTERS else f"{words[:_LONGEST_CHARACTERS]} ..."
-    why = f"{group.kind.words}: {words}" if same else f"{group.kind.words}, such as: {words}"
+    why = f"{group.kind.words}{doubts.commonest(group.doubts)}"
     cells = _who(material, group.places)
     where = {"group": (number,)}
     data = Listing(caption=cells, fields=_REASONS, source=_DOUBTS, where=where)
-    return Told(cells=cells, why=why, data=data)
+    return Told(number=number, cells=cells, why=why, data=data)
 
 
 def _who(material: Material, places: Sequence[int]) -> str:
@@ -133,45 +135,6 @@ def _on(rows: Sequence[Row]) -> str:
     named = [f"{name} {count}" for name, count in counted[:_NAMED]]
     more = [f"{len(counted) - _NAMED} more"] if len(counted) > _NAMED else []
     return f" on {len(counted)} devices ({', '.join((*named, *more))})"
-
-
-def _devices(rows: Sequence[Row], found: dict[int, list[Doubt]]) -> Iterator[tuple[str, str]]:
-    """``("raspberry-pi-5", "7 of 9 cells valid and ran as asked; 1 suspect (1 heat), 1 failed")``.
-
-    What is good here adds up to what the lead counts.
-    """
-    by_device: defaultdict[str, list[int]] = defaultdict(list)
-    for place, row in enumerate(rows):
-        by_device[clean(str(row["device"]))].append(place)
-    for device, places in sorted(by_device.items()):
-        words = {place: verdict(rows[place]) for place in places}
-        counted = Counter(words.values())
-        fell = [place for place in places if rows[place].get("fallback")]
-        doubly = sum(words[place] != "valid" for place in fell)
-        good = counted.pop("valid", 0) - (len(fell) - doubly)
-        told = []
-        for word, count in counted.most_common():
-            mine = [place for place in places if words[place] == word]
-            told.append(f"{count} {word}{_causes(mine, found) if word in _JUDGED else ''}")
-        already = f" ({doubly} of them counted already)" if doubly else ""
-        told += [f"{len(fell)} ran otherwise than asked{already}"] if fell else []
-        cells = "1 cell" if len(places) == 1 else f"{len(places)} cells"
-        sound = f"{good} of {cells} valid and ran as asked"
-        yield device, "; ".join([sound, *([", ".join(told)] if told else [])])
-
-
-def _causes(places: Sequence[int], found: dict[int, list[Doubt]]) -> str:
-    """Of how many of these cells each cause is; what ran otherwise is told of all together."""
-    having = Counter(
-        kind for place in places for kind in {doubt.kind for doubt in found.get(place, ())}
-    )
-    grave = [
-        (having[name], kind.short)
-        for name, kind in doubts.KINDS.items()
-        if having[name] and kind.level < Level.KNOW and name != "fallback"
-    ]
-    told = [f"{count} {short}" for count, short in sorted(grave, key=lambda one: -one[0])]
-    return f" ({', '.join(told)})" if told else ""
 
 
 def _tables(material: Material) -> Iterator[Listing]:

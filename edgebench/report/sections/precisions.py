@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from edgebench.analysis import questions
 from edgebench.analysis.compare import CANNOT_TELL
-from edgebench.report import losses, speeds
+from edgebench.report import losses, speeds, trust
 from edgebench.report.charts import base
 from edgebench.report.charts.precisions_chart import PRECISIONS, drawn, gain_records
 from edgebench.report.frame import plain_rows
 from edgebench.report.page import listing
 from edgebench.report.page.listing import Listing
-from edgebench.report.sections.base import Figure, Material, Section
-from edgebench.report.speeds import Gain
+from edgebench.report.sections.base import Figure, Material, Section, view
+from edgebench.report.speeds import Alone, Gain
 from edgebench.report.table import clean
 
 _NAMED = 2
@@ -36,23 +37,40 @@ class Answer(NamedTuple):
     """What it gains and costs where it ran as asked."""
     otherwise: str
     """Where it is not worth it, and why."""
+    left_out: str
+    """Of which cells nothing can be told, and why."""
+    spoilt: str
+    """``9 of all 20 int8 cells on rock-5b``: that are not valid."""
+    shows: str
+    """What a link to those sets the page's filters to."""
 
 
 def precisions(material: Material) -> Section | None:
     """An answer a device and precision, a chart and a table; None without anything beside fp32."""
-    gains = speeds.of_precisions(plain_rows(material.cells))
+    rows = plain_rows(material.cells)
+    gains = speeds.of_precisions(rows)
     if not gains:
         return None
     gains.sort(key=lambda one: _word(one, "device"))
+    alone = speeds.without_fp32(rows, gains)
     groups: defaultdict[str, defaultdict[str, list[Gain]]] = defaultdict(lambda: defaultdict(list))
     for one in gains:
         groups[_word(one, "device")][_word(one, "precision")].append(one)
+    held = dict(_held_back(material))
     answers = {
-        device: [_answer(*group) for group in by_precision.items()]
+        device: [
+            _answer(material, some, [one for one in alone if _of(one) == (device, precision)], held)
+            for precision, some in by_precision.items()
+        ]
         for device, by_precision in groups.items()
     }
     asked = min((_word(one, "precision") for one in gains), key=speeds.order)
-    context = {"answers": answers, "most": losses.MOST, "figures": [_figure(material, gains)]}
+    context = {
+        "answers": answers,
+        "held": held,
+        "most": losses.MOST,
+        "figures": [_figure(material, gains)],
+    }
     title = f"Is {asked} worth it?"
     return Section(id="precisions", title=title, template="precisions.html.j2", context=context)
 
@@ -61,7 +79,21 @@ def _word(one: Gain, column: str) -> str:
     return clean(str(one.speed.cell[column]))
 
 
-def _answer(precision: str, gains: Sequence[Gain]) -> Answer:
+def _of(one: Alone) -> tuple[str, str]:
+    return clean(str(one.cell["device"])), clean(str(one.cell["precision"]))
+
+
+def _held_back(material: Material) -> Iterator[tuple[str, str]]:
+    """Devices of which every cell is suspect, and by what."""
+    for device, places in trust.by_device(material.rows).items():
+        if words := trust.held_back(material.rows, material.doubts, places):
+            yield device, words
+
+
+def _answer(
+    material: Material, gains: Sequence[Gain], alone: Sequence[Alone], held: Mapping[str, str]
+) -> Answer:
+    device, precision = _word(gains[0], "device"), _word(gains[0], "precision")
     ran = [one for one in gains if one.speed.low is not None]
     good = sum(one.worth for one in gains)
     parts = (
@@ -70,9 +102,67 @@ def _answer(precision: str, gains: Sequence[Gain]) -> Answer:
         (_range([one.energy_ratio for one in ran]), "times the energy"),
     )
     told = ", ".join(f"{figures} {words}" for figures, words in parts if figures)
-    worth = _worth(good, gains)
+    worth = CANNOT_TELL if device in held and any(map(_is_open, gains)) else _worth(good, gains)
     because = "" if worth in {"yes", "mostly"} else _because(gains)
-    return Answer(precision, worth, because, f"{good} of {len(gains)}", told, _else(gains))
+    if worth == CANNOT_TELL:
+        because = _suspect(gains) if device in held else _unsure(gains)
+    spoilt, shows = _spoilt(material, device, precision)
+    return Answer(
+        precision=precision,
+        worth=worth,
+        because=because,
+        cases=f"{good} of {len(gains)}",
+        told=told,
+        otherwise=_else(gains),
+        left_out=_left_out(alone),
+        spoilt=spoilt,
+        shows=shows,
+    )
+
+
+def _unsure(gains: Sequence[Gain]) -> str:
+    """Why it cannot be told, counted."""
+    parts = (
+        (speeds.SUSPECT, sum(one.doubt == speeds.SUSPECT for one in gains)),
+        ("neither surely faster nor slower", sum(one.outcome == CANNOT_TELL for one in gains)),
+    )
+    told = [f"{words} in {count} of {len(gains)}" for words, count in parts if count]
+    return ", ".join(told)
+
+
+def _suspect(gains: Sequence[Gain]) -> str:
+    """Of how many cases a device that was held back leaves no more than a guess."""
+    having = sum(one.speed.cell.get("validity") == "suspect" for one in gains)
+    cases = "its only case is" if len(gains) == 1 else f"all {having} of its cases are"
+    return f"{cases if having == len(gains) else f'{having} of {len(gains)} cases are'} suspect"
+
+
+def _spoilt(material: Material, device: str, precision: str) -> tuple[str, str]:
+    """How many of all such cells are not valid, and the filters that leave those; or nothing."""
+    cells = material.cells
+    mine = cells[
+        (cells["device"].map(clean) == device) & (cells["precision"].map(clean) == precision)
+    ]
+    words = [word for word in mine["verdict"] if word != "valid"]
+    if not words:
+        return "", ""
+    told = f"{len(words)} of all {len(mine)} {precision} cells on {device}"
+    return told, view(device=device, precision=precision, verdict=sorted(set(words)))
+
+
+def _left_out(alone: Sequence[Alone]) -> str:
+    """``no fp32 of the same case was measured: 9 (5 of scenario offline, 4 of batch 4)``."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for one in alone:
+        asked = questions.words({**one.cell, "parameters": None}).partition(", ")[2]
+        groups[one.why].append(clean(asked))
+    found = []
+    for why, some in sorted(groups.items(), key=lambda one: -len(one[1])):
+        counted = Counter(some).most_common()
+        each = [f"{count} of {words}" for words, count in counted if words]
+        apart = f" ({', '.join(each)})" if each and why != speeds.SKIPPED else ""
+        found.append(f"{why}: {len(some)}{apart}")
+    return "; ".join(found)
 
 
 def _because(gains: Sequence[Gain]) -> str:
@@ -86,7 +176,13 @@ def _worth(good: int, gains: Sequence[Gain]) -> str:
         return (
             "yes" if good == len(gains) else "mostly" if good > len(gains) * _MOSTLY else "in part"
         )
-    return CANNOT_TELL if all(one.outcome == CANNOT_TELL for one in gains) else "no"
+    undecided = sum(map(_is_open, gains))
+    return CANNOT_TELL if undecided > len(gains) * _MOSTLY else "no"
+
+
+def _is_open(one: Gain) -> bool:
+    """Whether nothing is against it but that it is not sure."""
+    return one.doubt == speeds.SUSPECT or one.outcome == CANNOT_TELL
 
 
 def _range(values: Sequence[float | None], scale: float = 1.0, digits: int | None = None) -> str:

@@ -32,12 +32,28 @@ const goTo = (id) => {
   target.scrollIntoView();
   if (target.hasAttribute("tabindex")) target.focus({ preventScroll: true });
 };
+
+const filtered = (told) => {
+  for (const [name, values] of Object.entries(chosen)) {
+    values.clear();
+    for (const value of told.getAll(name)) if (boxes.some((box) => box.name === name && box.value === value)) values.add(value);
+  }
+};
+// Some links are to a place and of some cells: filters are then set to those.
+const viewOf = ({ hash, dataset: { shows } }) => new URLSearchParams(`at=${hash.slice(1)}&${shows}`);
+const views = new Map([...document.querySelectorAll("a[data-shows]")].map((link) => [link, viewOf(link)]));
+for (const [link, view] of views) link.href = `#${view}`; // for another tab; without a script the place is left
 document.addEventListener("click", (event) => {
   const link = event.target.closest('a[href^="#"]');
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return; // those open another tab
   event.preventDefault();
-  const id = decodeURIComponent(link.getAttribute("href").slice(1));
+  const view = views.get(link);
+  const id = view?.get("at") ?? decodeURIComponent(link.getAttribute("href").slice(1));
   close();
+  if (view) {
+    filtered(view);
+    apply();
+  }
   keep(id);
   goTo(id);
 });
@@ -47,10 +63,7 @@ const restore = (jump) => {
   const hash = location.hash.slice(1);
   const told = new URLSearchParams(hash.includes("=") ? hash : hash && { at: hash });
   at = told.get("at") ?? "";
-  for (const [name, values] of Object.entries(chosen)) {
-    values.clear();
-    for (const value of told.getAll(name)) if (boxes.some((box) => box.name === name && box.value === value)) values.add(value);
-  }
+  filtered(told);
   for (const table of sorted.values()) table.sort("", 0);
   for (const words of told.getAll("sort")) {
     const [key, name, way] = words.split(":");

@@ -1,5 +1,6 @@
 // Filters: what is ticked is shown, nothing ticked means all.
-const FILTERS = { device: "Device", workload: "Workload", backend: "Backend", precision: "Precision", verdict: "Validity" };
+const FILTERS = { device: "Device", workload: "Workload", backend: "Backend", precision: "Precision", verdict: "Validity", question: "Asked", ranked: "Ranked" };
+const OF_LINKS = ["question", "ranked"]; // links set these: their menus are there while they are used
 const chosen = Object.fromEntries(Object.keys(FILTERS).map((name) => [name, new Set()]));
 const bar = document.getElementById("filters");
 const status = document.getElementById("shown");
@@ -45,10 +46,11 @@ const recount = () => {
 };
 const tell = () => {
   const used = menus.filter(({ name }) => chosen[name].size);
-  for (const { name, words, summary } of menus) {
+  for (const { name, words, summary, menu } of menus) {
     const [first, ...others] = [...chosen[name]].map((value) => value || MISSING);
     summary.textContent = first === undefined ? words : `${words}: ${first}${others.length ? ` +${others.length}` : ""}`;
     summary.classList.toggle("used", first !== undefined);
+    menu.hidden = OF_LINKS.includes(name) && first === undefined && !menu.open;
   }
   status.textContent = `${count(kept.size)} of ${plural(cells.length, "cell")}`;
   opener.textContent = used.length ? `Filters (${used.length})` : "Filters";
@@ -61,6 +63,7 @@ const apply = () => {
   for (const box of boxes) box.checked = chosen[box.name].has(box.value);
   recount();
   tell();
+  tellDoubted();
   changed();
 };
 const tick = (name, values) => {
