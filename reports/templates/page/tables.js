@@ -79,6 +79,8 @@ class Listing {
     this.spec = JSON.parse(table.dataset.listing);
     this.columns = this.spec.columns.map((c) => ({ ...KINDS[c.kind](c.names, c), numeric: ["number", "interval", "times"].includes(c.kind) }));
     this.most = MOST_ROWS;
+    this.left = make("span", { className: "small" });
+    table.caption.append(this.left);
     this.more = table.parentNode.nextElementSibling;
     this.more.addEventListener("click", () => {
       this.most = Infinity;
@@ -89,10 +91,10 @@ class Listing {
     table.closest("details")?.addEventListener("toggle", () => draw(this.part));
   }
 
-  records() {
+  records(found = shown(this.spec.source)) {
     const { source, needs = [], where = {} } = this.spec;
     const whole = (r) => (source === "cells" || r.row === undefined ? r : { ...cells[r.row], ...r }); // with its cell's
-    return shown(source).map(whole).filter(
+    return found.map(whole).filter(
       (r) =>
         (!needs.length || needs.some((name) => r[name] !== undefined)) &&
         Object.entries(where).every(([name, values]) => values.includes(r[name])),
@@ -123,6 +125,8 @@ class Listing {
       rows.push(make("tr", {}, make("td", { colSpan: this.columns.length, textContent: words })));
     }
     this.table.tBodies[0].replaceChildren(...rows);
+    const fewer = kept.size < cells.length && found.length < this.records(sets[this.spec.source]).length;
+    this.left.textContent = fewer ? ` (the filters leave ${found.length.toLocaleString("en")})` : "";
     this.more.hidden = found.length <= rows.length;
     this.more.textContent = `Show all ${plural(found.length, "row")}`;
   }
