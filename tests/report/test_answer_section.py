@@ -74,8 +74,10 @@ def test_the_fastest_cell_is_so_many_times_as_fast_as_the_next_valid_one() -> No
     [claim] = answer(Material((), rows)).context["claims"]
     assert claim["lead"].startswith("It is 2.00 x as fast (95 %: 1.9")
     assert claim["lead"].endswith(") as the next in rank, litert/int8/b")
-    [alone] = answer(Material((), rows[:1])).context["claims"]
-    assert alone["lead"] == ""
+    assert claim["folded"] == "lead over the next"  # on a phone
+    for some in (rows[:1], [*rows, row("d", 10.05)]):
+        [other] = answer(Material((), some)).context["claims"]
+        assert (other["lead"], other["folded"]) == ("", "")  # alone, or not told apart
 
 
 def test_of_offline_cells_the_lead_is_of_throughput() -> None:

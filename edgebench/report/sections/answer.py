@@ -70,20 +70,22 @@ def _claimed(material: Material, found: answers.Answer) -> dict[str, Any]:
     question = material.questions[material.place(found.rows[0])]
     unranked = [material.place(row) for row in found.unranked]
     material.data.tell({place: {RANKED: "no"} for place in unranked})
+    lead = "" if found.rivals else _lead(material, found)
+    heads = [one.words.split(" (")[0] for one in least]
     return {
         "workload": clean(found.workload),
         "extreme": f"{'highest' if found.by.highest else 'lowest'} {found.by.noun}",
         "best": _claim(material, found.best, found.by) if found.best else None,
         "notes": _notes(material, found.best) if found.best else [],
         "rivals": [material.name(row) for row in found.rivals],
-        "lead": _lead(material, found),
+        "lead": lead,
         "unranked": len(unranked),
         "unranked_shows": view(question=question, **{RANKED: "no"}),
         "shows": view(question=question),
         "measured": any(row["status"] == "ok" for row in found.rows),
         "lowest": _claim(material, found.unranked[0], found.by) if found.unranked else None,
         "least": [_least(material, one) for one in least],
-        "least_heads": ", ".join(dict.fromkeys(one.words.split(" (")[0] for one in least)),
+        "folded": ", ".join(["lead over the next"] * bool(lead) + list(dict.fromkeys(heads))),
     }
 
 
