@@ -119,8 +119,9 @@ def cells(*changes: Row) -> pd.DataFrame:
 
 
 def drawn(chart: Chart) -> list[str]:
-    """Every text of the picture that Vega draws of a chart: titles, names, labels of axes."""
-    return [text for one in _svg(chart) if one.tag.endswith("}text") and (text := one.text)]
+    """Every line of text of the picture that Vega draws of a chart: titles, names, labels."""
+    lines = ("}text", "}tspan")
+    return [text for one in _svg(chart) if one.tag.endswith(lines) and (text := one.text)]
 
 
 def marks(chart: Chart, role: str) -> list[dict[str, str]]:

@@ -156,6 +156,7 @@ def _planned(device: Device, cell: Cell, workload: str) -> PlannedCase:
         accelerator=cell.accelerator,
         threads=cell.threads,
         batch=cell.batch,
+        streams=cell.streams,
         scenario=cell.scenario,
         region="e2e" if cell.stages_ms else "invoke",
         parameters=_parameters(cell),

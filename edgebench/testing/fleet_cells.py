@@ -38,6 +38,8 @@ class Cell:
     effective_accelerator: str | None = None
     """Where it ran; as asked where not told."""
     batch: int = 1
+    streams: int = 1
+    """Of scenarios with several: latency_ms is that of a query with so many."""
     scenario: Scenario = "single_stream"
     options: Mapping[str, str] = field(default_factory=dict)
     map50_ratio: float | None = None

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
@@ -24,7 +25,7 @@ from verdict import Verdict
 
 import edgebench as eb
 from edgebench.metering import Tier
-from edgebench.records import Precision
+from edgebench.records import Precision, Task
 from edgebench.report.labels import labels
 from edgebench.testing.fleet import Cell, Device, write_all
 
@@ -41,12 +42,21 @@ FILTERS: tuple[Mapping[str, Sequence[str]], ...] = (
     {},
     {"device": ["raspberry-pi-5", "rock-5b", "intel-n100"]},
     {"precision": ["fp32", "fp16"]},
-    {"workload": ["resnet50"], "backend": ["litert", "ncnn"]},
+    {"workload": ["resnet50", "ssd", "deeplab"], "backend": ["litert", "ncnn"]},
 )
 FIGURES = {
     "chart-front-energy": "energy_net_mj",
     "chart-front-top1": "top1_ratio",
+    "chart-front-map50": "map50_ratio",
+    "chart-front-miou": "miou_ratio",
 }
+TASKS: dict[str, tuple[float, Task, str]] = {
+    "mnist_cnn": (1.0, "classification", "top1_ratio"),
+    "resnet50": (40.0, "classification", "top1_ratio"),
+    "ssd": (60.0, "detection", "map50_ratio"),
+    "deeplab": (300.0, "segmentation", "miou_ratio"),
+}
+"""ms, task, and the figure that its answers are judged by."""
 RINGS = """
 const box = document.getElementById(arguments[0]);
 box.scrollIntoView();
@@ -75,15 +85,17 @@ def devices() -> list[Device]:
     made = []
     for name, (tier, watts) in WATTS.items():
         cells = []
-        for workload, ms in (("mnist_cnn", 1.0), ("resnet50", 40.0)):
+        for workload, (ms, task, judged) in TASKS.items():
             for backend in BACKENDS:
                 for precision in PRECISIONS:
+                    ratio: dict[str, Any] = {judged: round(rng.uniform(0.6, 0.98), 3)}
                     cell = Cell(
                         workload=workload,
+                        task=task,
+                        **ratio,
                         backend=backend,
                         precision=precision,
                         latency_ms=ms * rng.uniform(0.5, 2),
-                        top1_ratio=0.98 - 0.005 * PRECISIONS.index(precision),
                         power_w=watts * rng.uniform(0.8, 1.2),
                         cosine=0.5 if rng.uniform() < 0.1 else 0.9999,
                         effective_precision="fp32" if rng.uniform() < 0.1 else None,

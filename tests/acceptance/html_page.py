@@ -107,6 +107,8 @@ FAULTS = (
     Fault("names are cut", "if (narrow) wrap(", "if (0) wrap(", phone),
     Fault("a legend is cut", "this.legend in SLIMMER", "this.legend in {}", phone),
     Fault("long answers", "one.open = !phone.matches", "one.open = true", phone),
+    Fault("long captions", "details:is(.least, .reading)", "details.least", phone),
+    Fault("paper without readings", "one of folding) one.open = true", "one of [])", phone),
     Fault("a control without a name", "<main>", "<main><input>", accessible),
     Fault(
         "pale words",

@@ -16,6 +16,7 @@ both must fail.
 from __future__ import annotations
 
 import argparse
+import re
 import statistics
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
-from browser import browser, command, messages
+from browser import browser, command, commands, messages
 from planted_cells import plant
 from selenium import webdriver
 from selenium.webdriver.support.ui import WebDriverWait
@@ -36,6 +37,8 @@ LOADS = 5
 TRIES = 4
 SLOWER = 20
 WAIT_S = 120
+UNTOLD = {"work"}
+"""Charts of what planted cells do not tell."""
 _KIB_PER_MIB, _BYTE_PER_MIB = 1024, 1 << 20
 _NS_PER_S, _NS_PER_MS = 10**9, 10**6
 
@@ -195,7 +198,14 @@ def limits_of(cells: int) -> Limits:
     return LIMITS[next(size for size in LIMITS if cells <= size)]
 
 
-def judge(verdict: Verdict, cells: int, figures: dict[str, float]) -> None:
+def lacking(page: Path) -> set[str]:
+    """Charts that there are and this page has not."""
+    drawn = re.findall(r'<div class="chart" id="chart-([^"]*)"', page.read_text(encoding="utf-8"))
+    (told,) = commands([("report", str(page), "--list-charts")], page.parent)
+    return {line.split()[0] for line in told.splitlines()} - UNTOLD - set(drawn)
+
+
+def judge(verdict: Verdict, cells: int, figures: dict[str, Any]) -> None:
     """Hold each figure against its limit."""
     limits = limits_of(cells)._asdict()
     words = {
@@ -214,6 +224,8 @@ def judge(verdict: Verdict, cells: int, figures: dict[str, float]) -> None:
         told = f"{figure:,.0f} {unit}" if figure >= 100 else f"{figure:.3g} {unit}"
         passed = figure <= limit
         verdict.check(f"{cells} cells, {what}", told, f"<= {limit:,.0f} {unit}", passed=passed)
+    lacking = ", ".join(figures["lacking"])
+    verdict.check(f"{cells} cells, charts not drawn", lacking or "none", "none", passed=not lacking)
     logged = int(figures["messages"])
     verdict.check(f"{cells} cells, console messages", f"{logged}", "0", passed=not logged)
 
@@ -237,7 +249,7 @@ def main() -> int:
                 with page.open("a", encoding="utf-8") as file:
                     file.write(f"<!--{'x' * LIMITS[500].size_byte}-->")
             figures: dict[str, Any] = {"build_s": build_s, "build_mib": build_mib}
-            figures |= {"size_byte": page.stat().st_size}
+            figures |= {"size_byte": page.stat().st_size, "lacking": sorted(lacking(page))}
             figures |= looked_at(page, Path(root), options.plant, limits_of(cells))
             judge(verdict, cells, figures)
     return verdict.exit_code

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from browser import PHONE_PX, draw_all
+from browser import DRAW_ALL, PHONE_PX, PRINTED, draw_all, settle
 from page_checks import Page
+from page_view import View
 
 TABLET_PX = 768
 FEWEST_PX = 24
 """Of what is tapped (WCAG 2.2, 2.5.8); words within a sentence or a table's cell may be lower."""
 TALLEST_CARD_PX = 320
+TALLEST_CAPTION_PX = 160
+"""Below a chart while its reading is folded away: six lines and a summary."""
 MOST_CUT = 0.1
 """Of the names beside a chart's rows."""
 SMALL = """
@@ -19,6 +22,12 @@ return found.map(e => `${e.tagName} ${e.textContent.trim().slice(0, 30)}`);
 CARDS = """
 const cards = [...document.querySelectorAll("#answer .claims > li")];
 return cards.map(e => e.getBoundingClientRect().height);
+"""
+CAPTIONS = """
+const seen = [...document.querySelectorAll("figcaption")].filter(e => e.checkVisibility());
+const readings = [...document.querySelectorAll(".reading > p")];
+return { tallest: Math.max(...seen.map(e => e.getBoundingClientRect().height)),
+  count: readings.length, read: readings.filter(e => e.checkVisibility()).length };
 """
 NAMES = """
 const texts = [...document.querySelectorAll(".role-axis-label text, .role-row-header text")];
@@ -67,5 +76,26 @@ def phone(page: Page) -> list[str]:
             tall = [one for one in view.run(CARDS) if one > TALLEST_CARD_PX]
             if width == PHONE_PX and tall:
                 told.append(f"answers are up to {max(tall):.0f} px high")
+            told += _captions(view, width)
             found += [f"{width} px: {line}" for line in told]
+    return found
+
+
+def _captions(view: View, width: int) -> list[str]:
+    """How charts are read: a tap away on a phone, in sight on wider screens and on all paper."""
+    found = []
+    here = view.run(CAPTIONS)
+    folded = width == PHONE_PX
+    if not here["count"] or here["read"] != (0 if folded else here["count"]):
+        found.append(f"{here['read']} of {here['count']} readings are seen")
+    if folded and here["tallest"] > TALLEST_CAPTION_PX:
+        found.append(f"captions are up to {here['tallest']:.0f} px high")
+    view.run(DRAW_ALL)
+    settle(view.driver)
+    if view.run(CAPTIONS)["read"] != here["count"]:
+        found.append("paper lacks readings")
+    view.run(PRINTED)
+    settle(view.driver)
+    if view.run(CAPTIONS)["read"] != here["read"]:
+        found.append("after printing, readings are not as before")
     return found

@@ -60,7 +60,7 @@ def plant(folder: Path, cells: int, seed: int = 1) -> None:
 
 
 def _of_workload(number: int, factor: float, watt: float, rng: random.Random) -> Iterator[Cell]:
-    """Cells of one workload on one device: the telling ones first, sweeps of threads last."""
+    """Cells of one workload on one device: the telling ones first, what repeats them last."""
     task = ("classification", "classification", "detection", "segmentation")[number % 4]
     ms = factor * (0.4, 28.0, 60.0, 340.0)[number % 4] * (1 + number // 4 / 10)
     base: dict[str, Any] = {"workload": f"{task}_{number}", "task": task, "power_w": watt}
@@ -71,19 +71,25 @@ def _of_workload(number: int, factor: float, watt: float, rng: random.Random) ->
         return Cell(backend=backend, precision=precision, **(told | _struck(rng) | more))
 
     every = list(itertools.product(BACKENDS, PRECISIONS))
-    yield from (cell(*one) for one in every[:12])
+    yield from (cell(*one) for one in every[:8])
     stages = {"decode": ms / 3, "resize": ms / 6, "normalise": ms / 20, "copy_in": ms / 90}
     stages |= {"invoke": ms / 2, "copy_out": ms / 90, "postprocess": ms / 60}
     yield cell(stages_ms=stages)
     yield cell(scenario="sustained", burst_sustained_ratio=0.7, slowed_after_s=70.0)
     yield cell(scenario="offline", found_batch=8, found_streams=2)
-    yield from (cell(*one) for one in every[12:])
-    yield from (cell(batch=batch, latency_ms=ms * batch**0.95) for batch in (2, 4, 8))
-    yield from (cell("litert", batch=batch, latency_ms=ms * batch**0.9) for batch in (2, 4))
+    for backend, much in (("onnxruntime", 0.8), ("litert", 0.6)):
+        for count in (1, 2, 4):
+            query: dict[str, Any] = {"scenario": "multi_stream", "latency_ms": 4 * ms / count**much}
+            yield cell(backend, streams=count, **query)
+        for count in (2, 4):
+            yield cell(backend, threads=count, latency_ms=ms / 2 / count**much)
+            yield cell(backend, batch=count, latency_ms=ms / 2 * count**0.95)
+    yield from (cell(*one) for one in every[8:])
+    yield from (cell(batch=batch, latency_ms=ms * batch**0.95) for batch in (8, 16))
     yield cell(scenario="server", holds_hz=700 / ms)
     yield cell("litert", stages_ms=stages)
     for backend, precision in every:
-        for threads in (2, 4):
+        for threads in (6, 8):
             more = {"threads": threads, "latency_ms": ms / threads**0.8}
             yield cell(backend, precision, **more)
 

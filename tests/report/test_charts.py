@@ -34,7 +34,7 @@ def without(chart: base.Chart, *rows: int) -> base.Chart:
 
 def names(chart: base.Chart) -> list[str]:
     """The names of cells on its axes, from top to bottom."""
-    return [text for text in drawn(chart) if "/" in text]
+    return [text for text in drawn(chart) if "/" in text and " " not in text]
 
 
 def test_what_is_not_measured_is_in_no_record() -> None:
@@ -173,7 +173,7 @@ def test_throughput_is_drawn_where_cells_differ_in_nothing_else() -> None:
     assert found["threads_ratio"].tolist()[:3] == [1.0, 2.0, 4.0]
     chart = charts.throughput(frame, over="threads")
     assert {one["threads"] for one in marks(chart, "point")} == {"1", "2", "4"}
-    assert "w on board" in drawn(chart)
+    assert {"w", "on board"} <= set(drawn(chart))
     assert scaling(frame, "streams")["streams_line"].isna().all()
 
 
@@ -181,8 +181,8 @@ def test_throughput_is_drawn_where_cells_differ_in_nothing_else() -> None:
 def test_a_line_that_filters_leave_one_point_of_is_not_drawn(over: Over) -> None:
     lines = [fast(9.0 + n, device=name, **{over: n}) for name in ("one", "other") for n in (1, 2)]
     chart = charts.throughput(cells(*lines), over=over)
-    titles = [text for text in drawn(without(chart, 0)) if text.startswith("w on")]
-    assert titles == ["w on other"]
+    titles = [text for text in drawn(without(chart, 0)) if text.startswith("on ")]
+    assert titles == ["on other"]
 
 
 def test_lines_are_parted_by_whatever_else_differs() -> None:
@@ -205,7 +205,7 @@ def test_an_offline_cell_stands_at_what_it_found() -> None:
     assert found["batch_line"].tolist() == ["b/fp32", "b/fp32", "offline: b/fp32"]
     assert found["batch_ratio"].isna().tolist() == [False, False, True]
     texts = drawn(charts.throughput(frame, over="batch"))
-    assert texts.count("offline") == 1
+    assert texts.count("offline") == texts.count("b") - 1 == 1
     alone = scaling(cells(fast(10.0), fast(15.0, offline_streams=2, **offline)), "batch")
     assert alone["batch_line"].isna().all()
 

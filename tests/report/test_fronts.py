@@ -206,6 +206,6 @@ def test_words_of_neighbours_on_a_front_stand_at_unlike_heights() -> None:
     svg = vl_convert.vegalite_to_svg(charts.pareto(as_frame(rows)).to_dict())
     heights = {
         words: float(y)
-        for y, words in re.findall(r"translate\([^,]+,([^)]+)\)[^>]*>(fp32|int8)<", svg)
+        for y, words in re.findall(r"translate\([^,]+,([^)]+)\)[^>]*>[A-Z] (fp32|int8)<", svg)
     }
     assert abs(heights["fp32"] - heights["int8"]) > 10

@@ -122,7 +122,7 @@ def test_a_net_energy_that_is_lost_in_the_noise_is_explained(
         rows = [{**row, "energy_net_mj": net_mj} for row in made.rows]
         section = power(Material(made.runs, rows))
         assert section is not None
-        assert ("0 or less" in section.context["figures"][0].caption) == told
+        assert ("0 or less" in section.context["figures"][0].reading) == told
 
 
 def test_energies_are_drawn_from_0_and_the_legend_is_true_to_the_marks(

@@ -39,6 +39,8 @@ SHAPES = (
     "triangle-left",
 )
 """One more than there are colours: together they tell 56 names apart."""
+_DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [1, 4])
+"""Of lines; with colours, of which there is one more, they tell 42 names apart."""
 CELLS = "cells"
 """The set of data that all charts of cells share."""
 INK = theme.INK
@@ -54,6 +56,10 @@ _SHAPE_OF_PRECISION: dict[str, str] = dict(
     zip(PRECISIONS, ("circle", "square", "triangle-up", "diamond", "cross"), strict=True)
 )
 _DIGITS, _DRAWN_DIGITS, _CSV_DIGITS = 6, 5, 9
+_NARROW, _STEPS = 5, 6
+"""Below this ratio of its ends a logarithmic axis has about so many steps of one length."""
+_POWERS = 30
+"""Beyond the negative power of ten of any figure: remainders have the sign of what is divided."""
 _OBJECTS_OWN = frozenset(
     (
         *("constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "__proto__"),
@@ -292,18 +298,38 @@ def cells_axis(order: str, *, descending: bool = False) -> alt.Y:
 def log_x(column: str, title: str) -> alt.X:
     """A logarithmic axis with few and plain labels."""
     scale = alt.Scale(type="log", nice=False, padding=12)
-    return alt.X(f"{column}:Q", scale=scale, axis=_log_axis(8), title=title)
+    return alt.X(f"{column}:Q", scale=scale, axis=log_axis("child_x", 8), title=title)
 
 
 def log_y(column: str, title: str) -> alt.Y:
     """As `log_x`, upwards."""
     scale = alt.Scale(type="log", nice=False, padding=12)
-    return alt.Y(f"{column}:Q", scale=scale, axis=_log_axis(5), title=title)
+    return alt.Y(f"{column}:Q", scale=scale, axis=log_axis("child_y", 5), title=title)
 
 
-def _log_axis(labels: int) -> alt.Axis:
-    # Where there are more ticks than asked for, Vega labels the first ones of each decade only.
-    return alt.Axis(format="~g", tickCount=labels, labelOverlap="greedy", labelSeparation=6)
+def log_axis(scale: str, labels: int, **further: Any) -> alt.Axis:  # noqa: ANN401 - of an axis
+    """A logarithmic axis with few and plain labels, three at least wherever two values differ.
+
+    Args:
+        scale: Its name in Vega: ``child_x`` in a panel that has a scale of its own.
+        labels: About so many, on an axis of several powers of ten.
+        further: What else an axis takes.
+    """
+    # Where there are more ticks than asked for, Vega labels the first ones of each decade only; of
+    # a narrow axis that is one or none. Such an axis has steps of 1, 2 or 5, as a linear one has.
+    ends = f"domain('{scale}')"
+    power = f"log(span({ends})/{_STEPS})/LN10"
+    step = f"(pow(10,floor({power}))*[2,5,10][floor(({power}+{_POWERS})%1*3)])"
+    steps = f"sequence(ceil({ends}[0]/{step})*{step},{ends}[1],{step})"
+    narrow = f"span({ends})>0&&{ends}[1]<{_NARROW}*{ends}[0]"
+    return alt.Axis(
+        format="~g",
+        tickCount=labels,
+        values=alt.ExprRef(f"{narrow}?{steps}:null"),
+        labelOverlap="greedy",
+        labelSeparation=6,
+        **further,
+    )
 
 
 def colour(
@@ -333,6 +359,17 @@ def shape(cells: pd.DataFrame, column: str, drawn: pd.DataFrame | None = None) -
     scale = alt.Scale(domain=names, range=shapes)
     legend = alt.Legend(values=names if drawn is None else distinct(drawn, column))
     return alt.Shape(f"{column}:N", scale=scale, legend=legend, title=column.replace("_", " "))
+
+
+def dash(
+    cells: pd.DataFrame, column: str = "backend", drawn: pd.DataFrame | None = None
+) -> alt.StrokeDash:
+    """Dashes of lines by name, as `colour`: what colour alone told, nobody could print in black."""
+    names = distinct(cells, column)
+    dashes = [_DASHES[index % len(_DASHES)] for index in range(len(names))]
+    scale = alt.Scale(domain=names, range=dashes)
+    legend = alt.Legend(values=names if drawn is None else distinct(drawn, column))
+    return alt.StrokeDash(f"{column}:N", scale=scale, legend=legend, title=column)
 
 
 def points(*encodings: Any, size: int = 60, **further: Any) -> list[alt.Chart]:  # noqa: ANN401

@@ -8,6 +8,7 @@ import altair as alt
 
 from edgebench.analysis.compare import CANNOT_TELL, SAME
 from edgebench.report import speeds
+from edgebench.report.charts import base
 from edgebench.report.charts.base import INK, PALETTE
 
 _GREY = PALETTE[6]
@@ -23,19 +24,21 @@ _LOOKS = {
 """Of those outcomes that have a place on the axis."""
 
 
-def axis(field: str, title: str) -> alt.X:
-    """Times as fast, on a logarithmic axis that always has 1 on it."""
-    ticks = [
-        round(value * 10.0**power, 4)
-        for power in range(-3, 4)
-        for value in (1, 1.2, 1.5, 2, 3, 4, 5, 6, 8)
-    ]
-    scale = alt.Scale(type="log", nice=False, padding=12)
-    shown = alt.Axis(format="~g", values=ticks, labelOverlap="greedy", labelSeparation=6)
-    return alt.X(f"{field}:Q", scale=scale, axis=shown, title=title)
+def axis(field: str, title: str, scale: str) -> alt.X:
+    """Times as fast, on a logarithmic axis that always has 1 on it.
+
+    Args:
+        field: What is placed.
+        title: Of the axis.
+        scale: Its name in Vega, as `base.log_axis` takes it.
+    """
+    made = alt.Scale(type="log", nice=False, padding=12)
+    return alt.X(f"{field}:Q", scale=made, axis=base.log_axis(scale, 8), title=title)
 
 
-def marks(y: alt.Y, titles: tuple[str, str], known: set[str], tips: list[Any]) -> list[alt.Chart]:
+def marks(
+    y: alt.Y, titles: tuple[str, str], known: set[str], tips: list[Any], scale: str = "child_x"
+) -> list[alt.Chart]:
     """A rule at 1, intervals and points; of records with ``speed_ratio`` and ``outcome``.
 
     Args:
@@ -43,6 +46,7 @@ def marks(y: alt.Y, titles: tuple[str, str], known: set[str], tips: list[Any]) -
         titles: Of the axis and of the legend.
         known: Outcomes that there are, of all data.
         tips: What a point tells.
+        scale: Of the axis, as `base.log_axis` takes it: ``x`` if all panels share it.
     """
     title, legend = titles
     names = [name for name in speeds.OUTCOMES if name in known and name in _LOOKS]
@@ -62,17 +66,18 @@ def marks(y: alt.Y, titles: tuple[str, str], known: set[str], tips: list[Any]) -
         alt.Chart()
         .mark_point(size=60, strokeWidth=1.5)
         .encode(
-            *(axis("speed_ratio", title), y, painted, shape),
+            *(axis("speed_ratio", title, scale), y, painted, shape),
             fill=alt.condition(sure, inside, alt.value("transparent")),
             tooltip=tips,
         )
     )
-    return [_line(title), bar.encode(axis("low", title), alt.X2("high"), y, painted), point]
+    bar = bar.encode(axis("low", title, scale), alt.X2("high"), y, painted)
+    return [_line(title, scale), bar, point]
 
 
-def _line(title: str) -> alt.Chart:
+def _line(title: str, scale: str) -> alt.Chart:
     """Where both are equally fast, from top to bottom: one rule a panel."""
     rule = alt.Chart().mark_rule(stroke=INK, strokeWidth=1, strokeDash=[4, 3], opacity=0.8)
     first = rule.transform_aggregate(one="min(speed_ratio)").transform_calculate(one="1")
-    made: alt.Chart = first.encode(axis("one", title))
+    made: alt.Chart = first.encode(axis("one", title, scale))
     return made

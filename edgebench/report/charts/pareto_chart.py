@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from string import ascii_uppercase
 from typing import Any, NamedTuple, TypeAlias
 
 import altair as alt
@@ -25,6 +27,8 @@ _BARS = 60
 """More cells of a panel hide each other's intervals: only those on the front then have theirs."""
 _WIDTH_PX, _HEIGHT_PX = 640, 220
 """As wide as the two legends above it, or a picture would be half empty."""
+_LETTERS = 24
+"""More cells of a panel hide each other's letters: only those on the front then have one."""
 _PRICES = 8
 _NOTE = "Hollow: suspect or imported; faint: invalid, or ran otherwise than asked"
 _TITLES = {
@@ -88,11 +92,11 @@ def pareto(frame: pd.DataFrame, x: str = "latency_p50_ms", y: str = "energy_net_
         y: Another one.
 
     Returns:
-        A panel a question, and a tier of power where one of the figures is of power; colour is the
-        device, shape the backend; hollow cells are suspect or imported, faint ones are invalid or
-        ran otherwise than asked; what is suspect or faint is never on the front; thin bars are
-        95 % intervals; the front is a stepped line, and its cells have a ring and their precision
-        in words.
+        A panel a question, and a tier of power where one of the figures is of power; colour and
+        letter are the device, shape the backend; hollow cells are suspect or imported, faint ones
+        are invalid or ran otherwise than asked; what is suspect or faint is never on the front;
+        thin bars are 95 % intervals; the front is a stepped line, and its cells have a ring and
+        their precision in words.
 
     Raises:
         UsageError: A figure does not exist, or nothing tells which way it is better.
@@ -198,10 +202,13 @@ def _side(cells: pd.DataFrame, name: str, channel: str) -> _Side:
 def _axis(side: _Side, field: str) -> Any:  # noqa: ANN401 - alt.X or alt.Y
     """The axis of a side, of its figure or of an end of its interval."""
     percents = side.name.endswith("_ratio")
-    shown = {"tickCount": 6} if side.ticks is None else {"values": side.ticks}
-    axis = alt.Axis(
-        format=".3~%" if percents else "~g", labelOverlap="greedy", labelSeparation=6, **shown
-    )
+    if side.log and side.ticks is None:
+        axis = base.log_axis(f"child_{side.channel}", 6)
+    else:
+        shown = {"tickCount": 6} if side.ticks is None else {"values": side.ticks}
+        axis = alt.Axis(
+            format=".3~%" if percents else "~g", labelOverlap="greedy", labelSeparation=6, **shown
+        )
     scale = (
         alt.Scale(type="log", nice=False, padding=12)
         if side.log
@@ -257,6 +264,7 @@ def _points(cells: pd.DataFrame, sides: tuple[_Side, _Side]) -> list[alt.Chart]:
     axes = [_axis(one, one.name) for one in sides]
     drawn = cells.dropna(subset=[one.name for one in sides])
     colour = base.colour(cells, "device", drawn)
+    colour["legend"]["labelExpr"] = f"{_letter(cells, 'datum.value')} + '  ' + datum.label"
     inside = alt.Fill("device:N", scale=colour["scale"], title="device")
     points = alt.Chart().mark_point(size=60, strokeWidth=1.5, filled=False)
     points = points.encode(
@@ -268,19 +276,49 @@ def _points(cells: pd.DataFrame, sides: tuple[_Side, _Side]) -> list[alt.Chart]:
         tooltip=_tips(sides),
     )
     rings = alt.Chart().mark_point(size=240, stroke=INK, strokeWidth=1.5, shape="circle")
-    # Low and high in turn: neighbours on a front lie close, their words would cover each other.
-    beside = {"expr": "datum.front_at % 2 ? -9 : -22"}
-    words = alt.Chart().mark_text(fontSize=11, dx=10, dy=beside, align="left", color=INK)
-    words = words.transform_filter("datum.front")
-    turns: _Order = [alt.SortField(sides[0].name)]
-    words = words.transform_window(front_at="row_number()", groupby=["panel"], sort=turns)
     told = alt.Description("told:N")
     rings = rings.transform_calculate(told="'on the front of ' + datum.panel + ': ' + datum.cell")
     return [
         points,
         rings.transform_filter("datum.front").encode(*axes, told, tooltip=_tips(sides)),
-        words.encode(*axes, alt.Text("precision:N")),
+        _words(cells, sides).encode(*axes, alt.Text("words:N")),
     ]
+
+
+def _words(cells: pd.DataFrame, sides: tuple[_Side, _Side]) -> alt.Chart:
+    """The letter of each device: colour alone would not tell it to all eyes, nor on black print.
+
+    On the front with the precision; beside others where there are few enough to be told apart.
+    """
+    # Low and high in turn: neighbours on a front lie close, their words would cover each other.
+    beside = {"expr": "!datum.front ? 4 : datum.front_at % 2 ? -9 : -22"}
+    words = alt.Chart().mark_text(fontSize=11, dx=10, dy=beside, align="left", color=INK)
+    turns: _Order = [alt.SortField(sides[0].name)]
+    words = words.transform_joinaggregate(drawn="count()", groupby=["panel"])
+    words = words.transform_filter(f"datum.front || datum.ranks && datum.drawn <= {_LETTERS}")
+    words = words.transform_window(front_at="row_number()", groupby=["panel", "front"], sort=turns)
+    letter = _letter(cells, "datum.device")
+    made: alt.Chart = words.transform_calculate(
+        words=f"{letter} + (datum.front ? ' ' + datum.precision : '')"
+    )
+    return made
+
+
+def _letter(cells: pd.DataFrame, device: str) -> str:
+    """A Vega expression: A for the first of all devices, AA after Z; the same whatever is hidden.
+
+    Args:
+        cells: All.
+        device: A Vega expression.
+    """
+    names = base.distinct(cells, "device")
+    letters = [_nth(place) for place in range(len(names))]
+    return f"{json.dumps(letters)}[indexof({json.dumps(names)}, {device})]"
+
+
+def _nth(place: int) -> str:
+    before, last = divmod(place, len(ascii_uppercase))
+    return (_nth(before - 1) if before else "") + ascii_uppercase[last]
 
 
 def _tips(sides: tuple[_Side, _Side]) -> list[alt.Tooltip]:

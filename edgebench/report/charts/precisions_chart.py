@@ -47,7 +47,7 @@ def drawn(gains: list[Gain]) -> Panels:
     sort = alt.EncodingSortField("place", op="min")
     axis = alt.Axis(grid=True, ticks=False, domain=False)
     y = alt.Y("runtime:N", title=None, sort=sort, axis=axis)
-    layers = outcomes.marks(y, _TITLES, known, _tips())
+    layers = outcomes.marks(y, _TITLES, known, _tips(), "x")
     whole = alt.layer(*layers, data=alt.NamedData(name=PRECISIONS))
     whole = whole.properties(width=base.WIDTH_PX, height=alt.Step(_ROW_PX))
     chart = whole.facet(row=alt.Row("device:N", title=None, header=base.header()))

@@ -21,7 +21,6 @@ BINS = 51
 _IN_A_BIN = 5
 """Latencies of each launch at least, or there are fewer bins."""
 _HEIGHT_PX, MOST = 150, 12
-_DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4], [1, 4])
 _EVERY = 8
 """A point on every so many bins."""
 _S_PER_MIN = 60.0
@@ -213,10 +212,7 @@ def _only_where(test: str, ms: str, opacity: float) -> alt.Chart:
 def _lines(found: pd.DataFrame) -> Layer:
     """The curves, with the range of the launches, and points that tell what they are."""
     colour = base.colour(found, "device")
-    names = base.distinct(found, "backend")
-    dashes = [_DASHES[place % len(_DASHES)] for place in range(len(names))]
-    scale = alt.Scale(domain=names, range=dashes)
-    dash, cell = alt.StrokeDash("backend:N", scale=scale, title="backend"), alt.Detail("row:N")
+    dash, cell = base.dash(found), alt.Detail("row:N")
     ranges = alt.Chart().mark_area(opacity=0.15)
     lines = alt.Chart().mark_line(strokeWidth=1.8)
     points = alt.Chart().transform_filter(f"datum.nth % {_EVERY} === datum.some")

@@ -31,7 +31,12 @@ _FIELDS = (
 )
 _WIDTH_PX, _HEIGHT_PX = 400, 190
 _COLUMNS, PANELS = 2, 24
+_LONG_PX = 24
+"""Of a line in the legend: a shorter one would not tell its dashes."""
 _TITLE = "inferences/s"
+_ON = "lastindexof(datum.label, ' on ')"
+_TWO_LINES = f"[slice(datum.label, 0, {_ON}), slice(datum.label, {_ON} + 1)]"
+"""What stands over a panel: in one line it would often be wider than the panel, which gives way."""
 
 
 def throughput(frame: pd.DataFrame, *, over: Over = "threads") -> Panels:
@@ -43,25 +48,26 @@ def throughput(frame: pd.DataFrame, *, over: Over = "threads") -> Panels:
 
     Returns:
         A panel a workload (with what else was asked) and device, 24 at most; a line where there
-        are two points or more, coloured by backend, with points shaped by precision, hollow where
-        a cell is not valid, and bars for 95 % intervals. The dashed line is in proportion to the
-        smallest number. Beside lines over batch or streams a cell of scenario offline stands at
-        the number that it found best.
+        are two points or more, its colour and dashes the backend, with points shaped by precision,
+        hollow where a cell is not valid, and bars for 95 % intervals. The thin dotted line is in
+        proportion to the smallest number. Beside lines over batch or streams a cell of scenario
+        offline stands at the number that it found best.
     """
     cells = frame if f"{over}_line" in frame.columns else scaling(base.prepared(frame), over)
     drawn = cells[cells[f"{over}_line"].notna()]
-    x, colour = _whole_x(over), base.colour(cells, drawn=drawn)
+    x, (colour, dash) = _whole_x(over), _of_lines(cells, drawn)
     shape, tips = base.shape(cells, "precision", drawn), _tooltip(over)
     group = alt.Detail(f"{over}_line:N")
     value = base.log_y("throughput_ips", _TITLE)
     bar = alt.Chart().mark_rule(strokeWidth=1.5)
     line = alt.Chart().transform_filter(f"!datum.{over}_found").mark_line(strokeWidth=1.5)
     # A filter would leave panels without a text at all, of which Vega warns.
-    name = alt.Chart().transform_calculate(words=f"datum.{over}_found ? 'offline' : ''")
+    words = f"datum.{over}_found ? ['offline', datum.backend] : ''"
+    name = alt.Chart().transform_calculate(words=words)
     name = name.mark_text(dy=15, fontSize=11)
     layers = [
         *([] if over == "batch" else [_ideal(over, x, colour, group)]),
-        line.encode(x, value, colour, group),
+        line.encode(x, value, colour, dash, group),
         bar.encode(
             x, base.log_y("throughput_lo_ips", _TITLE), alt.Y2("throughput_hi_ips"), colour, group
         ),
@@ -71,7 +77,7 @@ def throughput(frame: pd.DataFrame, *, over: Over = "threads") -> Panels:
     whole = alt.layer(*layers, data=base.of_cells())
     whole = whole.properties(width=_WIDTH_PX, height=_HEIGHT_PX)
     order = alt.EncodingSortField(f"{over}_panel_at", op="min")
-    header = alt.Header(labelAnchor="start", labelFontWeight="bold")
+    header = alt.Header(labelAnchor="start", labelFontWeight="bold", labelExpr=_TWO_LINES)
     panel = alt.Facet(f"{over}_panel:N", title=None, sort=order, header=header)
     chart: Any = _drawn(whole.facet(panel, columns=_COLUMNS), over)
     chart = chart.resolve_scale(x="independent", y="independent")
@@ -149,6 +155,15 @@ def _drawn(chart: Any, over: Over) -> Any:  # noqa: ANN401 - any chart, and the 
     )
 
 
+def _of_lines(cells: pd.DataFrame, drawn: pd.DataFrame) -> tuple[alt.Color, alt.StrokeDash]:
+    """Colour and dashes of a line, both by its backend, in one legend of lines."""
+    colour, dash = base.colour(cells, drawn=drawn), base.dash(cells, drawn=drawn)
+    for one in (colour, dash):
+        one["legend"]["symbolType"] = "stroke"
+        one["legend"]["symbolSize"] = _LONG_PX**2
+    return colour, dash
+
+
 def _ideal(over: Over, x: alt.X, colour: alt.Color, group: alt.Detail) -> alt.Chart:
     """In proportion to the smallest number of a line."""
     line: alt.Chart = alt.Chart().transform_filter(f"!datum.{over}_found")
@@ -159,7 +174,7 @@ def _ideal(over: Over, x: alt.X, colour: alt.Color, group: alt.Detail) -> alt.Ch
         sort=[alt.SortField(f"{over}_at")],
         frame=[None, None],
     ).transform_calculate(ideal_ips=f"datum.first_ips * datum.{over}_at / datum.first_at")
-    line = line.mark_line(strokeDash=[3, 3], strokeWidth=1, opacity=0.6)
+    line = line.mark_line(strokeDash=[1, 3], strokeWidth=1.2, opacity=0.9)
     return line.encode(x, base.log_y("ideal_ips", _TITLE), colour, group)
 
 

@@ -157,24 +157,22 @@ def _names() -> alt.Chart:
 
 
 def _x(name: str) -> alt.X:
-    return alt.X(f"{name}:Q", scale=_log(), axis=_axis(), title="MMAC of a call")
+    return alt.X(f"{name}:Q", scale=_log(), axis=_axis("child_x"), title="MMAC of a call")
 
 
 def _y(name: str) -> alt.Y:
-    return alt.Y(f"{name}:Q", scale=_log(), axis=_axis(), title="median latency (ms)")
+    return alt.Y(f"{name}:Q", scale=_log(), axis=_axis("child_y"), title="median latency (ms)")
 
 
 def _log() -> alt.Scale:
     return alt.Scale(type="log", nice=False)
 
 
-def _axis() -> alt.Axis:
+def _axis(scale: str) -> alt.Axis:
     """A grid of powers of ten: one of all digits would hide the points."""
     power = "abs(log(datum.value)/LN10 - round(log(datum.value)/LN10)) < 1e-9"
     grid = alt.condition(power, alt.value(0.25), alt.value(0))
-    return alt.Axis(
-        format="~g", tickCount=6, labelOverlap="greedy", labelSeparation=6, gridOpacity=grid
-    )
+    return base.log_axis(scale, 6, gridOpacity=grid)
 
 
 def _title(row: analysis.Row, several: Sequence[str]) -> str:

@@ -40,6 +40,8 @@ class Figure:
 
     id: str
     caption: str
+    reading: str
+    """More words, which a phone folds away."""
     spec: dict[str, Any]
     data: Grid | Listing
 
@@ -128,17 +130,20 @@ class Material:
         self.data.show(listing)
         return listing
 
-    def figure(self, name: str, chart: Chart, caption: str, data: Listing) -> Figure:
+    def figure(
+        self, name: str, chart: Chart, caption: str, data: Listing, *, reading: str = ""
+    ) -> Figure:
         """A chart over its table; the page then has the data of both.
 
         Args:
             name: Its anchor is ``chart-{name}``.
             chart: As a function of `edgebench.report.charts` makes it of `cells`.
-            caption: What is seen, and what it does not show.
+            caption: What is seen, in a sentence or two.
             data: The table behind it.
+            reading: How it is to be read in full, and what it does not show.
         """
-        spec = self.data.spec(chart)
-        return Figure(id=f"chart-{name}", caption=caption, spec=spec, data=self.listing(data))
+        spec, table = self.data.spec(chart), self.listing(data)
+        return Figure(id=f"chart-{name}", caption=caption, reading=reading, spec=spec, data=table)
 
     def name(self, row: Row) -> str:
         """The short name of a row."""

@@ -29,10 +29,13 @@ def devices(material: Material) -> Section | None:
     matrix = base.holding(devices_chart.summary(), **{PAIRS: pairs, CELLS: named})
     known = {one["outcome"] for one in pairs} | {speeds.FASTER, speeds.SLOWER}
     forest = base.holding(devices_chart.forest(known), **{AGAINST: []})
+    of_all, of_one = _listing(PAIRS), _listing(AGAINST)
     context = {
         "references": speeds.references(found),
-        "matrix": material.figure("devices-matrix", matrix, _MATRIX, _listing(PAIRS)),
-        "figures": [material.figure("devices", forest, _FOREST, _listing(AGAINST))],
+        "matrix": material.figure(
+            "devices-matrix", matrix, _MATRIX, of_all, reading=_MATRIX_READING
+        ),
+        "figures": [material.figure("devices", forest, _FOREST, of_one, reading=_FOREST_READING)],
     }
     return Section(
         id="devices", title="Device against device", template="devices.html.j2", context=context
@@ -40,14 +43,17 @@ def devices(material: Material) -> Section | None:
 
 
 _MATRIX = (
-    "A row is so many times as fast as a column: the geometric mean over the cases that both ran "
-    "alike (same workload, runtime, precision, threads, batch ...); below it, in how many of them "
-    "it is surely faster. What is invalid or failed on either, or did not run alike on both, is "
-    f"left out. Columns are at most {REFERENCES} devices, those with the most cells."
+    "A row is so many times as fast as a column; below it, in how many cases it is surely faster."
 )
-_FOREST = (
-    "Right of the dashed line is faster than the reference; bars are 95 % intervals, and hollow "
-    f"marks are the same within {100 * MARGIN_RATIO:g} % or cannot be told apart. The two ran at "
+_MATRIX_READING = (
+    "It is the geometric mean over the cases that both ran alike (same workload, runtime, "
+    "precision, threads, batch ...). What is invalid or failed on either, or did not run alike on "
+    f"both, is left out. Columns are at most {REFERENCES} devices, those with the most cells."
+)
+_FOREST = "Right of the dashed line is faster than the reference."
+_FOREST_READING = (
+    "Bars are 95 % intervals, and hollow marks are the same within "
+    f"{100 * MARGIN_RATIO:g} % or cannot be told apart. The two ran at "
     "different times and places, so what sets the units apart beside their kind is in the ratio "
     f"and not in its interval. Of more than {ROWS} cases of a device every n-th is drawn, from the "
     "fastest to the slowest; all are in the table."

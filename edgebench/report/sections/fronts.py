@@ -81,24 +81,25 @@ def _differs(cells: pd.DataFrame, column: str) -> bool:
 
 def _figure(material: Material, cells: pd.DataFrame, one: _Against, *, first: bool) -> Figure:
     best = "up and to the left" if one.more else "down and to the left"
-    reading = (
-        "Ringed cells make the front: no other one of the panel is better in one and as good in "
-        "the other, so whichever you weigh more, the best choice is one of them; all others are "
+    front = (
+        "No other cell of the panel is better than a ringed one in one figure and as good in the "
+        "other, so whichever you weigh more, the best choice is one of them; all others are "
         "beaten in both. The dashed steps are the best that is to be had. "
         if first
-        else "Ringed cells make the front. "
+        else ""
     )
-    caption = (
-        f"Better is {best}. {reading}"
-        "Colour is the device, shape the backend; bars are 95 % intervals. Hollow cells are "
-        "suspect or imported; faint ones are invalid or ran otherwise than asked. What is suspect "
-        f"or faint is never on the front, as it is never the answer. {one.note}"
+    reading = (
+        f"{front}Colour and letter are the device (of many cells only the front has letters), "
+        "shape the backend; bars are 95 % intervals. Hollow cells are suspect or imported; faint "
+        "ones are invalid or ran otherwise than asked. What is suspect or faint is never on the "
+        f"front, as it is never the answer. {one.note}"
     )
     data = Listing(
         caption=f"Latency and {one.words} of each cell", fields=_fields(one), needs=(one.column,)
     )
     chart = charts.pareto(cells, y=one.column)
-    return material.figure(f"front-{one.name}", chart, caption.strip(), data)
+    caption = f"Better is {best}. Ringed cells make the front."
+    return material.figure(f"front-{one.name}", chart, caption, data, reading=reading.strip())
 
 
 def _fields(one: _Against) -> Sequence[Field]:

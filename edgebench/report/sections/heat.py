@@ -119,11 +119,15 @@ def _first_s(looks: Sequence[Look]) -> float:
 
 def _figure(material: Material) -> Figure:
     caption = (
-        "Each point is a look at the device, about one a second while launches run: its hottest "
-        "sensor, and the fastest of its clocks. Triangles are moments at which the kernel or the "
-        "firmware said that it slows the device down. Long runs are thinned out evenly."
+        "Each point is a look at the device: its hottest sensor, and the fastest of its clocks."
+    )
+    reading = (
+        "There is about one a second while launches run. Triangles are moments at which the "
+        "kernel or the firmware said that it slows the device down. Long runs are thinned out "
+        "evenly."
     )
     table = Listing(
         caption="Temperature and clock at each look", fields=_MOMENTS, source=charts.MOMENTS
     )
-    return material.figure("heat", charts.heat(material.looks, material.cells), caption, table)
+    chart = charts.heat(material.looks, material.cells)
+    return material.figure("heat", chart, caption, table, reading=reading)

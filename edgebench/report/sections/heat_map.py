@@ -25,19 +25,23 @@ def heat_map(material: Material) -> Section | None:
         return None
     caption = (
         "Each tile is the fastest valid cell of a backend in a precision, with its median latency "
-        "in ms; its colour tells how many times as long it takes as the fastest cell of that "
-        "workload on any device that the filters show, of those valid and run as asked. A tile "
-        "without colour ran otherwise than asked and is held against none; what ran stands below: "
-        "ran fp32, on cpu, or the share that ran as asked. Hatched tiles have no "
-        "figure that counts: they failed, were skipped or are invalid. No tile: not measured."
+        "in ms; its colour tells how many times as long it takes as the fastest."
+    )
+    reading = (
+        "The fastest is that of its workload on any device that the filters show, of the cells "
+        "valid and run as asked. A tile without colour ran otherwise than asked and is held "
+        "against none; what ran stands below: ran fp32, on cpu, or the share that ran as asked. "
+        "Hatched tiles have no figure that counts: they failed, were skipped or are invalid. No "
+        "tile: not measured."
     )
     if len(cells.drop_duplicates(["device", "question"])) > PANELS:
-        caption += f" The first {PANELS} panels are drawn, workloads with most tiles before others."
+        reading += f" The first {PANELS} panels are drawn, workloads with most tiles before others."
     figure = material.figure(
         "heat-map",
         charts.heat_map(cells),
         caption,
         Listing(caption="What each tile is made of", fields=_FIELDS, needs=("comparable",)),
+        reading=reading,
     )
     title = "Backends and precisions"
     context = {"figures": [figure]}

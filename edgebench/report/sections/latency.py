@@ -38,10 +38,12 @@ def _interval_figure(material: Material) -> Figure:
     )
     caption = (
         "Each point is the median latency of a cell, the bar its 95 % interval; the pale line to "
-        "its right is p99 with its own. Hollow points are suspect, invalid or imported, or ran "
-        "otherwise than asked. Cells whose bars overlap a little may be told apart all the same: "
-        f"see Method. The fastest {ROWS} of a question are drawn: filters bring up others. Cells "
-        "that chose their load "
+        "its right is p99 with its own."
+    )
+    reading = (
+        "Hollow points are suspect, invalid or imported, or ran otherwise than asked. Cells "
+        "whose bars overlap a little may be told apart all the same: see Method. The fastest "
+        f"{ROWS} of a question are drawn: filters bring up others. Cells that chose their load "
         "themselves (offline, a server that looks for its rate) are not."
     )
     return material.figure(
@@ -49,6 +51,7 @@ def _interval_figure(material: Material) -> Figure:
         charts.latency(material.cells),
         caption,
         Listing(caption="Median latency of each cell", fields=fields, needs=("latency_p50_ms",)),
+        reading=reading,
     )
 
 
@@ -61,13 +64,15 @@ def _spread_figure(material: Material) -> Figure:
         listing.number("latency_mean_ms", "mean ms"),
         listing.verdict(),
     )
-    caption = (
-        "Each tick stands for 2 % of a cell's inferences, the long one for the median; ticks that "
-        f"lie close mean a steady latency. The fastest {SPREAD_ROWS} cells of a question are drawn."
+    caption = "Each tick stands for 2 % of a cell's inferences, the long one for the median."
+    reading = (
+        f"Ticks that lie close mean a steady latency. The fastest {SPREAD_ROWS} cells of a "
+        "question are drawn."
     )
     return material.figure(
         "spread",
         charts.distributions(material.quantiles, material.cells),
         caption,
         Listing(caption="Quantiles of latency of each cell", fields=fields, needs=("samples",)),
+        reading=reading,
     )

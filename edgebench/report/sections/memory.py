@@ -24,19 +24,22 @@ def memory(material: Material) -> Section | None:
         listing.verdict(),
     )
     caption = (
-        "Each bar is a process: with the runtime imported, with the model loaded, and at its peak "
-        "from loading to the fifth inference, with the 95 % interval of that peak. It is one "
-        "session with one input of the batch asked for, seen in a pass of its own before anything "
-        "is timed, whatever the scenario: cells that keep several sessions at work take more than "
-        "is shown. What sits beside it in memory, the system and the application, is not in it. "
-        f"The smallest {ROWS} of a question are drawn; hollow points at their ends are suspect, "
-        "invalid or imported, or ran otherwise than asked."
+        "Each bar is a process: with the runtime imported, with the model loaded, and at its peak."
+    )
+    reading = (
+        "The peak is from loading to the fifth inference, with its 95 % interval. It is of one "
+        "session with one input of the batch asked for, seen in a pass of its own before "
+        "anything is timed, whatever the scenario: cells that keep several sessions at work take "
+        "more than is shown. What sits beside it in memory, the system and the application, is "
+        f"not in it. The smallest {ROWS} of a question are drawn; hollow points at their ends are "
+        "suspect, invalid or imported, or ran otherwise than asked."
     )
     figure = material.figure(
         "memory",
         charts.memory(material.cells),
         caption,
         Listing(caption="Memory of each cell", fields=fields, needs=("rss_peak_mib",)),
+        reading=reading,
     )
     context = {"figures": [figure]}
     return Section(id="memory", title="Memory", template="figures.html.j2", context=context)

@@ -58,20 +58,24 @@ def _figures(material: Material, rows: Sequence[Row]) -> list[Figure]:
         return []
     caption = (
         "Filled circles are the whole energy of an inference, hollow diamonds what it adds to an "
-        "idle device; bars are 95 % intervals over launches. Each tier has a panel of its own, "
-        "as have meters that leave out other parts: what one leaves out another one sees. "
-        "Which cells are suspect is in the table."
+        "idle device."
+    )
+    reading = (
+        "Bars are 95 % intervals over launches. Each tier has a panel of its own, as have meters "
+        "that leave out other parts: what one leaves out another one sees. Which cells are "
+        "suspect is in the table."
     )
     nets = [row.get("energy_net_mj") for row in rows]
     if any(isinstance(net, float) and net <= 0 for net in nets):
-        caption += (
+        reading += (
             " A net energy of 0 or less means that what an inference adds is lost in the noise of "
             "what the idle device takes."
         )
     table = Listing(
         caption="Energy per inference, measured", fields=_FIELDS, needs=("energy_gross_mj",)
     )
-    return [material.figure("power", charts.energy(material.cells), caption, table)]
+    chart = charts.energy(material.cells)
+    return [material.figure("power", chart, caption, table, reading=reading)]
 
 
 def _excludes(rows: Sequence[Row]) -> list[str]:

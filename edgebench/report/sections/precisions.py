@@ -210,11 +210,11 @@ def _else(gains: Sequence[Gain]) -> str:
 
 
 def _figure(material: Material, gains: list[Gain]) -> Figure:
-    caption = (
-        "Right of the dashed line is faster than fp32 of the same runtime on the same device; bars "
-        "are 95 % intervals. Grey marks ran otherwise than asked (mostly fp32 under the name of "
-        "another precision) or are invalid: they stand where they were measured, and gain nothing. "
-        "Points of one row are workloads."
+    caption = "Right of the dashed line is faster than fp32 of the same runtime on the same device."
+    reading = (
+        "Bars are 95 % intervals. Grey marks ran otherwise than asked (mostly fp32 under the "
+        "name of another precision) or are invalid: they stand where they were measured, and "
+        "gain nothing. Points of one row are workloads."
     )
     fields = (
         *(listing.text("device"), listing.text("workload"), listing.text("cell")),
@@ -230,4 +230,4 @@ def _figure(material: Material, gains: list[Gain]) -> Figure:
     ordered = sorted(gains, key=lambda one: (_word(one, "device"), -(one.speed.ratio or 0)))
     chart = base.holding(drawn(gains), **{PRECISIONS: gain_records(ordered)})
     data = Listing(caption="Each cell against fp32", fields=fields, source=PRECISIONS)
-    return material.figure("precisions", chart, caption, data)
+    return material.figure("precisions", chart, caption, data, reading=reading)

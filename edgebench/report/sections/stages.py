@@ -22,18 +22,19 @@ def stages(material: Material) -> Section | None:
     fields += [listing.number("latency_p50_ms", "p50 ms"), listing.verdict()]
     fields += [field for stage in shown for field in _of_stage(stage)]
     by = ", ".join(dict.fromkeys(clean(str(row["pipeline"])) for row, _ in timed))
-    caption = (
-        "Each bar is an image's way from the bytes of its file to the answer; its parts are the "
-        "medians of the stages, in the order they run, so a bar is not quite the median of the "
-        f"whole; below, each as a share of all. Images were decoded and resized by {by}. "
-        f"Intervals are in the table. The fastest {ROWS} of a question are drawn."
+    caption = "Each bar is an image's way from the bytes of its file to the answer."
+    reading = (
+        "Its parts are the medians of the stages, in the order they run, so a bar is not quite "
+        "the median of the whole; below, each as a share of all. Images were decoded and resized "
+        f"by {by}. Intervals are in the table. The fastest {ROWS} of a question are drawn."
     )
     table = Listing(
         caption="Medians of the stages with their 95 % intervals, and their shares",
         fields=fields,
         needs=[f"stage_{stage}_ms" for stage in shown],
     )
-    figure = material.figure("stages", charts.stages(material.cells), caption, table)
+    chart = charts.stages(material.cells)
+    figure = material.figure("stages", chart, caption, table, reading=reading)
     title, template = "From image to answer", "figures.html.j2"
     return Section(id="stages", title=title, template=template, context={"figures": [figure]})
 

@@ -65,13 +65,15 @@ def _figure(material: Material, table: Listing) -> Figure | None:
     if not chart.datasets[charts.CURVES]:
         return None
     caption = (
-        f"Each line is a cell: medians of its inferences in up to {BINS} bins of time (geometric "
-        "means of its launches; shaded from the lowest to the highest). Thick strokes are the "
-        "medians of the first minute and of the last third, an arrow is where something was first "
-        "seen to slow the device down. When an inference was is known by the minute, whose "
+        "Each line is a cell, an arrow where something was first seen to slow the device down."
+    )
+    reading = (
+        f"Lines are medians of inferences in up to {BINS} bins of time (geometric means of the "
+        "launches; shaded from the lowest to the highest), thick strokes the medians of the "
+        "first minute and of the last third. When an inference was is known by the minute, whose "
         "inferences were counted and timed as a whole; within a minute it lies by the latencies "
         "before it, and where only every n-th of those was kept each stands for n. Temperature "
         "(the highest of a bin) and clock (the median of the fastest) are from the looks at the "
         f"machine, about one a second. The first {MOST} cells of a question are drawn."
     )
-    return material.figure("sustained", chart, caption, table)
+    return material.figure("sustained", chart, caption, table, reading=reading)

@@ -8,7 +8,7 @@ from edgebench.report.page import listing
 from edgebench.report.page.listing import Listing
 from edgebench.report.sections.base import Figure, Material, Section
 
-_IDEAL = " The dashed line is in proportion to the smallest number."
+_IDEAL = " The thin dotted line is in proportion to the smallest number."
 _FOUND = " Cells of scenario offline stand at the {} that they found best."
 _MORE = {"threads": _IDEAL, "batch": _FOUND.format("batch"), "streams": _IDEAL}
 
@@ -36,12 +36,16 @@ def _figure(material: Material, over: Over) -> Figure | None:
     )
     caption = (
         f"Samples inferred per second over {over}, a line for each backend and precision, where "
-        f"cells differ in nothing else. Both axes are logarithmic. "
-        f"Hollow points are suspect or imported, or ran otherwise than asked.{_MORE[over]}"
+        "cells differ in nothing else."
+    )
+    reading = (
+        "Colour and dashes are the backend. Both axes are logarithmic. Hollow points are suspect, "
+        f"invalid or imported, or ran otherwise than asked.{_MORE[over]}"
     )
     return material.figure(
         f"throughput-{over}",
         charts.throughput(cells, over=over),
         caption,
         Listing(caption=f"Throughput over {over}", fields=fields, needs=(f"{over}_line",)),
+        reading=reading,
     )

@@ -39,17 +39,21 @@ def work(material: Material) -> Section | None:
     standings = analysis.standings(material.rows)
     odd = [one for one in standings if one.outlier]
     caption = (
-        "Each point is a cell: multiply-accumulates of a call (convolutions and dense layers) "
-        "against its median latency with the 95 % interval (cut at 10 times the median). Dashed "
-        "lines are equal speed. Hollow points are suspect, invalid or imported, or ran otherwise "
-        "than asked. Cells that wait or do more "
-        "than the runtime's call (other scenarios, region e2e) are not drawn."
+        "Each point is a cell: multiply-accumulates of a call against its median latency. Dashed "
+        "lines are equal speed."
+    )
+    reading = (
+        "Multiply-accumulates are those of convolutions and dense layers. Bars are 95 % "
+        "intervals, cut at 10 times the median. Hollow points are suspect, invalid or imported, "
+        "or ran otherwise than asked. Cells that wait or do more than the runtime's call (other "
+        "scenarios, region e2e) are not drawn."
     )
     figure = material.figure(
         "work",
         charts.work(material.cells),
         caption,
         Listing(caption="Work and latency of each cell", fields=_FIELDS, needs=("work_panel",)),
+        reading=reading,
     )
     context = {
         "figures": [figure],

@@ -98,9 +98,9 @@ class Chart {
     this.turn = 0;
     const { title } = this.spec;
     this.title = [title?.text ?? title ?? "Chart"].flat().join(" ");
-    this.caption = box.parentNode.querySelector("figcaption");
+    const caption = box.parentNode.querySelector("figcaption");
     this.told = make("span", { className: "drawn" });
-    this.caption?.append(" ", this.told);
+    caption.insertBefore(this.told, caption.querySelector("details"));
     this.unfold = make("button", { type: "button", className: "unfold", hidden: true });
     this.unfold.addEventListener("click", () => {
       this.unfolded = !this.unfolded;

@@ -38,6 +38,7 @@ const narrowed = (table) => {
 
 addEventListener("beforeprint", async () => {
   document.documentElement.classList.add("paper");
+  for (const one of folding) one.open = true;
   for (const { part } of charts) part.stale = true;
   for (const listing of listings.values()) {
     listing.whole = listing.most;
@@ -53,5 +54,6 @@ addEventListener("afterprint", () => {
   for (const one of document.querySelectorAll(".slices, .left-out")) one.remove();
   for (const one of document.querySelectorAll(".off-paper")) one.classList.remove("off-paper");
   for (const listing of listings.values()) listing.most = listing.whole ?? listing.most;
+  slim();
   changed();
 });
