@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from edgebench.report.charts import base
+from edgebench.report.charts import axes, base
 from edgebench.report.charts.base import CELLS, Panels
 from edgebench.report.labels import labels
 from edgebench.units import NS_PER_MS
@@ -56,7 +56,7 @@ def latency(frame: pd.DataFrame) -> Panels:
     y, colour = base.cells_axis("latency_p50_ms"), base.colour(cells)
     tips = _latency_tooltip()
     title = "latency (ms)"
-    low, middle = (base.log_x(name, title) for name in ("latency_p50_lo_ms", "latency_p50_ms"))
+    low, middle = (axes.log_x(name, title) for name in ("latency_p50_lo_ms", "latency_p50_ms"))
     shape = base.shape(cells, "precision")
     layers = [
         *_tail(title, y, colour, tips),
@@ -75,7 +75,7 @@ def latency(frame: pd.DataFrame) -> Panels:
 
 def _tail(title: str, y: alt.Y, colour: alt.Color, tips: list[alt.Tooltip]) -> list[alt.Chart]:
     """The p99, paler and thinner than the median: a line across, and its interval."""
-    low, middle = (base.log_x(name, title) for name in ("latency_p99_lo_ms", "latency_p99_ms"))
+    low, middle = (axes.log_x(name, title) for name in ("latency_p99_lo_ms", "latency_p99_ms"))
     line = alt.Chart().mark_rule(strokeWidth=3, opacity=_PALE, strokeCap="butt")
     across = alt.Chart().mark_tick(orient="vertical", size=14, thickness=2, opacity=_PALE)
     return [
@@ -106,7 +106,7 @@ def distributions(samples: pd.DataFrame, frame: pd.DataFrame | None = None) -> P
     ticks = ticks.transform_calculate(percent=str(list(PERCENTS)))
     ticks = ticks.transform_flatten(["percent", "quantile_ms"])
     ticks = ticks.transform_filter("datum.quantile_ms > 0").encode(
-        base.log_x("quantile_ms", "latency (ms)"),
+        axes.log_x("quantile_ms", "latency (ms)"),
         *(y, colour),
         size=alt.condition(middle, alt.value(17), alt.value(9)),
         opacity=alt.condition(middle, alt.value(1), alt.value(0.8)),

@@ -8,7 +8,7 @@ import altair as alt
 
 from edgebench.analysis.compare import CANNOT_TELL, SAME
 from edgebench.report import speeds
-from edgebench.report.charts import base
+from edgebench.report.charts import axes
 from edgebench.report.charts.base import INK, PALETTE
 
 _GREY = PALETTE[6]
@@ -30,10 +30,10 @@ def axis(field: str, title: str, scale: str) -> alt.X:
     Args:
         field: What is placed.
         title: Of the axis.
-        scale: Its name in Vega, as `base.log_axis` takes it.
+        scale: Its name in Vega, as `axes.log_axis` takes it.
     """
     made = alt.Scale(type="log", nice=False, padding=12)
-    return alt.X(f"{field}:Q", scale=made, axis=base.log_axis(scale, 8), title=title)
+    return alt.X(f"{field}:Q", scale=made, axis=axes.log_axis(scale, 8), title=title)
 
 
 def marks(
@@ -46,7 +46,7 @@ def marks(
         titles: Of the axis and of the legend.
         known: Outcomes that there are, of all data.
         tips: What a point tells.
-        scale: Of the axis, as `base.log_axis` takes it: ``x`` if all panels share it.
+        scale: Of the axis, as `axes.log_axis` takes it: ``x`` if all panels share it.
     """
     title, legend = titles
     names = [name for name in speeds.OUTCOMES if name in known and name in _LOOKS]

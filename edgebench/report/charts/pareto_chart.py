@@ -15,7 +15,7 @@ import pandas as pd
 from edgebench.analysis import directions, published
 from edgebench.analysis.figure import PRICE, is_power
 from edgebench.errors import UsageError
-from edgebench.report.charts import base
+from edgebench.report.charts import axes, base
 from edgebench.report.charts.base import CELLS, INK, Panels
 
 _RANKED = ["valid", "imported", "ok"]
@@ -203,7 +203,7 @@ def _axis(side: _Side, field: str) -> Any:  # noqa: ANN401 - alt.X or alt.Y
     """The axis of a side, of its figure or of an end of its interval."""
     percents = side.name.endswith("_ratio")
     if side.log and side.ticks is None:
-        axis = base.log_axis(f"child_{side.channel}", 6)
+        axis = axes.log_axis(f"child_{side.channel}", 6)
     else:
         shown = {"tickCount": 6} if side.ticks is None else {"values": side.ticks}
         axis = alt.Axis(

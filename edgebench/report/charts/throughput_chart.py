@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from edgebench.analysis import questions
-from edgebench.report.charts import base
+from edgebench.report.charts import axes, base
 from edgebench.report.charts.base import CELLS, Panels
 from edgebench.report.frame import plain_rows
 from edgebench.report.labels import labels
@@ -58,7 +58,7 @@ def throughput(frame: pd.DataFrame, *, over: Over = "threads") -> Panels:
     x, (colour, dash) = _whole_x(over), _of_lines(cells, drawn)
     shape, tips = base.shape(cells, "precision", drawn), _tooltip(over)
     group = alt.Detail(f"{over}_line:N")
-    value = base.log_y("throughput_ips", _TITLE)
+    value = axes.log_y("throughput_ips", _TITLE)
     bar = alt.Chart().mark_rule(strokeWidth=1.5)
     line = alt.Chart().transform_filter(f"!datum.{over}_found").mark_line(strokeWidth=1.5)
     # A filter would leave panels without a text at all, of which Vega warns.
@@ -69,7 +69,7 @@ def throughput(frame: pd.DataFrame, *, over: Over = "threads") -> Panels:
         *([] if over == "batch" else [_ideal(over, x, colour, group)]),
         line.encode(x, value, colour, dash, group),
         bar.encode(
-            x, base.log_y("throughput_lo_ips", _TITLE), alt.Y2("throughput_hi_ips"), colour, group
+            x, axes.log_y("throughput_lo_ips", _TITLE), alt.Y2("throughput_hi_ips"), colour, group
         ),
         *base.points(x, value, colour, shape, tooltip=tips),
         name.encode(x, value, colour, alt.Text("words:N")),
@@ -175,7 +175,7 @@ def _ideal(over: Over, x: alt.X, colour: alt.Color, group: alt.Detail) -> alt.Ch
         frame=[None, None],
     ).transform_calculate(ideal_ips=f"datum.first_ips * datum.{over}_at / datum.first_at")
     line = line.mark_line(strokeDash=[1, 3], strokeWidth=1.2, opacity=0.9)
-    return line.encode(x, base.log_y("ideal_ips", _TITLE), colour, group)
+    return line.encode(x, axes.log_y("ideal_ips", _TITLE), colour, group)
 
 
 def _whole_x(over: Over) -> alt.X:

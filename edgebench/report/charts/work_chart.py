@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from edgebench.analysis import work as analysis
-from edgebench.report.charts import base, panel
+from edgebench.report.charts import axes, base, panel
 from edgebench.report.charts.base import CELLS, INK, WIDTH_PX, Panels
 from edgebench.report.charts.panel import Layer
 from edgebench.report.frame import plain_rows
@@ -172,7 +172,7 @@ def _axis(scale: str) -> alt.Axis:
     """A grid of powers of ten: one of all digits would hide the points."""
     power = "abs(log(datum.value)/LN10 - round(log(datum.value)/LN10)) < 1e-9"
     grid = alt.condition(power, alt.value(0.25), alt.value(0))
-    return base.log_axis(scale, 6, gridOpacity=grid)
+    return axes.log_axis(scale, 6, gridOpacity=grid)
 
 
 def _title(row: analysis.Row, several: Sequence[str]) -> str:
