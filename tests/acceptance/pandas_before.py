@@ -1,7 +1,8 @@
 """Frames on the pandas before this one: the oldest that the package allows.
 
-An environment of its own gets the tree, [report]'s pandas at 2.2 and pytest; the tests of frames
-run there. What they import of the current pandas only, or what 2.2 does otherwise, fails them.
+An environment of its own gets the tree, [report]'s pandas at 2.2, and what the suite's own setup
+imports (pytest, hypothesis); the tests of frames run there. What they import of the current pandas
+only, or what 2.2 does otherwise, fails them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="edgebench-pandas-") as name:
         own = str(Path(name) / "env/bin/python")
         run(sys.executable, "-m", "uv", "venv", "-q", "-p", "3.11", str(Path(name) / "env"))
-        wanted = [f"{ROOT}[report]", f"pandas=={OLDEST}.*", "pytest"]
+        wanted = [f"{ROOT}[report]", f"pandas=={OLDEST}.*", "pytest", "hypothesis"]
         uv = [sys.executable, "-m", "uv", "pip", "install", "-q", "-p", own]
         installed = run(*uv, "-e", *wanted)
         found = run(own, "-c", "import pandas; print(pandas.__version__)").stdout.strip()
